@@ -1,0 +1,362 @@
+//! `config.toml` → [`Config`]: what an operator wrote, resolved and checked. A mistake gets its line, what was
+//! expected, and a hint. Nothing outside this module sees a raw value.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything an operator can decide, resolved: defaults filled in, references checked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    /// `[proxy]`: the data listener.
+    pub proxy: Proxy,
+    /// `[admin]`: the operator's listener.
+    pub admin: Admin,
+    /// `[[server]]`: the MCP servers behind the proxy, in the order of the file.
+    pub servers: Vec<Server>,
+    /// `[rewrite]`: the bytes we change.
+    pub rewrite: Rewrite,
+    /// `[limits]`: what nothing may grow beyond.
+    pub limits: Limits,
+    /// `[metrics]`.
+    pub metrics: Metrics,
+    /// `[logs]`: the program's own lines.
+    pub logs: Logs,
+}
+
+/// `[proxy]`: the data listener.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proxy {
+    /// Addresses to listen on; never empty.
+    pub listen: Vec<SocketAddr>,
+    /// What clients dial, when it is not what we listen on.
+    pub public_url: Option<Url>,
+    /// TLS on the listener; `None` = plain text.
+    pub tls: Option<ListenerTls>,
+    /// Host names answered for (`name` matches any port, `name:port` that one); `None` = loopback names when
+    /// listening on loopback, else any.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// Values of `Origin` accepted; `None` = pages of loopback when listening on loopback, else any.
+    pub allowed_origins: Option<Vec<String>>,
+    /// Networks whose `X-Forwarded-*` and `Forwarded` are believed and extended.
+    pub trusted_networks: Vec<Network>,
+    /// Worker threads; 0 = one per core.
+    pub workers: usize,
+    /// How long running calls may go on after SIGTERM.
+    pub shutdown_grace: Duration,
+}
+
+/// `proxy.tls` and `admin.tls`: paths of PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// Certificate chain.
+    pub cert: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+    /// Who may sign client certificates; `None` = none is asked for.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// `[admin]`: the operator's listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where metrics and health are served.
+    pub listen: SocketAddr,
+}
+
+/// How an MCP server is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpVersion {
+    /// HTTP/2 where ALPN offers it, else HTTP/1.1.
+    #[default]
+    Auto,
+    /// HTTP/1.1 always.
+    One,
+    /// HTTP/2 always, with prior knowledge on `http://`.
+    Two,
+}
+
+/// One `[[server]]`: an MCP server and where clients find it here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// The label `server`.
+    pub name: String,
+    /// Where it is.
+    pub url: Url,
+    /// Mount by path prefix, without a trailing slash.
+    pub path: Option<String>,
+    /// Mount by Host name, instead of or beside `path`. With neither, every path is this server's.
+    pub host: Option<String>,
+    /// Send the client's Host upstream rather than the authority of `url`.
+    pub preserve_host: bool,
+    /// How it is spoken to.
+    pub http: HttpVersion,
+    /// Header fields set or replaced on the way up.
+    pub headers: Vec<(String, Secret)>,
+    /// TLS towards it, where `url` is `https://`.
+    pub tls: ServerTls,
+    /// Tool names known from the start.
+    pub tools: Vec<String>,
+    /// Limit for resolving, connecting and the TLS handshake together.
+    pub connect_timeout: Option<Duration>,
+    /// Limit from the request sent to the response head; `None` = tools may run for hours.
+    pub head_timeout: Option<Duration>,
+    /// Limit for the whole call.
+    pub call_timeout: Option<Duration>,
+    /// How long an unused upstream connection is kept.
+    pub pool_idle: Duration,
+}
+
+/// `server.tls`: paths of PEM files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerTls {
+    /// Authorities trusted instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Client certificate chain; with `key`.
+    pub cert: Option<PathBuf>,
+    /// Client private key; with `cert`.
+    pub key: Option<PathBuf>,
+}
+
+/// A value that is never printed: `Debug` shows `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
+/// An absolute `http://` or `https://` URL, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Url {
+    /// `https`, rather than `http`.
+    pub tls: bool,
+    /// Host name or address, an IPv6 one in brackets.
+    pub host: String,
+    /// The port as written; `None` = the scheme's own.
+    pub port: Option<u16>,
+    /// The path as written, at least `/`; never a query or a fragment.
+    pub path: String,
+}
+
+impl Url {
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
+    /// `host` or `host:port`, as written.
+    pub fn authority(&self) -> String {
+        match self.port {
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.clone(),
+        }
+    }
+
+    /// `scheme://authority`, without a trailing slash.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", self.scheme(), self.authority())
+    }
+
+    /// The port connected to.
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(if self.tls { 443 } else { 80 })
+    }
+}
+
+impl std::fmt::Display for Url {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}{}", self.origin(), self.path)
+    }
+}
+
+/// An address block: `10.0.0.0/8`, `::1/128`, or a bare address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    /// First address.
+    pub address: IpAddr,
+    /// Leading bits that count.
+    pub prefix: u8,
+}
+
+/// `[rewrite]`: the bytes we change; all off = hash in equals hash out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rewrite {
+    /// Legacy SSE `endpoint` events name this proxy.
+    pub endpoint: bool,
+    /// Redirects to the server's origin are mapped back.
+    pub location: bool,
+    /// `X-Forwarded-*`, `Forwarded` and `Via` are added.
+    pub forwarded: bool,
+}
+
+/// `[limits]`. `None` = no limit; what is not an `Option` refuses to be unlimited. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the key of the same name, explained in config.toml")]
+pub struct Limits {
+    pub max_connections: Option<usize>,
+    pub max_connections_per_address: Option<usize>,
+    pub max_streams: Option<usize>,
+    pub first_byte_timeout: Option<Duration>,
+    pub header_timeout: Option<Duration>,
+    pub keep_alive: Option<Duration>,
+    pub header_bytes: usize,
+    pub max_headers: usize,
+    pub request_body: Option<u64>,
+    /// 0 = never hold.
+    pub hold_back: usize,
+    pub max_sessions: usize,
+    pub session_idle: Duration,
+    pub max_open_calls: usize,
+    pub max_tasks: usize,
+    pub orphan_wait: Duration,
+    pub max_label_values: usize,
+    pub max_client_names: usize,
+    pub observe_bytes: usize,
+    pub decoded_bytes: u64,
+}
+
+/// `[metrics]`. Buckets in seconds and bytes, ascending.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metrics {
+    /// `false`: no observation at all.
+    pub enabled: bool,
+    /// Upper bounds of latency histograms, seconds.
+    pub latency_buckets: Vec<f64>,
+    /// Upper bounds of size histograms, bytes.
+    pub size_buckets: Vec<f64>,
+    /// Upper bounds of session, connection and stream durations, seconds.
+    pub session_buckets: Vec<f64>,
+}
+
+/// `[logs]`: the program's own lines.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Logs {
+    /// How lines look.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: LogLevel,
+}
+
+/// How the program's own lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Pretty on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// The least severe line that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the levels' own names")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))],
+            public_url: None,
+            tls: None,
+            allowed_hosts: None,
+            allowed_origins: None,
+            trusted_networks: Vec::new(),
+            workers: 0,
+            shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+    }
+}
+
+impl Server {
+    /// A server of this name at this URL, everything else by default.
+    pub fn new(name: impl Into<String>, url: Url) -> Self {
+        Self {
+            name: name.into(),
+            url,
+            path: None,
+            host: None,
+            preserve_host: false,
+            http: HttpVersion::Auto,
+            headers: Vec::new(),
+            tls: ServerTls::default(),
+            tools: Vec::new(),
+            connect_timeout: Some(Duration::from_secs(5)),
+            head_timeout: None,
+            call_timeout: None,
+            pool_idle: Duration::from_secs(4),
+        }
+    }
+}
+
+impl Default for Rewrite {
+    fn default() -> Self {
+        Self { endpoint: true, location: true, forwarded: true }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: Some(10_000),
+            max_connections_per_address: None,
+            max_streams: Some(10_000),
+            first_byte_timeout: Some(Duration::from_secs(30)),
+            header_timeout: Some(Duration::from_secs(30)),
+            keep_alive: Some(Duration::from_secs(75)),
+            header_bytes: 64 * 1024,
+            max_headers: 128,
+            request_body: None,
+            hold_back: 64 * 1024,
+            max_sessions: 100_000,
+            session_idle: Duration::from_secs(30 * 60),
+            max_open_calls: 100_000,
+            max_tasks: 100_000,
+            orphan_wait: Duration::from_secs(60),
+            max_label_values: 500,
+            max_client_names: 100,
+            observe_bytes: 256 * 1024 * 1024,
+            decoded_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            latency_buckets: vec![
+                0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
+            ],
+            size_buckets: vec![
+                100.0,
+                1024.0,
+                10_240.0,
+                51_200.0,
+                102_400.0,
+                512_000.0,
+                1_048_576.0,
+                4_194_304.0,
+                16_777_216.0,
+            ],
+            session_buckets: vec![10.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0],
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! sightglass: a transparent observability reverse proxy for the Model Context Protocol.
+#![warn(missing_docs)]
+
+pub mod config;
+pub mod observe;

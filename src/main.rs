@@ -1,0 +1,2 @@
+//! Arguments → one of the commands.
+fn main() {}
