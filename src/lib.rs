@@ -1,5 +1,6 @@
 //! sightglass: a transparent observability reverse proxy for the Model Context Protocol.
-#![warn(missing_docs)]
 
 pub mod config;
+pub mod export;
+pub mod mcp;
 pub mod observe;

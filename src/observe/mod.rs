@@ -1,28 +1,55 @@
 //! Frames → events. What passed is shown to an [`Exchange`]; what it meant comes out as an [`Event`], handed to
 //! an [`Export`]. An observer never fails, never waits, and returns nothing that the path could depend on.
 
+mod call;
+mod connection;
+mod decode;
+mod event;
+mod exchange;
+mod inner;
+mod label;
+mod lock;
+mod messages;
+mod outcome;
+mod reader;
+mod scope;
+mod session;
+mod stream;
+mod table;
+mod task;
+
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{StatusCode, request, response};
+use tokio::time::Instant;
 
+pub use self::call::Call;
+pub use self::event::{
+    Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, MirroredHeader, Outcome,
+    SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport,
+};
+pub use self::label::Label;
+
+use self::connection::ConnectionState;
+use self::exchange::Shared;
+use self::inner::Inner;
 use crate::config::Config;
-
-/// Something happened that telemetry may tell.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event {}
 
 /// Who is told. Called on the path: must not block.
 pub trait Export: Send + Sync + 'static {
     /// Takes note of one event.
-    fn event(&self, event: &Event);
+    fn event(&self, event: &Event<'_>);
 }
 
 /// The process's attention; cheap to clone.
 #[derive(Clone)]
-pub struct Observer {}
+pub struct Observer {
+    inner: Option<Arc<Inner>>,
+}
 
 /// Where an exchange is headed, as the route decided.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +73,39 @@ pub enum Route {
     WellKnown,
     /// No mount matched.
     None,
+}
+
+impl Refusal {
+    /// The label value `reason`, and the kind in `X-Sightglass-Error`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no_route",
+            Self::HostRefused => "host_refused",
+            Self::OriginRefused => "origin_refused",
+            Self::BadRequest => "bad_request",
+            Self::Limit => "limit",
+            Self::Unauthorized => "unauthorized",
+            Self::CircuitOpen => "circuit_open",
+            Self::BulkheadFull => "bulkhead_full",
+            Self::ShuttingDown => "shutting_down",
+            Self::SlowHead => "slow_head",
+            Self::BadHead => "bad_head",
+        }
+    }
+}
+
+impl Disconnect {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Idle => "idle",
+            Self::Limit => "limit",
+            Self::Shutdown => "shutdown",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// Why the proxy itself said no: the kinds of `X-Sightglass-Error` and those that never got an answer.
@@ -101,87 +161,230 @@ pub enum Disconnect {
     Error,
 }
 
+/// How full the observer's tables are.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(missing_docs, reason = "each is the limit of the same name")]
+pub struct Usage {
+    pub sessions: usize,
+    pub open_calls: usize,
+    pub tasks: usize,
+    pub label_values: usize,
+    pub observe_bytes: usize,
+    pub connections: usize,
+    pub streams: usize,
+}
+
 impl Observer {
     /// An observer of this configuration's servers that tells `export`.
-    pub fn new(_config: &Config, _export: Arc<dyn Export>) -> Self {
-        Self {}
+    pub fn new(config: &Config, export: Arc<dyn Export>) -> Self {
+        Self { inner: Some(Arc::new(Inner::new(config, export))) }
     }
 
     /// An observer that sees nothing (invariant 1).
     pub fn off() -> Self {
-        Self {}
+        Self { inner: None }
     }
 
     /// A client connection was accepted.
     pub fn connection(&self) -> Connection {
-        Connection {}
+        let open =
+            |inner: &Arc<Inner>| Open { state: ConnectionState::open(inner), inner: Arc::clone(inner) };
+        Connection { open: self.inner.as_ref().map(open) }
     }
 
     /// A connection to `server` was made, after `took` for name, TCP and TLS.
-    pub fn connected(&self, _server: usize, _took: Duration) {}
+    pub fn connected(&self, server: usize, took: Duration) {
+        self.tell(&Event::UpstreamConnected { server, took });
+    }
 
     /// The proxy said no before there was an exchange (too many connections, a slow or malformed head).
-    pub fn refused(&self, _refusal: Refusal) {}
+    pub fn refused(&self, refusal: Refusal) {
+        self.tell(&Event::Refused { server: None, reason: refusal });
+    }
+
+    /// From now on streams that the proxy ends are ended by its shutdown.
+    pub fn shutting_down(&self) {
+        if let Some(inner) = &self.inner {
+            inner.shutting_down.store(true, Ordering::Release);
+        }
+    }
+
+    /// Does what is due: idle sessions, answers that never came, forgotten tasks. To be called about every second,
+    /// or four times as often as the shortest wait configured.
+    pub fn tick(&self) {
+        if let Some(inner) = &self.inner {
+            inner.tick(Instant::now());
+        }
+    }
+
+    /// How full the tables are.
+    pub fn usage(&self) -> Usage {
+        let Some(inner) = &self.inner else { return Usage::default() };
+        Usage {
+            sessions: inner.sessions.len(),
+            open_calls: inner.open_calls(),
+            tasks: inner.tasks.len(),
+            label_values: inner.label_values(),
+            connections: inner.connections.load(Ordering::Relaxed),
+            streams: inner.streams.load(Ordering::Relaxed),
+            observe_bytes: inner.limits.observe_bytes.saturating_sub(inner.budget.left()),
+        }
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        if let Some(inner) = &self.inner {
+            inner.tell(event);
+        }
+    }
 }
 
 /// A client connection. Dropping it without [`Connection::closed`] reads as an error.
-pub struct Connection {}
+pub struct Connection {
+    open: Option<Open>,
+}
+
+struct Open {
+    state: Arc<ConnectionState>,
+    inner: Arc<Inner>,
+}
 
 impl Connection {
     /// A request head was read. Dropping the exchange before an answer reads as the client having gone.
-    pub fn exchange(
-        &self,
-        _target: Target<'_>,
-        _request: &request::Parts,
-        _peer: std::net::IpAddr,
-    ) -> Exchange {
-        Exchange {}
+    pub fn exchange(&self, target: Target<'_>, request: &request::Parts, peer: IpAddr) -> Exchange {
+        let shared = |open: &Open| Arc::new(Shared::new(&open.inner, &open.state, target, request, peer));
+        Exchange { shared: self.open.as_ref().map(shared) }
     }
 
     /// The connection closed.
-    pub fn closed(self, _reason: Disconnect) {}
+    pub fn closed(mut self, reason: Disconnect) {
+        if let Some(open) = self.open.take() {
+            open.state.close(&open.inner, reason);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.state.close(&open.inner, Disconnect::Error);
+        }
+    }
 }
 
 /// One HTTP request and its answer.
-pub struct Exchange {}
+pub struct Exchange {
+    shared: Option<Arc<Shared>>,
+}
 
 impl Exchange {
     /// The attention for the request body; once. `None` when nobody looks.
     pub fn request(&self) -> Option<Watch> {
-        None
+        self.shared.clone().map(|shared| Watch { shared: Some(shared), side: Side::Request })
     }
 
     /// The request is about to be handed to the server's connection.
-    pub fn forwarded(&self) {}
+    pub fn forwarded(&self) {
+        if let Some(shared) = &self.shared {
+            shared.forwarded();
+        }
+    }
 
     /// The server's response head came; the attention for its body. `None` when nobody looks.
-    pub fn answered(self, _head: &response::Parts) -> Option<Watch> {
-        None
+    pub fn answered(mut self, head: &response::Parts) -> Option<Watch> {
+        let shared = self.shared.take()?;
+        shared.answered(head);
+        Some(Watch { shared: Some(shared), side: Side::Response })
     }
 
     /// The server switched protocols; the guard lives as long as the tunnel.
-    pub fn upgraded(self, _head: &response::Parts) -> Tunnel {
-        Tunnel {}
+    pub fn upgraded(mut self, head: &response::Parts) -> Tunnel {
+        let shared = self.shared.take();
+        if let Some(shared) = &shared {
+            shared.upgraded(head);
+        }
+        Tunnel { shared }
     }
 
     /// The leg to the server failed; the proxy answers `status` itself.
-    pub fn failed(self, _failure: Failure, _status: StatusCode) {}
+    pub fn failed(mut self, failure: Failure, status: StatusCode) {
+        if let Some(shared) = self.shared.take() {
+            shared.failed(failure, status);
+        }
+    }
 
     /// The proxy said no with `status`.
-    pub fn refused(self, _refusal: Refusal, _status: StatusCode) {}
+    pub fn refused(mut self, refusal: Refusal, status: StatusCode) {
+        if let Some(shared) = self.shared.take() {
+            shared.refused(refusal, status);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.abandoned();
+        }
+    }
 }
 
 /// Attention for one body: each frame as it passes, then its end, exactly once. Dropped without an end, it reads
 /// as cancelled.
-pub struct Watch {}
+pub struct Watch {
+    shared: Option<Arc<Shared>>,
+    side: Side,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Request,
+    Response,
+}
 
 impl Watch {
     /// A data frame passed.
-    pub fn frame(&mut self, _data: &Bytes) {}
+    pub fn frame(&mut self, data: &Bytes) {
+        match (&self.shared, self.side) {
+            (Some(shared), Side::Request) => shared.request_frame(data),
+            (Some(shared), Side::Response) => shared.response_frame(data),
+            (None, _) => {}
+        }
+    }
 
     /// The body ended.
-    pub fn end(self, _end: End) {}
+    pub fn end(mut self, end: End) {
+        self.ended(end);
+    }
+
+    fn ended(&mut self, end: End) {
+        match (self.shared.take(), self.side) {
+            (Some(shared), Side::Request) => shared.request_end(end),
+            (Some(shared), Side::Response) => shared.response_end(end),
+            (None, _) => {}
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.ended(End::Cancelled);
+    }
 }
 
 /// Lives as long as an upgraded connection.
-pub struct Tunnel {}
+pub struct Tunnel {
+    shared: Option<Arc<Shared>>,
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.tunnel_closed();
+        }
+    }
+}
+
+/// An observation was given up for want of memory (`limits.observe_bytes`).
+fn no_room() -> Event<'static> {
+    Event::Dropped { what: DroppedWhat::Event, reason: DropReason::QueueFull }
+}

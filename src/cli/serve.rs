@@ -1,0 +1,134 @@
+//! `sightglass serve`: the proxy, until a signal ends it.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::admin::Admin;
+use crate::config::Config;
+use crate::export::Prometheus;
+use crate::observe::Observer;
+use crate::shutdown::Shutdown;
+use crate::wire::Proxy;
+
+/// How often histograms are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once.
+pub fn run(config: Config) -> anyhow::Result<ExitCode> {
+    super::logging::start(config.logs);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.proxy.workers > 0 {
+        runtime.worker_threads(config.proxy.workers);
+    }
+    runtime.enable_all().build().context("cannot start the runtime")?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let grace = config.proxy.shutdown_grace;
+        let running = start(config.clone()).await?;
+        announce(&config, &running);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!(event = "stopping", grace_seconds = grace.as_secs_f64(), "draining; a second signal ends it");
+        tokio::select! {
+            () = running.stop() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!(event = "stopped", "stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The proxy and its admin listener, running on the current runtime.
+pub struct Running {
+    /// Where clients dial, in the order of the configuration.
+    pub data: Vec<SocketAddr>,
+    /// Where the operator looks.
+    pub admin: SocketAddr,
+    shutdown: Shutdown,
+    proxy: JoinHandle<()>,
+    rest: Vec<JoinHandle<()>>,
+    over: oneshot::Sender<()>,
+}
+
+impl Running {
+    /// Takes nothing new, lets running calls finish within the grace, then ends.
+    pub async fn stop(self) {
+        self.shutdown.start();
+        // A panic in there has been reported; stopping goes on.
+        let _ = self.proxy.await;
+        let _ = self.over.send(());
+        for task in self.rest {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+/// Starts the proxy on the current runtime: what `serve` runs, and `demo` embeds.
+#[expect(clippy::unused_async, reason = "says that a runtime is needed")]
+pub async fn start(config: Config) -> anyhow::Result<Running> {
+    let prometheus = Arc::new(Prometheus::new(&config).context("cannot set up the metrics")?);
+    let observer = if config.metrics.enabled {
+        Observer::new(&config, Arc::clone(&prometheus) as _)
+    } else {
+        Observer::off()
+    };
+    let shutdown = Shutdown::new(config.proxy.shutdown_grace);
+    let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
+    let admin = config.admin.listen;
+    let admin = Admin::bind(admin, Arc::clone(&prometheus), observer.clone(), shutdown.clone())
+        .with_context(|| format!("cannot listen on {admin} (admin.listen)"))?;
+    let (over, ended) = oneshot::channel::<()>();
+    let (data, admin_address) = (proxy.addresses(), admin.address()?);
+    let rest = vec![
+        tokio::spawn(admin.run(async {
+            let _ = ended.await;
+        })),
+        tokio::spawn(tick(observer.clone(), config.limits.orphan_wait)),
+        tokio::spawn(upkeep(prometheus)),
+        tokio::spawn(tell_shutdown(observer, shutdown.clone())),
+    ];
+    let proxy = tokio::spawn(proxy.run());
+    Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over })
+}
+
+/// Looks every second, or often enough for the shortest wait, for what is due.
+async fn tick(observer: Observer, shortest: Duration) {
+    let every = (shortest / 4).clamp(Duration::from_millis(10), Duration::from_secs(1));
+    let mut interval = tokio::time::interval(every);
+    loop {
+        interval.tick().await;
+        observer.tick();
+    }
+}
+
+async fn upkeep(prometheus: Arc<Prometheus>) {
+    let mut interval = tokio::time::interval(UPKEEP);
+    loop {
+        interval.tick().await;
+        let prometheus = Arc::clone(&prometheus);
+        let _ = tokio::task::spawn_blocking(move || prometheus.upkeep()).await;
+    }
+}
+
+async fn tell_shutdown(observer: Observer, shutdown: Shutdown) {
+    shutdown.started().await;
+    observer.shutting_down();
+}
+
+/// One line that says what listens where and what is mounted where.
+fn announce(config: &Config, running: &Running) {
+    let listen: Vec<String> = running.data.iter().map(ToString::to_string).collect();
+    let mounts: Vec<String> = config.servers.iter().map(|server| super::mounted(config, server, &listen)).collect();
+    super::logging::started(&listen, running.admin, &mounts);
+}

@@ -1,0 +1,121 @@
+//! Every metric by name: what it is and in which buckets it is counted (`telemetry.md` §3). The page can hold no
+//! other name but the standard `process_*`.
+
+use metrics::{KeyName, Recorder};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+
+use crate::config;
+
+/// A metric's type, and for histograms which buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram(Buckets),
+}
+
+/// Which upper bounds a histogram has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Buckets {
+    Latency,
+    /// Three finer bounds and then the latency set.
+    Short,
+    Overhead,
+    Size,
+    Session,
+    Calls,
+}
+
+/// Name, type, help.
+pub(super) type Entry = (&'static str, Kind, &'static str);
+
+use Buckets::{Calls, Latency, Overhead, Session, Short, Size};
+use Kind::{Counter, Gauge, Histogram};
+
+#[rustfmt::skip]
+pub(super) const CATALOGUE: &[Entry] = &[
+    ("mcp_requests_total", Counter, "JSON-RPC requests from clients, by how they truly ended."),
+    ("mcp_request_duration_seconds", Histogram(Latency), "Request head to the complete answer."),
+    ("mcp_requests_active", Gauge, "JSON-RPC requests in flight now."),
+    ("mcp_errors_total", Counter, "Requests with status error, by type."),
+    ("mcp_tool_invocations_total", Counter, "Calls of tools, by how they truly ended."),
+    ("mcp_tool_duration_seconds", Histogram(Latency), "What a tool's caller waited."),
+    ("mcp_tool_errors_total", Counter, "Calls of tools with status error, by type."),
+    ("mcp_tool_oldest_inflight_seconds", Gauge, "Age of the oldest unanswered call."),
+    ("mcp_payload_size_bytes", Histogram(Size), "Decoded bytes of a call's arguments and of its result."),
+    ("mcp_notifications_total", Counter, "JSON-RPC notifications."),
+    ("mcp_server_requests_total", Counter, "JSON-RPC requests from servers that clients answer."),
+    ("mcp_server_request_duration_seconds", Histogram(Latency), "A server's request to its client's answer."),
+    ("mcp_tasks_total", Counter, "Tasks, by the first terminal state seen."),
+    ("mcp_task_duration_seconds", Histogram(Latency), "Creation of a task to its first terminal state seen."),
+    ("mcp_tasks_active", Gauge, "Tasks not yet seen to end."),
+    ("mcp_messages_unreadable_total", Counter, "Messages that could not be parsed and were forwarded all the same."),
+    ("mcp_header_mismatch_total", Counter, "Headers that contradict the body they mirror."),
+    ("mcp_active_connections", Gauge, "Client connections open now."),
+    ("mcp_connection_duration_seconds", Histogram(Session), "Client connections, from accept to close."),
+    ("mcp_active_streams", Gauge, "Event streams open now."),
+    ("mcp_stream_duration_seconds", Histogram(Session), "Event streams, from head to end."),
+    ("mcp_stream_first_event_seconds", Histogram(Short), "Request head to the first event of a stream."),
+    ("mcp_stream_events_total", Counter, "What passed on event streams."),
+    ("mcp_stream_resumes_total", Counter, "Streams resumed by Last-Event-ID."),
+    ("mcp_http_requests_total", Counter, "HTTP requests from clients."),
+    ("mcp_http_request_duration_seconds", Histogram(Latency), "Request head to the end of the response body; event streams excluded."),
+    ("mcp_http_request_size_bytes", Histogram(Size), "Encoded bytes of request bodies."),
+    ("mcp_http_response_size_bytes", Histogram(Size), "Encoded bytes of response bodies."),
+    ("mcp_upstream_connect_seconds", Histogram(Short), "Name, TCP and TLS of connections to servers."),
+    ("mcp_upstream_first_byte_seconds", Histogram(Short), "Request handed over to the response head."),
+    ("mcp_active_sessions", Gauge, "Sessions open now."),
+    ("mcp_sessions_total", Counter, "Sessions, counted at the successful initialize."),
+    ("mcp_session_duration_seconds", Histogram(Session), "Sessions, from initialize to end."),
+    ("mcp_session_tool_calls", Histogram(Calls), "Calls of tools in a session."),
+    ("mcp_clients_total", Counter, "Requests, by who still speaks what."),
+    ("mcp_proxy_build_info", Gauge, "What this program was built from; always 1."),
+    ("mcp_proxy_overhead_seconds", Histogram(Overhead), "The proxy's own share of an exchange."),
+    ("mcp_proxy_dropped_total", Counter, "Telemetry given up for want of room."),
+    ("mcp_proxy_label_overflow_total", Counter, "Label values folded into _other for want of room."),
+    ("mcp_proxy_config_last_reload_successful", Gauge, "Whether the configuration was last read without a mistake."),
+    ("mcp_proxy_config_last_reload_success_timestamp_seconds", Gauge, "When the configuration in force was read."),
+    ("mcp_proxy_limit", Gauge, "What nothing may grow beyond."),
+    ("mcp_proxy_limit_used", Gauge, "How much of a limit is used."),
+    ("mcp_proxy_refused_total", Counter, "Requests and connections that the proxy itself refused."),
+];
+
+const SHORT: [f64; 3] = [0.0005, 0.001, 0.0025];
+const OVERHEAD: [f64; 11] =
+    [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1];
+const CALLS: [f64; 8] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0];
+
+/// A builder that knows every histogram's buckets.
+pub(super) fn with_buckets(settings: &config::Metrics) -> Result<PrometheusBuilder, BuildError> {
+    let mut builder = PrometheusBuilder::new();
+    for (name, kind, _) in CATALOGUE {
+        if let Histogram(buckets) = kind {
+            builder = builder
+                .set_buckets_for_metric(Matcher::Full((*name).to_owned()), &bounds(*buckets, settings))?;
+        }
+    }
+    Ok(builder)
+}
+
+/// Gives the page its help texts.
+pub(super) fn describe(recorder: &impl Recorder) {
+    for (name, kind, help) in CATALOGUE {
+        let (name, help) = (KeyName::from_const_str(name), (*help).into());
+        match kind {
+            Counter => recorder.describe_counter(name, None, help),
+            Gauge => recorder.describe_gauge(name, None, help),
+            Histogram(_) => recorder.describe_histogram(name, None, help),
+        }
+    }
+}
+
+fn bounds(buckets: Buckets, settings: &config::Metrics) -> Vec<f64> {
+    match buckets {
+        Latency => settings.latency_buckets.clone(),
+        Short => SHORT.iter().chain(&settings.latency_buckets).copied().collect(),
+        Overhead => OVERHEAD.to_vec(),
+        Size => settings.size_buckets.clone(),
+        Session => settings.session_buckets.clone(),
+        Calls => CALLS.to_vec(),
+    }
+}

@@ -1,0 +1,208 @@
+//! Events → Prometheus: exact, never sampled, never dropped (`telemetry.md` §3).
+
+mod calls;
+mod catalogue;
+mod page;
+mod series;
+mod server;
+mod traffic;
+
+use std::sync::PoisonError;
+use std::time::{Duration, SystemTime};
+
+use metrics::{Counter, Gauge, Histogram};
+use metrics_exporter_prometheus::{BuildError, PrometheusHandle, PrometheusRecorder};
+
+use self::series::{Pair, Series};
+use self::server::Server;
+use crate::config::{Config, Limits};
+use crate::observe::{DropReason, DroppedWhat, Event, Export, LabelName, Transport, Usage};
+
+/// Takes events, gives the page of `/metrics`.
+pub struct Prometheus {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    process: metrics_process::Collector,
+    servers: Vec<Server>,
+    /// What belongs to no server: the label `none`.
+    nobody: Server,
+    connections: Series<Transport, Gauge>,
+    connection_durations: Series<(Transport, &'static str), Histogram>,
+    dropped: Series<(DroppedWhat, DropReason), Counter>,
+    overflow: Series<LabelName, Counter>,
+    limits: Limits,
+}
+
+impl Export for Prometheus {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::CallStarted { .. } | Event::CallLeft { .. } | Event::CallEnded { .. } => {
+                self.on_call(event)
+            }
+            Event::Notification { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskEnded { .. }
+            | Event::MessageUnreadable { .. }
+            | Event::HeaderMismatch { .. } => {
+                self.on_message(event);
+            }
+            Event::ConnectionOpened | Event::ConnectionTransport { .. } | Event::ConnectionClosed { .. } => {
+                self.on_connection(event);
+            }
+            Event::StreamOpened { .. }
+            | Event::StreamKindKnown { .. }
+            | Event::StreamEnded { .. }
+            | Event::StreamFirstEvent { .. }
+            | Event::StreamEvent { .. }
+            | Event::StreamResumed { .. } => {
+                self.on_stream(event);
+            }
+            Event::SessionStarted { .. } | Event::SessionEnded { .. } | Event::ClientSeen { .. } => {
+                self.on_session(event);
+            }
+            Event::HttpEnded { .. } | Event::UpstreamConnected { .. } | Event::UpstreamFirstByte { .. } => {
+                self.on_http(event);
+            }
+            Event::Refused { .. }
+            | Event::Overhead { .. }
+            | Event::LabelOverflow { .. }
+            | Event::Dropped { .. } => {
+                self.on_proxy(event);
+            }
+        }
+    }
+}
+
+impl Prometheus {
+    /// An empty page for these servers. Fails only on buckets that the configuration should have refused.
+    pub fn new(config: &Config) -> Result<Self, BuildError> {
+        let recorder = catalogue::with_buckets(&config.metrics)?.build_recorder();
+        catalogue::describe(&recorder);
+        let process = metrics_process::Collector::default();
+        metrics::with_local_recorder(&recorder, || process.describe());
+        let prometheus = Self {
+            handle: recorder.handle(),
+            process,
+            servers: config.servers.iter().map(Server::of).collect(),
+            nobody: Server::nobody(),
+            connections: Series::default(),
+            connection_durations: Series::default(),
+            dropped: Series::default(),
+            overflow: Series::default(),
+            limits: config.limits.clone(),
+            recorder,
+        };
+        prometheus.say_what_is_known();
+        Ok(prometheus)
+    }
+
+    /// The page as it stands now, in the classic text format, families and series in order. Takes milliseconds; no
+    /// request waits for it.
+    pub fn page(&self, usage: Usage) -> String {
+        self.refresh(usage);
+        page::sorted(&self.handle.render())
+    }
+
+    /// Folds what was recorded into the histograms; to be called every few seconds.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    fn say_what_is_known(&self) {
+        let build = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("revision", env!("SIGHTGLASS_REVISION")),
+            ("rustc", env!("SIGHTGLASS_RUSTC")),
+        ];
+        self.set("mcp_proxy_build_info", &build, 1.0);
+        self.set("mcp_proxy_config_last_reload_successful", &[], 1.0);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.set("mcp_proxy_config_last_reload_success_timestamp_seconds", &[], now.as_secs_f64());
+        for transport in Transport::ALL {
+            self.connection(*transport, 0.0);
+        }
+        for server in &self.servers {
+            self.session(server, 0.0);
+        }
+    }
+
+    /// Gauges that are read off rather than counted.
+    fn refresh(&self, usage: Usage) {
+        let now = tokio::time::Instant::now();
+        for server in &self.servers {
+            let inflight = server.inflight.lock().unwrap_or_else(PoisonError::into_inner);
+            for (tool, calls) in inflight.values() {
+                let oldest = calls.values().next();
+                let age = oldest.map_or(Duration::ZERO, |started| now.duration_since(*started));
+                let labels = [("server", server.name.as_str()), ("tool_name", tool)];
+                self.set("mcp_tool_oldest_inflight_seconds", &labels, age.as_secs_f64());
+            }
+        }
+        metrics::with_local_recorder(&self.recorder, || self.process.collect());
+        for limit in page::limits(&self.limits, usage) {
+            let labels = [("limit", limit.name)];
+            if let Some(most) = limit.most {
+                self.set("mcp_proxy_limit", &labels, most);
+            }
+            self.set("mcp_proxy_limit_used", &labels, limit.used);
+        }
+    }
+
+    fn server(&self, server: Option<usize>) -> &Server {
+        server.and_then(|server| self.servers.get(server)).unwrap_or(&self.nobody)
+    }
+
+    fn set(&self, name: &'static str, labels: &[Pair<'_>], value: f64) {
+        series::gauge(&self.recorder, name, labels).set(value);
+    }
+
+    /// One more of something of a server.
+    fn count<K: series::Short>(
+        &self,
+        family: &Series<K, Counter>,
+        key: K,
+        name: &'static str,
+        of: &Server,
+        labels: &[Pair<'_>],
+    ) {
+        let make = || series::counter(&self.recorder, name, &of.labelled(labels));
+        family.with(key, make, |counter| counter.increment(1));
+    }
+
+    /// A measured value of a server: seconds, bytes or a number.
+    fn record<K: series::Short>(
+        &self,
+        family: &Series<K, Histogram>,
+        key: K,
+        name: &'static str,
+        of: &Server,
+        labels: &[Pair<'_>],
+        value: f64,
+    ) {
+        let make = || series::histogram(&self.recorder, name, &of.labelled(labels));
+        family.with(key, make, |histogram| histogram.record(value));
+    }
+
+    /// More or less of something of a server.
+    fn change<K: series::Short>(
+        &self,
+        family: &Series<K, Gauge>,
+        key: K,
+        name: &'static str,
+        of: &Server,
+        labels: &[Pair<'_>],
+        by: f64,
+    ) {
+        let make = || series::gauge(&self.recorder, name, &of.labelled(labels));
+        family.with(key, make, |gauge| gauge.increment(by));
+    }
+}
+
+/// Bytes and counts as Prometheus has them; exact up to 2⁵³.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53, beyond which nobody counts bytes one by one"
+)]
+fn as_f64(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,186 @@
+//! Connections, streams, HTTP, sessions, and the proxy itself.
+
+use super::server::{Server, Verb};
+use super::{Prometheus, as_f64, series};
+use crate::mcp::Version;
+use crate::observe::{Event, StreamKind, Transport};
+
+impl Prometheus {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
+    pub(super) fn on_connection(&self, event: &Event<'_>) {
+        match *event {
+            Event::ConnectionOpened => self.connection(Transport::Http, 1.0),
+            Event::ConnectionTransport { from, to } => {
+                self.connection(from, -1.0);
+                self.connection(to, 1.0);
+            }
+            Event::ConnectionClosed { transport, lasted, reason } => {
+                self.connection(transport, -1.0);
+                let labels = [("transport", transport.as_str()), ("disconnect_reason", reason.as_str())];
+                let make = || series::histogram(&self.recorder, "mcp_connection_duration_seconds", &labels);
+                let key = (transport, reason.as_str());
+                self.connection_durations.with(key, make, |histogram| histogram.record(lasted));
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
+    pub(super) fn on_stream(&self, event: &Event<'_>) {
+        match *event {
+            Event::StreamOpened { server, kind } => self.stream(server, kind, 1.0),
+            Event::StreamKindKnown { server, from, to } => {
+                self.stream(server, from, -1.0);
+                self.stream(server, to, 1.0);
+            }
+            Event::StreamEnded { server, kind, lasted, reason } => {
+                self.stream(server, kind, -1.0);
+                let of = self.server(Some(server));
+                let labels = [("kind", kind.as_str()), ("end_reason", reason.as_str())];
+                let name = "mcp_stream_duration_seconds";
+                self.record(&of.stream_durations, (kind, reason), name, of, &labels, lasted.as_secs_f64());
+            }
+            Event::StreamFirstEvent { server, transport, after } => {
+                let of = self.server(Some(server));
+                let labels = [("transport", transport.as_str())];
+                let name = "mcp_stream_first_event_seconds";
+                self.record(&of.first_events, transport, name, of, &labels, after.as_secs_f64());
+            }
+            Event::StreamEvent { server, kind } => {
+                let of = self.server(Some(server));
+                self.count(
+                    &of.stream_events,
+                    kind,
+                    "mcp_stream_events_total",
+                    of,
+                    &[("kind", kind.as_str())],
+                );
+            }
+            Event::StreamResumed { server } => {
+                let of = self.server(Some(server));
+                self.count(&of.resumes, (), "mcp_stream_resumes_total", of, &[]);
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
+    pub(super) fn on_session(&self, event: &Event<'_>) {
+        match *event {
+            Event::SessionStarted { server, client, version } => {
+                let of = self.server(Some(server));
+                self.session(of, 1.0);
+                let labels = [("client_name", client.as_str()), ("protocol_version", version_label(version))];
+                self.count(&of.sessions_total, (client.number(), version), "mcp_sessions_total", of, &labels);
+            }
+            Event::SessionEnded { server, lasted, reason, calls } => {
+                let of = self.server(Some(server));
+                self.session(of, -1.0);
+                let labels = [("end_reason", reason.as_str())];
+                let name = "mcp_session_duration_seconds";
+                self.record(&of.session_durations, reason, name, of, &labels, lasted.as_secs_f64());
+                let labels = [("user_tier", "none")];
+                self.record(&of.session_calls, (), "mcp_session_tool_calls", of, &labels, as_f64(calls));
+            }
+            Event::ClientSeen { server, client, version, era } => {
+                let of = self.server(Some(server));
+                let labels = [
+                    ("client_name", client.as_str()),
+                    ("protocol_version", version_label(version)),
+                    ("era", era.as_str()),
+                ];
+                self.count(&of.clients, (client.number(), version, era), "mcp_clients_total", of, &labels);
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
+    pub(super) fn on_http(&self, event: &Event<'_>) {
+        match *event {
+            Event::HttpEnded { server, method, route, status, took, request_bytes, response_bytes } => {
+                let of = self.server(server);
+                let verb = Verb::of(method);
+                let labels =
+                    [("method", verb.0), ("route", of.route(route)), ("status_code", status.as_str())];
+                let key = (verb, route, status.as_u16());
+                self.count(&of.http, key, "mcp_http_requests_total", of, &labels);
+                if let Some(took) = took {
+                    let name = "mcp_http_request_duration_seconds";
+                    self.record(&of.http_durations, key, name, of, &labels, took.as_secs_f64());
+                }
+                let (key, labels) = ((verb, route), &labels[..2]);
+                let name = "mcp_http_request_size_bytes";
+                self.record(&of.request_sizes, key, name, of, labels, as_f64(request_bytes));
+                let name = "mcp_http_response_size_bytes";
+                self.record(&of.response_sizes, key, name, of, labels, as_f64(response_bytes));
+            }
+            Event::UpstreamConnected { server, took } => {
+                let of = self.server(Some(server));
+                self.record(&of.connects, (), "mcp_upstream_connect_seconds", of, &[], took.as_secs_f64());
+            }
+            Event::UpstreamFirstByte { server, took } => {
+                let of = self.server(Some(server));
+                self.record(
+                    &of.first_bytes,
+                    (),
+                    "mcp_upstream_first_byte_seconds",
+                    of,
+                    &[],
+                    took.as_secs_f64(),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
+    pub(super) fn on_proxy(&self, event: &Event<'_>) {
+        match *event {
+            Event::Refused { server, reason } => {
+                let of = self.server(server);
+                self.count(
+                    &of.refused,
+                    reason,
+                    "mcp_proxy_refused_total",
+                    of,
+                    &[("reason", reason.as_str())],
+                );
+            }
+            Event::Overhead { server, took } => {
+                let of = self.server(Some(server));
+                self.record(&of.overhead, (), "mcp_proxy_overhead_seconds", of, &[], took.as_secs_f64());
+            }
+            Event::LabelOverflow { label } => {
+                let labels = [("label", label.as_str())];
+                let make = || series::counter(&self.recorder, "mcp_proxy_label_overflow_total", &labels);
+                self.overflow.with(label, make, |counter| counter.increment(1));
+            }
+            Event::Dropped { what, reason } => {
+                let labels = [("what", what.as_str()), ("reason", reason.as_str())];
+                let make = || series::counter(&self.recorder, "mcp_proxy_dropped_total", &labels);
+                self.dropped.with((what, reason), make, |counter| counter.increment(1));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn connection(&self, transport: Transport, by: f64) {
+        let labels = [("transport", transport.as_str())];
+        let make = || series::gauge(&self.recorder, "mcp_active_connections", &labels);
+        self.connections.with(transport, make, |gauge| gauge.increment(by));
+    }
+
+    pub(super) fn session(&self, of: &Server, by: f64) {
+        self.change(&of.sessions, (), "mcp_active_sessions", of, &[], by);
+    }
+
+    fn stream(&self, server: usize, kind: StreamKind, by: f64) {
+        let of = self.server(Some(server));
+        self.change(&of.streams, kind, "mcp_active_streams", of, &[("kind", kind.as_str())], by);
+    }
+}
+
+fn version_label(version: Option<Version>) -> &'static str {
+    version.map_or("none", Version::as_str)
+}

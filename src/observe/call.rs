@@ -1,0 +1,146 @@
+//! One JSON-RPC request, from its head to its one ending.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::event::{Direction, Transport};
+use super::label::Label;
+use super::scope::Scope;
+use super::session::Session;
+use crate::mcp::{Era, Id, Method, Text, Version};
+
+/// A JSON-RPC request that is, or was, in flight.
+#[derive(Debug)]
+pub struct Call {
+    /// Unique within the process.
+    pub number: u64,
+    /// Position in `Config::servers`.
+    pub server: usize,
+    /// Who asked.
+    pub direction: Direction,
+    /// What was asked.
+    pub method: Method,
+    /// The tool's label as known when the call began; only for `tools/call`.
+    pub tool: Option<Label>,
+    /// What carries it.
+    pub transport: Transport,
+    /// Which family of the protocol it belongs to.
+    pub era: Era,
+    /// Bytes of `params.arguments`, decoded.
+    pub arguments_bytes: Option<u64>,
+    /// When the request's head was read.
+    pub started: Instant,
+    pub(super) id: Id,
+    pub(super) name: Option<Text>,
+    pub(super) task: Option<Text>,
+    pub(super) initialize: Option<Introduction>,
+    pub(super) session: Option<Arc<Session>>,
+    /// Where an answer may also be looked for.
+    pub(super) scope: Option<Arc<Scope>>,
+    /// Holds a place under `limits.max_open_calls`.
+    pub(super) counted: bool,
+    pub(super) phase: Phase,
+}
+
+/// What `initialize` says of the client.
+#[derive(Debug, Clone)]
+pub(super) struct Introduction {
+    pub(super) client: Label,
+    pub(super) version: Option<Version>,
+}
+
+impl Call {
+    /// Whether it stands in no request histogram: it is a stream (`telemetry.md` §1, rule 4).
+    pub fn is_stream(&self) -> bool {
+        self.method == Method::SubscriptionsListen
+    }
+}
+
+/// Open → left → ended, each at most once, whoever comes first.
+#[derive(Debug, Default)]
+pub(super) struct Phase {
+    state: AtomicU8,
+    left_after: std::sync::OnceLock<Duration>,
+}
+
+const OPEN: u8 = 0;
+const LEFT: u8 = 1;
+const ENDED: u8 = 2;
+
+impl Phase {
+    pub(super) fn is_ended(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ENDED
+    }
+
+    /// The client went away: true for the first to say so of an open call.
+    pub(super) fn leave(&self, after: Duration) -> bool {
+        let _ = self.left_after.set(after);
+        self.state.compare_exchange(OPEN, LEFT, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The outcome is known: for the first to say so, whether the call was still active.
+    pub(super) fn end(&self) -> Option<bool> {
+        match self.state.swap(ENDED, Ordering::AcqRel) {
+            OPEN => Some(true),
+            LEFT => Some(false),
+            _ => None,
+        }
+    }
+
+    /// How long the call lasted until its client left, if it did.
+    pub(super) fn left_after(&self) -> Option<Duration> {
+        self.left_after.get().copied()
+    }
+}
+
+/// The calls of one exchange: nearly always one, in a batch as many as its sender likes.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    all: Vec<Arc<Call>>,
+    /// By id, once there are so many that looking through them would cost.
+    index: HashMap<Id, usize, foldhash::fast::RandomState>,
+}
+
+const INDEXED_FROM: usize = 8;
+
+impl Calls {
+    pub(super) fn push(&mut self, call: Arc<Call>) {
+        self.all.push(call);
+        if self.all.len() == INDEXED_FROM {
+            self.index = self.all.iter().enumerate().map(|(at, call)| (call.id.clone(), at)).collect();
+        } else if let (true, Some(last)) = (self.all.len() > INDEXED_FROM, self.all.last()) {
+            self.index.insert(last.id.clone(), self.all.len() - 1);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn last(&self) -> Option<&Arc<Call>> {
+        self.all.last()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Call>> {
+        self.all.iter()
+    }
+
+    /// Those not ended yet.
+    pub(super) fn open(&self) -> impl Iterator<Item = &Arc<Call>> {
+        self.all.iter().filter(|call| !call.phase.is_ended())
+    }
+
+    /// The open call of this id.
+    pub(super) fn find(&self, id: &Id) -> Option<Arc<Call>> {
+        let found = if self.all.len() < INDEXED_FROM {
+            self.open().find(|call| call.id == *id)
+        } else {
+            self.index.get(id).and_then(|at| self.all.get(*at)).filter(|call| !call.phase.is_ended())
+        };
+        found.cloned()
+    }
+}

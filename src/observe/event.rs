@@ -1,0 +1,305 @@
+//! The vocabulary: what can be told of the traffic. One fact is one [`Event`]; metrics, spans, log lines and the
+//! console are all derived from it (`telemetry.md` §1), so they can never disagree.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::call::Call;
+use super::label::Label;
+use super::{Disconnect, Refusal, Route};
+use crate::mcp::{Era, Method, Unreadable, Version};
+
+/// Something happened that telemetry may tell. `server` is the position in `Config::servers`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "fields carry the names of the labels in telemetry.md §3")]
+pub enum Event<'a> {
+    /// A client connection was accepted; it counts as `http` until its first MCP message.
+    ConnectionOpened,
+    /// A connection's first MCP message told which transport it carries.
+    ConnectionTransport { from: Transport, to: Transport },
+    /// A client connection closed.
+    ConnectionClosed { transport: Transport, lasted: Duration, reason: Disconnect },
+    /// A JSON-RPC request began (either direction).
+    CallStarted { call: &'a Call },
+    /// A call's client went away; its outcome is decided later.
+    CallLeft { call: &'a Call },
+    /// A call's outcome is known.
+    CallEnded { call: &'a Call, ending: &'a Ending },
+    /// A notification passed.
+    Notification { server: usize, method: Method, direction: Direction },
+    /// A request by who still speaks what.
+    ClientSeen { server: usize, client: &'a Label, version: Option<Version>, era: Era },
+    /// A task was created.
+    TaskStarted { server: usize, tool: &'a Label },
+    /// A task's terminal state was seen, or it was forgotten.
+    TaskEnded { server: usize, tool: &'a Label, status: TaskStatus, lasted: Duration },
+    /// A message could not be parsed; it was forwarded all the same.
+    MessageUnreadable { server: usize, direction: Direction, reason: Unreadable },
+    /// A mirrored header contradicts the body (SEP-2243, `protocol.md` §2.3).
+    HeaderMismatch { server: usize, header: MirroredHeader },
+    /// An event stream opened.
+    StreamOpened { server: usize, kind: StreamKind },
+    /// A `GET` stream turned out to be a 2024-11-05 one.
+    StreamKindKnown { server: usize, from: StreamKind, to: StreamKind },
+    /// An event stream ended.
+    StreamEnded { server: usize, kind: StreamKind, lasted: Duration, reason: StreamEnd },
+    /// A stream's first event, from the request head.
+    StreamFirstEvent { server: usize, transport: Transport, after: Duration },
+    /// Something passed on a stream.
+    StreamEvent { server: usize, kind: StreamItem },
+    /// A client resumed a stream by `Last-Event-ID`.
+    StreamResumed { server: usize },
+    /// An HTTP exchange ended. `took` is absent for event streams.
+    HttpEnded {
+        server: Option<usize>,
+        method: &'a http::Method,
+        route: Route,
+        status: StatusCode,
+        took: Option<Duration>,
+        request_bytes: u64,
+        response_bytes: u64,
+    },
+    /// A connection to a server was made.
+    UpstreamConnected { server: usize, took: Duration },
+    /// A server's response head came, from the request handed over.
+    UpstreamFirstByte { server: usize, took: Duration },
+    /// A session began.
+    SessionStarted { server: usize, client: &'a Label, version: Option<Version> },
+    /// A session ended.
+    SessionEnded { server: usize, lasted: Duration, reason: SessionEnd, calls: u64 },
+    /// The proxy itself said no.
+    Refused { server: Option<usize>, reason: Refusal },
+    /// The proxy's own share of an exchange's time.
+    Overhead { server: usize, took: Duration },
+    /// A label value was folded into `_other` for want of room.
+    LabelOverflow { label: LabelName },
+    /// An observation was given up for want of room.
+    Dropped { what: DroppedWhat, reason: DropReason },
+}
+
+/// How a call ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// The precise truth.
+    pub outcome: Outcome,
+    /// What went wrong; only with `Status::Error`.
+    pub error: Option<ErrorType>,
+    /// Start to the complete answer, or to the disconnect.
+    pub took: Duration,
+    /// Whether the call still stood in the active gauge.
+    pub was_active: bool,
+    /// The tool's label as known now.
+    pub tool: Label,
+    /// Bytes of `result`, decoded.
+    pub result_bytes: Option<u64>,
+    /// The result makes the host show a widget.
+    pub widget: bool,
+}
+
+/// How a call ended (`telemetry.md` §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the table in telemetry.md §2 says when")]
+pub enum Outcome {
+    Ok,
+    ToolError,
+    JsonrpcError,
+    HttpError,
+    InvalidResponse,
+    UpstreamUnreachable,
+    UpstreamReset,
+    Timeout,
+    NoResponse,
+    Cancelled,
+    ClientDisconnect,
+    AuthChallenge,
+    Refused,
+    InputRequired,
+    Task,
+}
+
+/// The coarse class of an [`Outcome`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the label's own values")]
+pub enum Status {
+    Success,
+    Error,
+    Cancelled,
+    Rejected,
+    Pending,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of the table.
+    pub const ALL: [Self; 15] = [
+        Self::Ok,
+        Self::ToolError,
+        Self::JsonrpcError,
+        Self::HttpError,
+        Self::InvalidResponse,
+        Self::UpstreamUnreachable,
+        Self::UpstreamReset,
+        Self::Timeout,
+        Self::NoResponse,
+        Self::Cancelled,
+        Self::ClientDisconnect,
+        Self::AuthChallenge,
+        Self::Refused,
+        Self::InputRequired,
+        Self::Task,
+    ];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ToolError => "tool_error",
+            Self::JsonrpcError => "jsonrpc_error",
+            Self::HttpError => "http_error",
+            Self::InvalidResponse => "invalid_response",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamReset => "upstream_reset",
+            Self::Timeout => "timeout",
+            Self::NoResponse => "no_response",
+            Self::Cancelled => "cancelled",
+            Self::ClientDisconnect => "client_disconnect",
+            Self::AuthChallenge => "auth_challenge",
+            Self::Refused => "refused",
+            Self::InputRequired => "input_required",
+            Self::Task => "task",
+        }
+    }
+
+    /// The coarse class.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Ok => Status::Success,
+            Self::ToolError
+            | Self::JsonrpcError
+            | Self::HttpError
+            | Self::InvalidResponse
+            | Self::UpstreamUnreachable
+            | Self::UpstreamReset
+            | Self::Timeout
+            | Self::NoResponse => Status::Error,
+            Self::Cancelled | Self::ClientDisconnect => Status::Cancelled,
+            Self::AuthChallenge | Self::Refused => Status::Rejected,
+            Self::InputRequired | Self::Task => Status::Pending,
+        }
+    }
+}
+
+impl Status {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+/// `OTel`'s `error.type`, from a closed set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorType {
+    /// `result.isError` was true.
+    ToolError,
+    /// A JSON-RPC code that the field knows.
+    Code(i32),
+    /// Any other JSON-RPC code.
+    OtherCode,
+    /// An HTTP status without a JSON-RPC message.
+    Http(u16),
+    /// The outcome's own name.
+    Outcome(Outcome),
+}
+
+impl ErrorType {
+    /// The label value.
+    pub fn label(self) -> String {
+        match self {
+            Self::ToolError => "tool_error".to_owned(),
+            Self::Code(code) => code.to_string(),
+            Self::OtherCode => "jsonrpc_other".to_owned(),
+            Self::Http(status) => status.to_string(),
+            Self::Outcome(outcome) => outcome.as_str().to_owned(),
+        }
+    }
+}
+
+/// Declares a label whose values are closed: the enum and its text.
+macro_rules! closed_label {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "the label's own values, telemetry.md §3")]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            /// The label value.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+    };
+}
+
+closed_label! {
+    /// What carries the messages.
+    Transport { Http = "http", StreamableHttp = "streamable_http", Sse = "sse", WebSocket = "websocket" }
+}
+closed_label! {
+    /// Who sent a message.
+    Direction { ClientToServer = "client_to_server", ServerToClient = "server_to_client" }
+}
+closed_label! {
+    /// What an event stream is for.
+    StreamKind { Post = "post", Get = "get", Listen = "listen", Sse = "sse" }
+}
+closed_label! {
+    /// Why an event stream ended.
+    StreamEnd {
+        Complete = "complete", Client = "client", Upstream = "upstream", Idle = "idle",
+        Shutdown = "shutdown", Error = "error",
+    }
+}
+closed_label! {
+    /// What passed on a stream.
+    StreamItem {
+        Response = "response", Notification = "notification", Request = "request",
+        Comment = "comment", Priming = "priming",
+    }
+}
+closed_label! {
+    /// Why a session ended.
+    SessionEnd {
+        Deleted = "deleted", Expired = "expired", StreamClosed = "stream_closed", Idle = "idle",
+        Evicted = "evicted",
+    }
+}
+closed_label! {
+    /// A task's last state.
+    TaskStatus { Completed = "completed", Failed = "failed", Cancelled = "cancelled", Unknown = "unknown" }
+}
+closed_label! {
+    /// A header that mirrors the body.
+    MirroredHeader { Method = "mcp-method", Name = "mcp-name", ProtocolVersion = "mcp-protocol-version" }
+}
+closed_label! {
+    /// A label whose values are learned.
+    LabelName { ToolName = "tool_name", ClientName = "client_name" }
+}
+closed_label! {
+    /// What was given up.
+    DroppedWhat { Event = "event" }
+}
+closed_label! {
+    /// Why it was given up.
+    DropReason { QueueFull = "queue_full" }
+}

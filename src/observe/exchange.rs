@@ -1,0 +1,461 @@
+//! One HTTP request and its answer: what the taps show, put together.
+//!
+//! # Why
+//! Join on the exchange first: an answer in the request's own response needs no table. Only legacy SSE, resumed
+//! streams, server-to-client requests, tasks and cancellations look elsewhere (`protocol.md` §5).
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method as HttpMethod, StatusCode, request, response};
+use tokio::time::Instant;
+
+use super::call::{Call, Calls};
+use super::connection::ConnectionState;
+use super::event::{Direction, Event, Outcome, SessionEnd, Transport};
+use super::inner::{Inner, Key};
+use super::outcome::{self, HttpFacts};
+use super::reader::{Media, NotRead, Reader};
+use super::scope::Scope;
+use super::session::Session;
+use super::stream::Stream;
+use super::{End, Failure, Refusal, Route, Target, lock};
+use crate::mcp::{Era, Item, Text, Unreadable, Version};
+
+/// What both taps of an exchange share.
+pub(super) struct Shared {
+    pub(super) inner: Arc<Inner>,
+    pub(super) connection: Arc<ConnectionState>,
+    pub(super) server: Option<usize>,
+    pub(super) facts: Facts,
+    pub(super) state: Mutex<State>,
+}
+
+/// What the request head said; never changes.
+pub(super) struct Facts {
+    pub(super) route: Route,
+    pub(super) method: HttpMethod,
+    pub(super) started: Instant,
+    pub(super) address: IpAddr,
+    pub(super) upstream_path: String,
+    pub(super) version: Option<Version>,
+    pub(super) session_key: Option<Key>,
+    pub(super) session: Option<Arc<Session>>,
+    /// The scope of the stream that `Last-Event-ID` resumes.
+    pub(super) resumes: Option<Arc<Scope>>,
+    pub(super) is_resume: bool,
+    /// The legacy SSE endpoint that was posted to.
+    pub(super) endpoint: Option<Arc<Scope>>,
+    pub(super) mirrored: Mirrored,
+}
+
+/// The headers that mirror the body (SEP-2243), decoded.
+#[derive(Default)]
+pub(super) struct Mirrored {
+    pub(super) method: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+pub(super) struct State {
+    request: Option<Reader>,
+    response: Option<Reader>,
+    request_bytes: u64,
+    response_bytes: u64,
+    /// Calls asked in this exchange, ended ones included.
+    pub(super) calls: Calls,
+    /// What the server asked the client on this exchange.
+    pub(super) asked: Vec<Arc<Call>>,
+    /// Any JSON-RPC message was posted.
+    pub(super) posted: bool,
+    pub(super) modern: bool,
+    /// Calls of a stream without a session can be resumed by its event ids.
+    pub(super) own_scope: Option<Arc<Scope>>,
+    forwarded: Option<Instant>,
+    pub(super) http: Option<HttpFacts>,
+    /// `Mcp-Session-Id` of the answer.
+    pub(super) answered_session: Option<Key>,
+    pub(super) stream: Option<Stream>,
+    /// How the answer ended.
+    over: Option<Over>,
+}
+
+/// How the answer ended, for calls that it left open.
+#[derive(Debug, Clone, Copy)]
+enum Over {
+    Body(End),
+    Own(Outcome),
+}
+
+impl Shared {
+    pub(super) fn new(
+        inner: &Arc<Inner>,
+        connection: &Arc<ConnectionState>,
+        target: Target<'_>,
+        head: &request::Parts,
+        address: IpAddr,
+    ) -> Self {
+        let started = Instant::now();
+        let facts = Facts::of(inner, target, head, address, started);
+        let state = Mutex::new(State { request: request_reader(inner, target, head), ..State::default() });
+        let shared = Self {
+            inner: Arc::clone(inner),
+            connection: Arc::clone(connection),
+            server: target.server,
+            facts,
+            state,
+        };
+        if let (true, Some(server)) = (shared.facts.is_resume, shared.server) {
+            inner.tell(&Event::StreamResumed { server });
+        }
+        shared
+    }
+
+    pub(super) fn request_frame(&self, data: &Bytes) {
+        let mut state = lock::lock(&self.state);
+        state.request_bytes += data.len() as u64;
+        let Some(mut reader) = state.request.take() else { return };
+        reader.feed(data, &mut |item| self.request_item(&mut state, item));
+        state.request = Some(reader);
+    }
+
+    pub(super) fn request_end(&self, end: End) {
+        let mut state = lock::lock(&self.state);
+        let reader = state.request.take();
+        if let (Some(mut reader), End::Complete, Some(server)) = (reader, end, self.server)
+            && state.request_bytes > 0
+            && let Some(reason) = reader.finish()
+        {
+            self.inner.tell(&Event::MessageUnreadable {
+                server,
+                direction: Direction::ClientToServer,
+                reason,
+            });
+        }
+    }
+
+    pub(super) fn forwarded(&self) {
+        lock::lock(&self.state).forwarded = Some(Instant::now());
+    }
+
+    pub(super) fn answered(&self, head: &response::Parts) {
+        let now = Instant::now();
+        let mut state = lock::lock(&self.state);
+        let http = HttpFacts::of(head);
+        state.http = Some(http);
+        let Some(server) = self.server else { return };
+        if let Some(forwarded) = state.forwarded {
+            self.inner.tell(&Event::UpstreamFirstByte { server, took: now.duration_since(forwarded) });
+        }
+        state.answered_session = header(&head.headers, "mcp-session-id").map(|id| self.inner.key(server, id));
+        self.session_by_status(&mut state, http.status, now);
+        self.read_response(&mut state, head, now);
+    }
+
+    pub(super) fn response_frame(&self, data: &Bytes) {
+        let mut state = lock::lock(&self.state);
+        state.response_bytes += data.len() as u64;
+        let Some(mut reader) = state.response.take() else { return };
+        let now = Instant::now();
+        reader.feed(data, &mut |item| self.response_item(&mut state, item, now));
+        state.response = Some(reader);
+    }
+
+    pub(super) fn response_end(&self, end: End) {
+        let now = Instant::now();
+        let mut state = lock::lock(&self.state);
+        if let Some(mut reader) = state.response.take()
+            && end == End::Complete
+            && let Some(reason) = reader.finish()
+        {
+            self.response_unreadable(&state, reason);
+        }
+        state.over = Some(Over::Body(end));
+        self.settle(&state, now);
+        self.close_stream(&mut state, end, now);
+        // A client may still answer what it was asked here, on a request of its own.
+        for call in state.asked.iter().filter(|call| !call.phase.is_ended()) {
+            self.inner.wait(call, Outcome::NoResponse, now);
+        }
+        self.tell_http(&state, now);
+    }
+
+    /// The client went away before there was an answer.
+    pub(super) fn abandoned(&self) {
+        let now = Instant::now();
+        let mut state = lock::lock(&self.state);
+        state.over = Some(Over::Body(End::Cancelled));
+        self.settle(&state, now);
+        self.tell_http(&state, now);
+    }
+
+    pub(super) fn failed(&self, failure: Failure, status: StatusCode) {
+        let outcome = match failure {
+            Failure::Unreachable => Outcome::UpstreamUnreachable,
+            Failure::Reset => Outcome::UpstreamReset,
+            Failure::Timeout => Outcome::Timeout,
+            Failure::Invalid => Outcome::InvalidResponse,
+        };
+        self.own_answer(outcome, status);
+    }
+
+    pub(super) fn refused(&self, refusal: Refusal, status: StatusCode) {
+        self.inner.tell(&Event::Refused { server: self.server, reason: refusal });
+        self.own_answer(Outcome::Refused, status);
+    }
+
+    pub(super) fn upgraded(&self, head: &response::Parts) {
+        self.connection.carries(&self.inner, Transport::WebSocket);
+        let mut state = lock::lock(&self.state);
+        state.http = Some(HttpFacts::of(head));
+    }
+
+    pub(super) fn tunnel_closed(&self) {
+        let state = lock::lock(&self.state);
+        self.tell_http(&state, Instant::now());
+    }
+
+    fn own_answer(&self, outcome: Outcome, status: StatusCode) {
+        let now = Instant::now();
+        let mut state = lock::lock(&self.state);
+        state.http = Some(HttpFacts { status, challenged: false });
+        state.over = Some(Over::Own(outcome));
+        self.settle(&state, now);
+        self.tell_http(&state, now);
+    }
+
+    /// The answer is over: decides every call that it left open.
+    pub(super) fn settle(&self, state: &State, now: Instant) {
+        let Some(over) = state.over else { return };
+        for call in state.calls.open() {
+            self.settle_call(state, call, over, now);
+        }
+    }
+
+    /// The same for a call that was asked after the answer was over.
+    pub(super) fn settle_last(&self, state: &State, now: Instant) {
+        if let (Some(over), Some(call)) = (state.over, state.calls.last())
+            && !call.phase.is_ended()
+        {
+            self.settle_call(state, call, over, now);
+        }
+    }
+
+    fn settle_call(&self, state: &State, call: &Arc<Call>, over: Over, now: Instant) {
+        let inner = &self.inner;
+        match over {
+            Over::Own(outcome) => inner.end_own(call, outcome, now),
+            Over::Body(End::Cancelled) => self.settle_cancelled(state, call, now),
+            Over::Body(end) => {
+                if Self::answer_comes_elsewhere(state, call, end) {
+                    if call.transport != Transport::Sse {
+                        inner.wait(call, Outcome::NoResponse, now);
+                    }
+                } else if end == End::Failed {
+                    inner.end_own(call, Outcome::UpstreamReset, now);
+                } else if state.stream.is_some() {
+                    inner.end_own(call, Outcome::NoResponse, now);
+                } else if let Some(http) = state.http {
+                    let (outcome, error) = outcome::of_status(http);
+                    inner.end(call, outcome, error, None, now);
+                }
+            }
+        }
+    }
+
+    /// The client went away. In the modern era that is a cancellation; before, the answer may still come.
+    fn settle_cancelled(&self, state: &State, call: &Arc<Call>, now: Instant) {
+        let inner = &self.inner;
+        if call.era == Era::Modern {
+            inner.end_own(call, Outcome::Cancelled, now);
+        } else if call.transport == Transport::Sse
+            && call.scope.as_ref().is_some_and(|scope| !scope.is_shut())
+        {
+            // Its answer comes on the stream, whatever became of the POST.
+        } else if call.session.is_some() || state.own_scope.is_some() {
+            inner.leave(call, now);
+            inner.wait(call, Outcome::ClientDisconnect, now);
+        } else {
+            inner.leave(call, now);
+            inner.end_own(call, Outcome::ClientDisconnect, now);
+        }
+    }
+
+    /// Whether the end of this response leaves a call open: a 2xx on a legacy SSE endpoint, or a stream of an older
+    /// era that ended after it gave an event id to resume from.
+    fn answer_comes_elsewhere(state: &State, call: &Call, end: End) -> bool {
+        if call.transport == Transport::Sse {
+            let accepted = state.http.is_some_and(|http| http.status.is_success());
+            return accepted
+                && end == End::Complete
+                && call.scope.as_ref().is_some_and(|scope| !scope.is_shut());
+        }
+        call.era != Era::Modern && state.stream.as_ref().is_some_and(|stream| stream.has_event_ids)
+    }
+
+    /// `DELETE` ended the session, or the server no longer knows it; a success adopts one that began before us.
+    fn session_by_status(&self, state: &mut State, status: StatusCode, now: Instant) {
+        let (Some(key), Some(server)) = (self.facts.session_key, self.server) else { return };
+        let reason = if self.facts.method == HttpMethod::DELETE && status.is_success() {
+            SessionEnd::Deleted
+        } else if status == StatusCode::NOT_FOUND && !state.modern {
+            SessionEnd::Expired
+        } else {
+            if self.facts.session.is_none() && status.is_success() && !state.modern {
+                let none = self.inner.client(None);
+                let scope = Arc::default();
+                let session = Session::new(server, now, none, self.facts.version, scope, false);
+                self.inner.keep_session(key, Arc::new(session), now);
+            }
+            return;
+        };
+        if let Some(session) = self.inner.sessions.remove(&key) {
+            self.inner.end_session(&session, reason, now);
+        }
+    }
+
+    fn read_response(&self, state: &mut State, head: &response::Parts, now: Instant) {
+        let is_stream = Media::of(&head.headers) == Media::EventStream;
+        // What a GET gets as JSON is metadata, not MCP.
+        if !is_stream && self.facts.method != HttpMethod::POST {
+            return;
+        }
+        match Reader::new(&head.headers, self.inner.limits.decoded_bytes, &self.inner.budget) {
+            Ok(reader) => state.response = Some(reader),
+            Err(NotRead::OtherMedia) => {}
+            Err(NotRead::Encoding) => self.response_unreadable(state, Unreadable::UnknownEncoding),
+            Err(NotRead::NoRoom) => self.inner.tell(&super::no_room()),
+        }
+        if is_stream && head.status.is_success() {
+            self.open_stream(state, now);
+        }
+    }
+
+    fn response_unreadable(&self, state: &State, reason: Unreadable) {
+        let success = state.http.is_some_and(|http| http.status.is_success());
+        if let (true, true, Some(server)) = (success, state.posted || state.stream.is_some(), self.server) {
+            self.inner.tell(&Event::MessageUnreadable {
+                server,
+                direction: Direction::ServerToClient,
+                reason,
+            });
+        }
+    }
+
+    fn request_item(&self, state: &mut State, item: Item) {
+        match item {
+            Item::Message(message) => self.client_message(state, message),
+            Item::Unreadable(_) | Item::Event(_) | Item::Comment => {}
+        }
+    }
+
+    fn response_item(&self, state: &mut State, item: Item, now: Instant) {
+        if state.stream.is_some() {
+            self.stream_item(state, &item, now);
+        }
+        match item {
+            Item::Message(message) => self.server_message(state, &message, now),
+            Item::Unreadable(reason) => self.response_unreadable(state, reason),
+            Item::Event(_) | Item::Comment => {}
+        }
+    }
+
+    fn tell_http(&self, state: &State, now: Instant) {
+        let status = state.http.map_or(CLIENT_CLOSED, |http| http.status);
+        let tunnelled = status == StatusCode::SWITCHING_PROTOCOLS;
+        let streamed = state.http.is_some() && state.stream.is_some();
+        self.inner.tell(&Event::HttpEnded {
+            server: self.server,
+            method: &self.facts.method,
+            route: self.facts.route,
+            status,
+            took: (!streamed && !tunnelled).then(|| now.duration_since(self.facts.started)),
+            request_bytes: state.request_bytes,
+            response_bytes: state.response_bytes,
+        });
+    }
+}
+
+/// nginx's status for a client that closed before there was an answer.
+const CLIENT_CLOSED: StatusCode = match StatusCode::from_u16(499) {
+    Ok(status) => status,
+    Err(_) => StatusCode::BAD_REQUEST,
+};
+
+impl Facts {
+    fn of(
+        inner: &Inner,
+        target: Target<'_>,
+        head: &request::Parts,
+        address: IpAddr,
+        started: Instant,
+    ) -> Self {
+        let server = target.server;
+        let key = |name| Some(inner.key(server?, header(&head.headers, name)?));
+        let session_key = key("mcp-session-id");
+        let event_key = key("last-event-id");
+        let endpoint = server
+            .filter(|_| head.method == HttpMethod::POST)
+            .and_then(|server| inner.endpoint(server, target.upstream_path, started));
+        Self {
+            route: target.route,
+            method: head.method.clone(),
+            started,
+            address,
+            upstream_path: target.upstream_path.to_owned(),
+            version: header(&head.headers, "mcp-protocol-version").map(Version::parse),
+            session: session_key.and_then(|key| inner.sessions.get(&key, started)),
+            session_key,
+            resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
+            is_resume: event_key.is_some() && head.method == HttpMethod::GET,
+            endpoint,
+            mirrored: Mirrored::of(&head.headers),
+        }
+    }
+}
+
+impl Mirrored {
+    fn of(headers: &HeaderMap) -> Self {
+        let decoded = |name| {
+            let value = headers.get(name)?;
+            crate::mcp::decode(value.as_bytes()).map(std::borrow::Cow::into_owned)
+        };
+        Self { method: decoded("mcp-method"), name: decoded("mcp-name") }
+    }
+
+    /// Whether a header is there and says something else.
+    pub(super) fn contradicts(said: Option<&String>, body: Option<&Text>) -> bool {
+        match (said, body) {
+            (Some(said), Some(body)) => !body.is_cut() && said != body.as_str(),
+            (Some(_), None) => true,
+            (None, _) => false,
+        }
+    }
+}
+
+/// A POST that says it is JSON is read; nothing else can be MCP.
+fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> Option<Reader> {
+    let server = target.server.filter(|_| head.method == HttpMethod::POST)?;
+    if Media::of(&head.headers) != Media::Json || target.route == Route::WellKnown {
+        return None;
+    }
+    match Reader::new(&head.headers, inner.limits.decoded_bytes, &inner.budget) {
+        Ok(reader) => Some(reader),
+        Err(NotRead::Encoding) => {
+            let direction = Direction::ClientToServer;
+            inner.tell(&Event::MessageUnreadable { server, direction, reason: Unreadable::UnknownEncoding });
+            None
+        }
+        Err(NotRead::OtherMedia) => None,
+        Err(NotRead::NoRoom) => {
+            inner.tell(&super::no_room());
+            None
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

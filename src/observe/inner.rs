@@ -1,0 +1,370 @@
+//! What all exchanges share: who is told, what is known by name, and the bounded tables that join an answer to a
+//! question asked elsewhere.
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::call::{Call, Introduction};
+use super::event::{
+    Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Outcome, SessionEnd,
+};
+use super::label::{Label, Labels, Learned};
+use super::reader::Budget;
+use super::scope::Scope;
+use super::session::Session;
+use super::table::Table;
+use super::task::Task;
+use super::{Export, lock};
+use crate::config::{Config, Limits};
+use crate::mcp::{Message, Method, Text, Version};
+
+/// How long a task that nobody asks about is remembered.
+const TASK_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Entries of this table leave with what they belong to, not by age.
+const NEVER_IDLE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// A key within one server: its position and a fingerprint.
+pub(super) type Key = (usize, u64);
+
+pub(super) struct Inner {
+    export: Arc<dyn Export>,
+    pub(super) limits: Limits,
+    servers: Vec<ServerState>,
+    clients: Labels,
+    hasher: foldhash::quality::RandomState,
+    pub(super) sessions: Table<Key, Arc<Session>>,
+    /// Legacy SSE endpoints by the URL that their stream named.
+    pub(super) endpoints: Table<Key, Arc<Scope>>,
+    endpoints_open: AtomicUsize,
+    /// Streams without a session, by the ids of their events.
+    pub(super) resumable: Table<Key, Arc<Scope>>,
+    /// Clients without a session, by address.
+    addresses: Table<(usize, IpAddr), Arc<Scope>>,
+    pub(super) tasks: Table<Key, Arc<Task>>,
+    open_calls: AtomicUsize,
+    call_number: AtomicU64,
+    orphans: Mutex<VecDeque<Orphan>>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) connections: AtomicUsize,
+    pub(super) streams: AtomicUsize,
+    pub(super) shutting_down: AtomicBool,
+}
+
+struct ServerState {
+    tools: Labels,
+    /// Tools whose descriptor makes the host show a widget.
+    widgets: Labels,
+}
+
+/// A call whose answer may still come elsewhere, until a deadline.
+struct Orphan {
+    deadline: Instant,
+    call: Arc<Call>,
+    outcome: Outcome,
+}
+
+impl Inner {
+    pub(super) fn new(config: &Config, export: Arc<dyn Export>) -> Self {
+        let limits = config.limits.clone();
+        let hasher = foldhash::quality::RandomState::default();
+        Self {
+            export,
+            servers: config.servers.iter().map(|server| ServerState::new(server, &limits)).collect(),
+            clients: Labels::new(limits.max_client_names),
+            hasher,
+            sessions: Table::new(limits.max_sessions, limits.session_idle),
+            endpoints: Table::new(limits.max_sessions, NEVER_IDLE),
+            endpoints_open: AtomicUsize::new(0),
+            resumable: Table::new(limits.max_open_calls, limits.orphan_wait),
+            addresses: Table::new(limits.max_sessions, limits.session_idle),
+            tasks: Table::new(limits.max_tasks, TASK_IDLE),
+            open_calls: AtomicUsize::new(0),
+            call_number: AtomicU64::new(0),
+            orphans: Mutex::default(),
+            budget: Budget::new(limits.observe_bytes),
+            connections: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
+            shutting_down: AtomicBool::new(false),
+            limits,
+        }
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        self.export.event(event);
+    }
+
+    /// A key that a hostile peer cannot aim at another's.
+    pub(super) fn key(&self, server: usize, text: &str) -> Key {
+        (server, self.hasher.hash_one(text))
+    }
+
+    // Names.
+
+    /// The label of a tool as known now.
+    pub(super) fn tool(&self, server: usize, name: &Text) -> Label {
+        match self.servers.get(server) {
+            Some(state) if !name.is_cut() => state.tools.resolve(name.as_str()),
+            _ => Label::other(),
+        }
+    }
+
+    /// A tool's name was vouched for by its server.
+    pub(super) fn learn_tool(&self, server: usize, name: &Text) -> Label {
+        match self.servers.get(server) {
+            Some(state) if !name.is_cut() => {
+                self.learned(state.tools.learn(name.as_str()), LabelName::ToolName)
+            }
+            _ => Label::other(),
+        }
+    }
+
+    pub(super) fn learn_widget(&self, server: usize, name: &Text) {
+        if let Some(state) = self.servers.get(server).filter(|_| !name.is_cut()) {
+            state.widgets.learn(name.as_str());
+        }
+    }
+
+    fn is_widget(&self, server: usize, name: &Text) -> bool {
+        self.servers.get(server).is_some_and(|state| {
+            state.widgets.len() > 0 && state.widgets.resolve(name.as_str()).as_str() != "_other"
+        })
+    }
+
+    /// The label of a client's name, within the cap that claimed names have.
+    pub(super) fn client(&self, name: Option<&Text>) -> Label {
+        match name {
+            None => self.clients.none(),
+            Some(name) if name.is_cut() => self.clients.other(),
+            Some(name) => self.learned(self.clients.learn(name.as_str()), LabelName::ClientName),
+        }
+    }
+
+    fn learned(&self, learned: Learned, label: LabelName) -> Label {
+        match learned {
+            Learned::Known(known) => known,
+            Learned::Overflow(other) => {
+                self.tell(&Event::LabelOverflow { label });
+                other
+            }
+        }
+    }
+
+    // Scopes.
+
+    pub(super) fn endpoint(&self, server: usize, upstream_path: &str, now: Instant) -> Option<Arc<Scope>> {
+        if self.endpoints_open.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.endpoints.get(&self.key(server, upstream_path), now)
+    }
+
+    pub(super) fn open_endpoint(&self, key: Key, scope: Arc<Scope>, now: Instant) {
+        self.endpoints_open.fetch_add(1, Ordering::AcqRel);
+        self.endpoints.insert(key, scope, now);
+    }
+
+    pub(super) fn close_endpoint(&self, key: &Key, scope: &Arc<Scope>, now: Instant) {
+        self.endpoints_open.fetch_sub(1, Ordering::AcqRel);
+        // A server may name one URL on two streams; the later one keeps it.
+        if self.endpoints.get(key, now).is_some_and(|newest| Arc::ptr_eq(&newest, scope)) {
+            self.endpoints.remove(key);
+        }
+    }
+
+    /// The space of ids of a client that has no session.
+    pub(super) fn address(&self, server: usize, address: IpAddr, now: Instant) -> Arc<Scope> {
+        let key = (server, address);
+        self.addresses.get(&key, now).unwrap_or_else(|| {
+            let scope = Arc::new(Scope::shared());
+            self.addresses.insert(key, Arc::clone(&scope), now);
+            scope
+        })
+    }
+
+    // Calls.
+
+    pub(super) fn next_call(&self) -> u64 {
+        self.call_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A place under `limits.max_open_calls`.
+    pub(super) fn take_place(&self) -> bool {
+        let max = self.limits.max_open_calls;
+        let taken = self
+            .open_calls
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < max).then_some(open + 1));
+        if taken.is_err() {
+            self.tell(&Event::Dropped { what: DroppedWhat::Event, reason: DropReason::QueueFull });
+        }
+        taken.is_ok()
+    }
+
+    pub(super) fn open_calls(&self) -> usize {
+        self.open_calls.load(Ordering::Acquire)
+    }
+
+    pub(super) fn begin(&self, call: &Arc<Call>) {
+        if let Some(scope) = &call.scope {
+            scope.open(call);
+        }
+        self.tell(&Event::CallStarted { call });
+    }
+
+    /// A call's client went away; its answer may still come for a while.
+    pub(super) fn leave(&self, call: &Arc<Call>, now: Instant) {
+        if call.phase.leave(now.duration_since(call.started)) {
+            self.tell(&Event::CallLeft { call });
+        }
+    }
+
+    /// Waits `limits.orphan_wait` for an answer, then ends the call so.
+    pub(super) fn wait(&self, call: &Arc<Call>, outcome: Outcome, now: Instant) {
+        let orphan = Orphan { deadline: now + self.limits.orphan_wait, call: Arc::clone(call), outcome };
+        let mut orphans = lock::lock(&self.orphans);
+        let oldest = if orphans.len() >= self.limits.max_open_calls { orphans.pop_front() } else { None };
+        orphans.push_back(orphan);
+        drop(orphans);
+        if let Some(orphan) = oldest {
+            self.end_own(&orphan.call, orphan.outcome, now);
+        }
+    }
+
+    /// Ends a call with an outcome that names itself.
+    pub(super) fn end_own(&self, call: &Arc<Call>, outcome: Outcome, now: Instant) {
+        let (outcome, error) = super::outcome::own(outcome);
+        self.end(call, outcome, error, None, now);
+    }
+
+    /// Ends a call; `answer` is the message that decided it. False when it had ended before.
+    pub(super) fn end(
+        &self,
+        call: &Arc<Call>,
+        outcome: Outcome,
+        error: Option<ErrorType>,
+        answer: Option<&Message>,
+        now: Instant,
+    ) -> bool {
+        let Some(was_active) = call.phase.end() else { return false };
+        if let Some(scope) = &call.scope {
+            scope.close(call);
+        }
+        if call.counted {
+            self.open_calls.fetch_sub(1, Ordering::AcqRel);
+        }
+        let result = answer.and_then(|message| message.result.as_ref());
+        let widget = result.is_some_and(|result| result.meta.widget.is_some())
+            || call.name.as_ref().is_some_and(|name| self.is_widget(call.server, name));
+        let tool = match &call.name {
+            Some(name) if vouched(outcome) && call.direction == Direction::ClientToServer => {
+                self.learn_tool(call.server, name)
+            }
+            Some(name) => self.tool(call.server, name),
+            None => Label::none(),
+        };
+        let ending = Ending {
+            outcome,
+            error,
+            took: call.phase.left_after().unwrap_or_else(|| now.duration_since(call.started)),
+            was_active,
+            tool,
+            result_bytes: result.map(|result| result.bytes),
+            widget,
+        };
+        self.tell(&Event::CallEnded { call, ending: &ending });
+        true
+    }
+
+    // Sessions.
+
+    pub(super) fn start_session(
+        &self,
+        key: Option<Key>,
+        server: usize,
+        introduction: &Introduction,
+        version: Option<Version>,
+        scope: Arc<Scope>,
+        now: Instant,
+    ) -> Arc<Session> {
+        let client = introduction.client.clone();
+        let session = Arc::new(Session::new(server, now, client, version, scope, true));
+        self.tell(&Event::SessionStarted { server, client: &session.client, version });
+        if let Some(key) = key {
+            self.keep_session(key, Arc::clone(&session), now);
+        }
+        session
+    }
+
+    pub(super) fn keep_session(&self, key: Key, session: Arc<Session>, now: Instant) {
+        if let Some(evicted) = self.sessions.insert(key, session, now) {
+            self.end_session(&evicted, SessionEnd::Evicted, now);
+        }
+    }
+
+    pub(super) fn end_session(&self, session: &Session, reason: SessionEnd, now: Instant) {
+        if session.end() && session.announced {
+            self.tell(&Event::SessionEnded {
+                server: session.server,
+                lasted: now.duration_since(session.started),
+                reason,
+                calls: session.tool_calls(),
+            });
+        }
+    }
+
+    /// What is due: idle sessions, calls nobody answers any more, forgotten tasks.
+    pub(super) fn tick(&self, now: Instant) {
+        for session in self.sessions.expire(now) {
+            self.end_session(&session, SessionEnd::Idle, now);
+        }
+        for task in self.tasks.expire(now) {
+            self.forget_task(&task, now);
+        }
+        self.addresses.expire(now);
+        self.resumable.expire(now);
+        for orphan in self.due_orphans(now) {
+            if orphan.call.scope.as_ref().is_some_and(|scope| scope.has_resumed_stream()) {
+                self.wait(&orphan.call, orphan.outcome, now);
+            } else {
+                self.end_own(&orphan.call, orphan.outcome, now);
+            }
+        }
+    }
+
+    fn due_orphans(&self, now: Instant) -> Vec<Orphan> {
+        let mut orphans = lock::lock(&self.orphans);
+        let due = orphans.iter().take_while(|orphan| orphan.deadline <= now).count();
+        orphans.drain(..due).filter(|orphan| !orphan.call.phase.is_ended()).collect()
+    }
+
+    /// Label values in use, of the fullest set.
+    pub(super) fn label_values(&self) -> usize {
+        self.servers.iter().map(|server| server.tools.len()).max().unwrap_or(0)
+    }
+}
+
+impl ServerState {
+    fn new(server: &crate::config::Server, limits: &Limits) -> Self {
+        let tools = Labels::new(limits.max_label_values);
+        for tool in &server.tools {
+            tools.learn(tool);
+        }
+        Self { tools, widgets: Labels::new(limits.max_label_values) }
+    }
+}
+
+/// What a request names as its tool.
+pub(super) fn tool_name(method: Method, message: &Message) -> Option<Text> {
+    if method == Method::ToolsCall { message.params.name.clone() } else { None }
+}
+
+/// The server did something for the name, so it is one of its own.
+fn vouched(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Ok | Outcome::Task | Outcome::InputRequired)
+}

@@ -1,0 +1,127 @@
+//! Label values that are learned: a name is known, or it is `_other` (`telemetry.md` §1, rule 3).
+//!
+//! # Why
+//! A client can claim any name; only what the server itself lists, what the configuration lists, or what once
+//! succeeded becomes a series. Each set has a cap, so a hostile server cannot grow the page either.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use super::lock;
+
+/// A label value that may be shown. Compared by its number within the set it came from.
+#[derive(Debug, Clone)]
+pub struct Label {
+    number: u32,
+    text: Arc<str>,
+}
+
+impl Label {
+    /// Nothing is configured or known: `none`.
+    pub fn none() -> Self {
+        Self { number: NONE, text: Arc::from("none") }
+    }
+
+    /// Not a known name: `_other`.
+    pub fn other() -> Self {
+        Self { number: OTHER, text: Arc::from("_other") }
+    }
+
+    /// The position in its set; stable for the life of the process.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The label value.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+const NONE: u32 = 0;
+const OTHER: u32 = 1;
+
+/// A set of learned names with a cap.
+#[derive(Debug)]
+pub(crate) struct Labels {
+    known: RwLock<HashMap<Arc<str>, Label, foldhash::fast::RandomState>>,
+    none: Label,
+    other: Label,
+    max: usize,
+}
+
+/// What became of a name that was to be learned.
+#[derive(Debug)]
+pub(crate) enum Learned {
+    /// It is known, from now on at the latest.
+    Known(Label),
+    /// There was no room: `_other`.
+    Overflow(Label),
+}
+
+impl Labels {
+    /// An empty set of at most `max` names.
+    pub(crate) fn new(max: usize) -> Self {
+        Self { known: RwLock::default(), none: Label::none(), other: Label::other(), max }
+    }
+
+    /// The label `none` of this set.
+    pub(crate) fn none(&self) -> Label {
+        self.none.clone()
+    }
+
+    /// The label `_other` of this set.
+    pub(crate) fn other(&self) -> Label {
+        self.other.clone()
+    }
+
+    /// The label of a known name, else `_other`.
+    pub(crate) fn resolve(&self, name: &str) -> Label {
+        lock::read(&self.known).get(name).cloned().unwrap_or_else(|| self.other())
+    }
+
+    /// Makes a name known, where there is room.
+    pub(crate) fn learn(&self, name: &str) -> Learned {
+        if let Some(label) = lock::read(&self.known).get(name) {
+            return Learned::Known(label.clone());
+        }
+        let mut known = lock::write(&self.known);
+        if let Some(label) = known.get(name) {
+            return Learned::Known(label.clone());
+        }
+        let Some(number) = u32::try_from(known.len()).ok().filter(|_| known.len() < self.max) else {
+            return Learned::Overflow(self.other());
+        };
+        let text: Arc<str> = Arc::from(name);
+        let label = Label { number: number + OTHER + 1, text: Arc::clone(&text) };
+        known.insert(text, label.clone());
+        Learned::Known(label)
+    }
+
+    /// How many names are known.
+    pub(crate) fn len(&self) -> usize {
+        lock::read(&self.known).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_other_until_it_is_learned() {
+        let labels = Labels::new(2);
+        assert_eq!(labels.resolve("echo").as_str(), "_other");
+        assert!(matches!(labels.learn("echo"), Learned::Known(label) if label.as_str() == "echo"));
+        assert_eq!(labels.resolve("echo").as_str(), "echo");
+    }
+
+    #[test]
+    fn past_the_cap_names_are_other() {
+        let labels = Labels::new(1);
+        labels.learn("echo");
+        assert!(matches!(labels.learn("add"), Learned::Overflow(label) if label.as_str() == "_other"));
+        assert!(matches!(labels.learn("echo"), Learned::Known(_)));
+        assert_eq!(labels.len(), 1);
+    }
+}

@@ -1,0 +1,335 @@
+//! What the messages of an exchange mean: questions begin calls, answers end them, wherever they were asked.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::call::{Call, Introduction, Phase};
+use super::event::{Direction, Event, MirroredHeader, Outcome, Transport};
+use super::exchange::{Mirrored, Shared, State};
+use super::outcome::{self, HttpFacts};
+use super::scope::Scope;
+use super::session::Session;
+use crate::mcp::{self, Era, Id, Kind, Message, Method, NamedBy, Unreadable, Version};
+
+impl Shared {
+    /// Something the client sent.
+    pub(super) fn client_message(&self, state: &mut State, message: Message) {
+        let Some(server) = self.server else { return };
+        let now = Instant::now();
+        state.posted = true;
+        let transport = self.transport();
+        self.connection.carries(&self.inner, transport);
+        match message.kind() {
+            Kind::Request => self.client_request(state, server, message),
+            Kind::Notification => self.client_notification(server, &message, now),
+            Kind::Success | Kind::Failure => self.client_answer(&message, now),
+            Kind::Odd => {
+                let direction = Direction::ClientToServer;
+                let reason = Unreadable::NotJsonRpc;
+                self.inner.tell(&Event::MessageUnreadable { server, direction, reason });
+            }
+        }
+        // The answer may have been over before the question was.
+        self.settle_last(state, now);
+    }
+
+    /// Something the server sent.
+    pub(super) fn server_message(&self, state: &mut State, message: &Message, now: Instant) {
+        let Some(server) = self.server else { return };
+        match message.kind() {
+            Kind::Success | Kind::Failure => self.server_answer(state, message, now),
+            Kind::Request => self.server_request(state, server, message, now),
+            Kind::Notification => self.server_notification(state, server, message, now),
+            Kind::Odd => {
+                let direction = Direction::ServerToClient;
+                let reason = Unreadable::NotJsonRpc;
+                self.inner.tell(&Event::MessageUnreadable { server, direction, reason });
+            }
+        }
+    }
+
+    fn client_request(&self, state: &mut State, server: usize, message: Message) {
+        let era = self.era(&message);
+        state.modern |= era == Era::Modern;
+        if era == Era::Modern {
+            self.compare_headers(server, &message);
+        }
+        let method = message.known_method();
+        let session = if era == Era::Modern { None } else { self.session().cloned() };
+        let who = self.introduction(era, method, &message, session.as_ref());
+        self.inner.tell(&Event::ClientSeen { server, client: &who.client, version: who.version, era });
+        let counted = self.inner.take_place();
+        // Past the cap, one call an exchange is still exact; the rest of a batch is not followed.
+        if !counted && !state.calls.is_empty() {
+            return;
+        }
+        if let (Some(session), Method::ToolsCall) = (&session, method) {
+            session.count_tool_call();
+        }
+        let name = super::inner::tool_name(method, &message);
+        let call = Arc::new(Call {
+            number: self.inner.next_call(),
+            server,
+            direction: Direction::ClientToServer,
+            method,
+            tool: name.as_ref().map(|name| self.inner.tool(server, name)),
+            transport: self.transport(),
+            era,
+            arguments_bytes: message.params.arguments_bytes,
+            started: self.facts.started,
+            scope: if counted { self.call_scope(state, era) } else { None },
+            id: message.id.unwrap_or(Id::Null),
+            name,
+            task: message.params.task_id,
+            initialize: (method == Method::Initialize).then_some(who),
+            session,
+            counted,
+            phase: Phase::default(),
+        });
+        self.inner.begin(&call);
+        state.calls.push(call);
+    }
+
+    fn client_notification(&self, server: usize, message: &Message, now: Instant) {
+        let method = message.known_method();
+        self.inner.tell(&Event::Notification { server, method, direction: Direction::ClientToServer });
+        if method == Method::NotificationsCancelled {
+            self.cancelled(self.scope(now), Direction::ClientToServer, message, now);
+        }
+        self.inner.task_notification(server, message, now);
+    }
+
+    /// The client answers what the server asked.
+    fn client_answer(&self, message: &Message, now: Instant) {
+        let Some(id) = &message.id else { return };
+        let scope = self.scope(now);
+        if let Some(call) = scope.and_then(|scope| scope.find(Direction::ServerToClient, id)) {
+            let http = HttpFacts { status: http::StatusCode::OK, challenged: false };
+            let (outcome, error) = outcome::of_message(message, http);
+            self.inner.end(&call, outcome, error, Some(message), now);
+        }
+    }
+
+    /// The server answers what a client asked, here or elsewhere.
+    fn server_answer(&self, state: &mut State, message: &Message, now: Instant) {
+        let http = state.http.unwrap_or(HttpFacts { status: http::StatusCode::OK, challenged: false });
+        for call in self.answered_calls(state, message, now) {
+            let (mut outcome, mut error) = outcome::of_message(message, http);
+            if outcome == Outcome::Ok && created_task(&call, message) {
+                (outcome, error) = (Outcome::Task, None);
+            }
+            self.learn(&call, outcome, message);
+            if !self.inner.end(&call, outcome, error, Some(message), now) {
+                continue;
+            }
+            self.inner.task_answer(&call, outcome, message, now);
+            if outcome == Outcome::Ok {
+                self.begin_session(state, &call, message, now);
+            }
+        }
+    }
+
+    /// The calls that an answer decides: by id in this exchange, else where its scope says. An error without an id
+    /// belongs to the whole exchange (`protocol.md` §3.1).
+    fn answered_calls(&self, state: &State, message: &Message, now: Instant) -> Vec<Arc<Call>> {
+        match &message.id {
+            None | Some(Id::Null) if message.error.is_some() => state.calls.open().cloned().collect(),
+            None => Vec::new(),
+            Some(id) => {
+                let here = state.calls.find(id);
+                here.or_else(|| self.answered_elsewhere(state, id, now)).into_iter().collect()
+            }
+        }
+    }
+
+    fn answered_elsewhere(&self, state: &State, id: &Id, now: Instant) -> Option<Arc<Call>> {
+        let direction = Direction::ClientToServer;
+        // Answers to other exchanges come on streams that were opened by GET alone.
+        if self.facts.method != http::Method::GET {
+            return None;
+        }
+        let stream = state.stream.as_ref().and_then(|stream| stream.endpoint.as_ref());
+        if let Some((_, scope)) = stream {
+            return scope.find(direction, id);
+        }
+        let resumed = self.facts.resumes.as_ref().and_then(|scope| scope.find(direction, id));
+        resumed.or_else(|| self.scope(now)?.find(direction, id))
+    }
+
+    fn learn(&self, call: &Call, outcome: Outcome, message: &Message) {
+        if let (Outcome::Ok, Method::ToolsList, Some(result)) = (outcome, call.method, &message.result) {
+            for tool in &result.tools {
+                self.inner.learn_tool(call.server, tool);
+            }
+            for tool in &result.widget_tools {
+                self.inner.learn_widget(call.server, tool);
+            }
+        }
+    }
+
+    fn begin_session(&self, state: &State, call: &Call, message: &Message, now: Instant) {
+        let Some(introduction) = &call.initialize else { return };
+        let negotiated = message.result.as_ref().and_then(|result| result.protocol_version.as_ref());
+        let version = negotiated.map(|text| Version::parse(text.as_str()));
+        let inner = &self.inner;
+        match (&call.transport, &call.scope, state.answered_session) {
+            (Transport::Sse, Some(scope), _) => {
+                let session =
+                    inner.start_session(None, call.server, introduction, version, Arc::default(), now);
+                scope.begin(session);
+            }
+            (_, _, Some(key)) => {
+                inner.start_session(Some(key), call.server, introduction, version, Arc::default(), now);
+            }
+            // An initialize that gets no session id starts no session.
+            _ => {}
+        }
+    }
+
+    fn server_request(&self, state: &mut State, server: usize, message: &Message, now: Instant) {
+        let Some(id) = message.id.clone() else { return };
+        if !self.inner.take_place() {
+            return;
+        }
+        let scope = self.stream_scope(state, now);
+        let call = Arc::new(Call {
+            number: self.inner.next_call(),
+            server,
+            direction: Direction::ServerToClient,
+            method: message.known_method(),
+            tool: None,
+            transport: self.transport(),
+            era: Era::Legacy,
+            arguments_bytes: None,
+            started: now,
+            id,
+            name: None,
+            task: None,
+            initialize: None,
+            session: self.session().cloned(),
+            scope,
+            counted: true,
+            phase: Phase::default(),
+        });
+        self.inner.begin(&call);
+        // Now and then, so that the work stays linear in what is asked.
+        if state.asked.len() == state.asked.capacity() {
+            state.asked.retain(|call| !call.phase.is_ended());
+        }
+        state.asked.push(call);
+    }
+
+    fn server_notification(&self, state: &State, server: usize, message: &Message, now: Instant) {
+        let method = message.known_method();
+        self.inner.tell(&Event::Notification { server, method, direction: Direction::ServerToClient });
+        if method == Method::NotificationsCancelled {
+            self.cancelled(self.stream_scope(state, now), Direction::ServerToClient, message, now);
+        }
+        self.inner.task_notification(server, message, now);
+    }
+
+    /// Whoever asked takes the question back.
+    fn cancelled(&self, scope: Option<Arc<Scope>>, asker: Direction, message: &Message, now: Instant) {
+        let Some(id) = &message.params.request_id else { return };
+        if let Some(call) = scope.and_then(|scope| scope.find(asker, id)) {
+            self.inner.end_own(&call, Outcome::Cancelled, now);
+        }
+    }
+
+    fn compare_headers(&self, server: usize, message: &Message) {
+        let target = match message.known_method().named_by() {
+            NamedBy::Name => message.params.name.as_ref(),
+            NamedBy::Uri => message.params.uri.as_ref(),
+            NamedBy::TaskId => message.params.task_id.as_ref(),
+            NamedBy::None => None,
+        };
+        let mirrored = &self.facts.mirrored;
+        let version = message.params.meta.protocol_version.as_ref();
+        let header_version = self.facts.version;
+        let differs = [
+            (
+                Mirrored::contradicts(mirrored.method.as_ref(), message.method.as_ref()),
+                MirroredHeader::Method,
+            ),
+            (Mirrored::contradicts(mirrored.name.as_ref(), target), MirroredHeader::Name),
+            (
+                header_version
+                    .is_some_and(|said| version.map(|text| Version::parse(text.as_str())) != Some(said)),
+                MirroredHeader::ProtocolVersion,
+            ),
+        ];
+        for (_, header) in differs.into_iter().filter(|(differs, _)| *differs) {
+            self.inner.tell(&Event::HeaderMismatch { server, header });
+        }
+    }
+
+    fn introduction(
+        &self,
+        era: Era,
+        method: Method,
+        message: &Message,
+        session: Option<&Arc<Session>>,
+    ) -> Introduction {
+        let claimed = || self.inner.client(message.params.client_name.as_ref());
+        let parsed = |text: &mcp::Text| Version::parse(text.as_str());
+        match (era, session) {
+            (Era::Modern, _) => Introduction {
+                client: claimed(),
+                version: message.params.meta.protocol_version.as_ref().map(parsed),
+            },
+            _ if method == Method::Initialize => Introduction {
+                client: claimed(),
+                version: message.params.protocol_version.as_ref().map(parsed),
+            },
+            (_, Some(session)) => Introduction {
+                client: session.client.clone(),
+                version: session.version.or(self.facts.version),
+            },
+            (_, None) => Introduction { client: self.inner.client(None), version: self.facts.version },
+        }
+    }
+
+    fn era(&self, message: &Message) -> Era {
+        if self.facts.endpoint.is_some() { Era::HttpSse } else { mcp::era_of(message, self.facts.version) }
+    }
+
+    fn transport(&self) -> Transport {
+        if self.facts.endpoint.is_some() { Transport::Sse } else { Transport::StreamableHttp }
+    }
+
+    fn session(&self) -> Option<&Arc<Session>> {
+        self.facts.session.as_ref().or_else(|| self.facts.endpoint.as_ref()?.session())
+    }
+
+    /// Where ids of this exchange mean something besides itself.
+    fn scope(&self, now: Instant) -> Option<Arc<Scope>> {
+        if let Some(endpoint) = &self.facts.endpoint {
+            return Some(Arc::clone(endpoint));
+        }
+        if let Some(session) = &self.facts.session {
+            return Some(Arc::clone(&session.scope));
+        }
+        Some(self.inner.address(self.server?, self.facts.address, now))
+    }
+
+    /// The same for what the server says: on a legacy SSE stream, the endpoint that it named.
+    fn stream_scope(&self, state: &State, now: Instant) -> Option<Arc<Scope>> {
+        let endpoint = state.stream.as_ref().and_then(|stream| stream.endpoint.as_ref());
+        endpoint.map(|(_, scope)| Arc::clone(scope)).or_else(|| self.scope(now))
+    }
+
+    fn call_scope(&self, state: &State, era: Era) -> Option<Arc<Scope>> {
+        match (era, &state.own_scope) {
+            (Era::Modern, _) => None,
+            (_, Some(scope)) => Some(Arc::clone(scope)),
+            (_, None) => self.scope(self.facts.started),
+        }
+    }
+}
+
+/// 2025-11-25: the answer to a task-augmented call is the task itself, without a `resultType`.
+fn created_task(call: &Call, message: &Message) -> bool {
+    call.method == Method::ToolsCall
+        && message.result.as_ref().is_some_and(|result| result.task_id.is_some() && result.status.is_some())
+}

@@ -1,0 +1,167 @@
+//! One body, read from a copy: undo the encoding, then JSON or events, frame by frame, in constant memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+use super::decode::Decoder;
+use crate::mcp::{EventReader, Item, Scanner, Unreadable};
+
+/// What a body holds, by its media type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    Json,
+    EventStream,
+    Other,
+}
+
+impl Media {
+    /// By the essence of `Content-Type`, ignoring parameters and case (`protocol.md` §13, 5).
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+            return Self::Other;
+        };
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        if essence.eq_ignore_ascii_case("text/event-stream") {
+            Self::EventStream
+        } else if essence.eq_ignore_ascii_case("application/json") || ends_with_json(essence) {
+            Self::Json
+        } else {
+            Self::Other
+        }
+    }
+}
+
+fn ends_with_json(essence: &str) -> bool {
+    essence
+        .len()
+        .checked_sub(5)
+        .and_then(|at| essence.get(at..))
+        .is_some_and(|end| end.eq_ignore_ascii_case("+json"))
+}
+
+/// The memory of all observation together (`limits.observe_bytes`).
+#[derive(Debug)]
+pub(super) struct Budget {
+    left: AtomicUsize,
+}
+
+impl Budget {
+    pub(super) fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { left: AtomicUsize::new(bytes) })
+    }
+
+    fn take(self: &Arc<Self>, bytes: usize) -> Option<Reserved> {
+        self.left
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes))
+            .ok()
+            .map(|_| Reserved { budget: Arc::clone(self), bytes })
+    }
+
+    /// What is free, in bytes.
+    pub(super) fn left(&self) -> usize {
+        self.left.load(Ordering::Acquire)
+    }
+}
+
+struct Reserved {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.budget.left.fetch_add(self.bytes, Ordering::AcqRel);
+    }
+}
+
+/// Reads one body.
+pub(super) struct Reader {
+    decoder: Option<Decoder>,
+    syntax: Syntax,
+    /// Said once, whatever follows.
+    broken: Option<Unreadable>,
+    _reserved: Reserved,
+}
+
+enum Syntax {
+    Json(Box<Scanner>),
+    Events(Box<EventReader>),
+}
+
+/// Why a body is not read.
+pub(super) enum NotRead {
+    /// Its media type holds no messages.
+    OtherMedia,
+    /// Its encoding is unknown.
+    Encoding,
+    /// There was no memory for it.
+    NoRoom,
+}
+
+/// About what a scanner holds, in bytes.
+const SYNTAX_WEIGHT: usize = 4096;
+
+impl Reader {
+    /// A reader for a body with these headers.
+    pub(super) fn new(headers: &HeaderMap, decoded_max: u64, budget: &Arc<Budget>) -> Result<Self, NotRead> {
+        let syntax = match Media::of(headers) {
+            Media::Json => Syntax::Json(Box::default()),
+            Media::EventStream => Syntax::Events(Box::default()),
+            Media::Other => return Err(NotRead::OtherMedia),
+        };
+        let decoder = decoder(headers, decoded_max)?;
+        let weight = SYNTAX_WEIGHT + decoder.as_ref().map_or(0, |decoder| decoder.weight);
+        let reserved = budget.take(weight).ok_or(NotRead::NoRoom)?;
+        Ok(Self { decoder, syntax, broken: None, _reserved: reserved })
+    }
+
+    /// Shows what a frame holds.
+    pub(super) fn feed(&mut self, data: &Bytes, sink: &mut dyn FnMut(Item)) {
+        if self.broken.is_some() {
+            return;
+        }
+        let syntax = &mut self.syntax;
+        match &mut self.decoder {
+            None => syntax.feed(data, sink),
+            Some(decoder) => {
+                if !decoder.feed(data, &mut |bytes| syntax.feed(bytes, sink)) {
+                    self.broken = Some(Unreadable::UnknownEncoding);
+                }
+            }
+        }
+    }
+
+    /// The body ended: what could not be read of it.
+    pub(super) fn finish(&mut self) -> Option<Unreadable> {
+        self.broken.take().or_else(|| match &mut self.syntax {
+            Syntax::Json(scanner) => scanner.finish(),
+            Syntax::Events(events) => events.finish(),
+        })
+    }
+}
+
+impl Syntax {
+    fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Item)) {
+        match self {
+            Self::Json(scanner) => scanner.feed(bytes, &mut |message| sink(Item::Message(message))),
+            Self::Events(events) => events.feed(bytes, sink),
+        }
+    }
+}
+
+fn decoder(headers: &HeaderMap, decoded_max: u64) -> Result<Option<Decoder>, NotRead> {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let encoding = match (encodings.next(), encodings.next()) {
+        (None, _) => return Ok(None),
+        (Some(one), None) => one.to_str().unwrap_or_default().trim().to_ascii_lowercase(),
+        (Some(_), Some(_)) => return Err(NotRead::Encoding),
+    };
+    if encoding.is_empty() || encoding == "identity" {
+        return Ok(None);
+    }
+    Decoder::new(&encoding, decoded_max).map(Some).ok_or(NotRead::Encoding)
+}

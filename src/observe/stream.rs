@@ -1,0 +1,190 @@
+//! Event streams: how many, how long, what passed on them; and the two older ways to answer elsewhere, the legacy
+//! SSE endpoint and the resumed stream.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::End;
+use super::call::Introduction;
+use super::event::{Event, Outcome, SessionEnd, StreamEnd, StreamItem, StreamKind, Transport};
+use super::exchange::{Shared, State};
+use super::inner::Key;
+use super::scope::Scope;
+use crate::mcp::{self, EventKind, Item, Kind, Message, Method, Text};
+
+/// An event stream that is open.
+pub(super) struct Stream {
+    kind: StreamKind,
+    opened: Instant,
+    seen_event: bool,
+    /// An event had an id, so that a client of an older era may resume from it.
+    pub(super) has_event_ids: bool,
+    /// The endpoint that this legacy SSE stream named.
+    pub(super) endpoint: Option<(Key, Arc<Scope>)>,
+    /// The scope whose answers may come here because the client resumes.
+    resumed: Option<Arc<Scope>>,
+}
+
+impl Shared {
+    pub(super) fn open_stream(&self, state: &mut State, now: Instant) {
+        let Some(server) = self.server else { return };
+        let listens = state.calls.iter().any(|call| call.method == Method::SubscriptionsListen);
+        let kind = match (&self.facts.method, listens) {
+            (&http::Method::GET, _) => StreamKind::Get,
+            (_, true) => StreamKind::Listen,
+            (_, false) => StreamKind::Post,
+        };
+        if kind == StreamKind::Get {
+            self.connection.carries(&self.inner, Transport::StreamableHttp);
+        }
+        let resumed = self.resumed_scope();
+        if let Some(scope) = &resumed {
+            scope.resumed(true);
+        }
+        self.inner.streams.fetch_add(1, Ordering::Relaxed);
+        self.inner.tell(&Event::StreamOpened { server, kind });
+        state.stream = Some(Stream {
+            kind,
+            opened: now,
+            seen_event: false,
+            has_event_ids: false,
+            endpoint: None,
+            resumed,
+        });
+    }
+
+    /// Something passed on the stream; its messages are dealt with elsewhere.
+    pub(super) fn stream_item(&self, state: &mut State, item: &Item, now: Instant) {
+        let Some(server) = self.server else { return };
+        if !matches!(item, Item::Comment) {
+            self.first_event(state, server, item, now);
+        }
+        let kind = match item {
+            Item::Message(message) => stream_item_of(message),
+            Item::Comment => Some(StreamItem::Comment),
+            Item::Event(event) => {
+                if let Some(id) = &event.id {
+                    self.event_id(state, server, id, now);
+                }
+                (event.kind == EventKind::Priming).then_some(StreamItem::Priming)
+            }
+            Item::Unreadable(_) => None,
+        };
+        if let Some(kind) = kind {
+            self.inner.tell(&Event::StreamEvent { server, kind });
+        }
+    }
+
+    pub(super) fn close_stream(&self, state: &mut State, end: End, now: Instant) {
+        let (Some(stream), Some(server)) = (&state.stream, self.server) else { return };
+        let reason = match end {
+            End::Failed => StreamEnd::Error,
+            End::Cancelled if self.inner.shutting_down.load(Ordering::Acquire) => StreamEnd::Shutdown,
+            End::Cancelled => StreamEnd::Client,
+            End::Complete if is_answered(state) => StreamEnd::Complete,
+            End::Complete => StreamEnd::Upstream,
+        };
+        if let Some((key, scope)) = &stream.endpoint {
+            self.close_endpoint(server, key, scope, end, now);
+        }
+        if let Some(scope) = &stream.resumed {
+            scope.resumed(false);
+        }
+        self.inner.streams.fetch_sub(1, Ordering::Relaxed);
+        let lasted = now.duration_since(stream.opened);
+        self.inner.tell(&Event::StreamEnded { server, kind: stream.kind, lasted, reason });
+    }
+
+    fn first_event(&self, state: &mut State, server: usize, item: &Item, now: Instant) {
+        let Some(stream) = state.stream.as_mut().filter(|stream| !stream.seen_event) else { return };
+        stream.seen_event = true;
+        let mut transport = Transport::StreamableHttp;
+        if let (Item::Event(event), StreamKind::Get) = (item, stream.kind)
+            && let Some(endpoint) = &event.endpoint
+        {
+            transport = Transport::Sse;
+            stream.kind = StreamKind::Sse;
+            self.inner.tell(&Event::StreamKindKnown { server, from: StreamKind::Get, to: StreamKind::Sse });
+            stream.endpoint = self.name_endpoint(server, endpoint, now);
+            self.connection.becomes_sse(&self.inner);
+        }
+        let after = now.duration_since(self.facts.started);
+        self.inner.tell(&Event::StreamFirstEvent { server, transport, after });
+    }
+
+    /// The stream named the URL that its client posts to; that URL is the key of everything on it.
+    fn name_endpoint(&self, server: usize, endpoint: &Text, now: Instant) -> Option<(Key, Arc<Scope>)> {
+        if endpoint.is_cut() {
+            return None;
+        }
+        let path = mcp::resolve(&self.facts.upstream_path, endpoint.as_str())?;
+        let key = self.inner.key(server, &path);
+        let scope = Arc::new(Scope::default());
+        self.inner.open_endpoint(key, Arc::clone(&scope), now);
+        Some((key, scope))
+    }
+
+    /// The stream is over: what was asked on it gets no answer, and its session ends.
+    fn close_endpoint(&self, server: usize, key: &Key, scope: &Arc<Scope>, end: End, now: Instant) {
+        scope.shut();
+        self.inner.close_endpoint(key, scope, now);
+        let outcome = match end {
+            End::Complete => Outcome::NoResponse,
+            End::Failed => Outcome::UpstreamReset,
+            End::Cancelled => Outcome::ClientDisconnect,
+        };
+        for call in scope.take_all() {
+            if end == End::Cancelled {
+                self.inner.leave(&call, now);
+            }
+            self.inner.end_own(&call, outcome, now);
+        }
+        let session = scope.session().cloned().unwrap_or_else(|| {
+            // Closed before its initialize: it counts all the same, as nobody's.
+            let nobody = Introduction { client: self.inner.client(None), version: None };
+            self.inner.start_session(None, server, &nobody, None, Arc::default(), now)
+        });
+        self.inner.end_session(&session, SessionEnd::StreamClosed, now);
+    }
+
+    /// An id to resume from. With a session its scope is enough; without one the id itself is the key.
+    fn event_id(&self, state: &mut State, server: usize, id: &Text, now: Instant) {
+        let Some(stream) = &mut state.stream else { return };
+        stream.has_event_ids = true;
+        if stream.kind != StreamKind::Post || self.facts.session.is_some() || state.modern || id.is_cut() {
+            return;
+        }
+        let scope = state.own_scope.get_or_insert_with(|| {
+            let scope = Arc::new(Scope::default());
+            for call in state.calls.open() {
+                scope.open(call);
+            }
+            scope
+        });
+        let key = self.inner.key(server, id.as_str());
+        self.inner.resumable.insert(key, Arc::clone(scope), now);
+    }
+
+    fn resumed_scope(&self) -> Option<Arc<Scope>> {
+        if !self.facts.is_resume {
+            return None;
+        }
+        let session = self.facts.session.as_ref().map(|session| &session.scope);
+        self.facts.resumes.as_ref().or(session).cloned()
+    }
+}
+
+fn is_answered(state: &State) -> bool {
+    !state.calls.is_empty() && state.calls.iter().all(|call| call.phase.is_ended())
+}
+
+fn stream_item_of(message: &Message) -> Option<StreamItem> {
+    match message.kind() {
+        Kind::Success | Kind::Failure => Some(StreamItem::Response),
+        Kind::Request => Some(StreamItem::Request),
+        Kind::Notification => Some(StreamItem::Notification),
+        Kind::Odd => None,
+    }
+}

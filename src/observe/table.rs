@@ -1,0 +1,119 @@
+//! A bounded, expiring table: the longest unused entry leaves first, by age or for want of room (invariant 6).
+
+use std::hash::{BuildHasher, Hash};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use hashlink::LruCache;
+use tokio::time::Instant;
+
+use super::lock;
+
+type Shard<K, V> = Mutex<LruCache<K, (V, Instant), foldhash::fast::RandomState>>;
+
+/// Entries `K → V`, at most `max`, each forgotten after `idle` without a look.
+pub(crate) struct Table<K, V> {
+    shards: Box<[Shard<K, V>]>,
+    hasher: foldhash::fast::RandomState,
+    idle: Duration,
+}
+
+/// Shards only where each still holds a meaningful share of the cap.
+const SHARDS: usize = 16;
+const MIN_PER_SHARD: usize = 256;
+
+impl<K: Hash + Eq, V: Clone> Table<K, V> {
+    /// An empty table of at most `max` entries.
+    pub(crate) fn new(max: usize, idle: Duration) -> Self {
+        let shards = if max >= SHARDS * MIN_PER_SHARD { SHARDS } else { 1 };
+        let hasher = foldhash::fast::RandomState::default();
+        let each = (max / shards).max(1);
+        let shard = || Mutex::new(LruCache::with_hasher(each, hasher.clone()));
+        Self { shards: (0..shards).map(|_| shard()).collect(), hasher: hasher.clone(), idle }
+    }
+
+    /// The entry, marked as used now.
+    pub(crate) fn get(&self, key: &K, now: Instant) -> Option<V> {
+        let mut shard = lock::lock(self.shard(key));
+        let (value, used) = shard.get_mut(key)?;
+        *used = now;
+        Some(value.clone())
+    }
+
+    /// Puts an entry in; gives back the one it replaced or pushed out.
+    pub(crate) fn insert(&self, key: K, value: V, now: Instant) -> Option<V> {
+        let mut shard = lock::lock(self.shard(&key));
+        if !shard.contains_key(&key) && shard.len() == shard.capacity() {
+            let evicted = shard.remove_lru();
+            shard.insert(key, (value, now));
+            return evicted.map(|(_, (value, _))| value);
+        }
+        shard.insert(key, (value, now)).map(|(value, _)| value)
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove(&self, key: &K) -> Option<V> {
+        lock::lock(self.shard(key)).remove(key).map(|(value, _)| value)
+    }
+
+    /// Takes out what was not used for too long.
+    pub(crate) fn expire(&self, now: Instant) -> Vec<V> {
+        let mut expired = Vec::new();
+        for shard in &self.shards {
+            let mut shard = lock::lock(shard);
+            while shard.iter().next().is_some_and(|(_, (_, used))| now.duration_since(*used) >= self.idle) {
+                expired.extend(shard.remove_lru().map(|(_, (value, _))| value));
+            }
+        }
+        expired
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock::lock(shard).len()).sum()
+    }
+
+    fn shard(&self, key: &K) -> &Shard<K, V> {
+        let hash = self.hasher.hash_one(key);
+        // The map inside uses the low bits.
+        &self.shards[usize::try_from(hash >> 40).unwrap_or(0) % self.shards.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_unused_entry_leaves_first() {
+        let start = Instant::now();
+        let table = Table::new(2, Duration::from_secs(60));
+        assert_eq!(table.insert(1, 'a', start), None);
+        assert_eq!(table.insert(2, 'b', start), None);
+        assert_eq!(table.get(&1, start), Some('a'));
+        assert_eq!(table.insert(3, 'c', start), Some('b'));
+        assert_eq!(table.len(), 2);
+    }
+
+    #[test]
+    fn what_is_not_used_expires() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(40);
+        let table = Table::new(10, Duration::from_secs(60));
+        table.insert(1, 'a', start);
+        table.insert(2, 'b', start);
+        table.get(&2, later);
+        assert_eq!(table.expire(start + Duration::from_secs(60)), ['a']);
+        assert_eq!(table.expire(later + Duration::from_secs(60)), ['b']);
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn a_large_table_keeps_its_cap_over_all_shards() {
+        let now = Instant::now();
+        let table = Table::new(10_000, Duration::from_secs(60));
+        let pushed_out = (0..40_000).filter_map(|key| table.insert(key, key, now)).count();
+        assert!(table.len() <= 10_000);
+        assert_eq!(table.len() + pushed_out, 40_000);
+    }
+}

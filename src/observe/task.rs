@@ -1,0 +1,98 @@
+//! Tasks of both designs: from the call that created one to the first terminal state seen (`protocol.md` §8).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+
+use super::call::Call;
+use super::event::{Event, Outcome, TaskStatus};
+use super::inner::{Inner, Key};
+use super::label::Label;
+use crate::mcp::{Message, Method, Text};
+
+/// A task that was created and not yet seen to end.
+#[derive(Debug)]
+pub(super) struct Task {
+    server: usize,
+    tool: Label,
+    started: Instant,
+    ended: AtomicBool,
+}
+
+impl Inner {
+    /// What an answer says of tasks.
+    pub(super) fn task_answer(&self, call: &Call, outcome: Outcome, answer: &Message, now: Instant) {
+        let result = answer.result.as_ref();
+        if outcome == Outcome::Task {
+            if let Some(id) = result.and_then(|result| result.task_id.as_ref()) {
+                self.start_task(call, id, now);
+            }
+            return;
+        }
+        let Some(id) = &call.task else { return };
+        let said = result.and_then(|result| result.status.as_ref()).and_then(terminal);
+        let status = match call.method {
+            Method::TasksGet | Method::TasksCancel => said,
+            // 2025-11-25: it answers with the original result or error, once the task is over.
+            Method::TasksResult if answer.error.is_some() => Some(TaskStatus::Failed),
+            Method::TasksResult => {
+                result.map(|result| if result.is_error { TaskStatus::Failed } else { TaskStatus::Completed })
+            }
+            _ => None,
+        };
+        if let Some(status) = status {
+            self.end_task(task_key(call.server, id), status, now);
+        }
+    }
+
+    /// What a notification says of tasks.
+    pub(super) fn task_notification(&self, server: usize, message: &Message, now: Instant) {
+        if !matches!(message.known_method(), Method::NotificationsTasks | Method::NotificationsTasksStatus) {
+            return;
+        }
+        let status = message.params.status.as_ref().and_then(terminal);
+        if let (Some(id), Some(status)) = (&message.params.task_id, status) {
+            self.end_task(task_key(server, id), status, now);
+        }
+    }
+
+    pub(super) fn forget_task(&self, task: &Task, now: Instant) {
+        self.tell_task_end(task, TaskStatus::Unknown, now);
+    }
+
+    fn start_task(&self, call: &Call, id: &Text, now: Instant) {
+        let tool = call.name.as_ref().map_or_else(Label::none, |name| self.learn_tool(call.server, name));
+        let task = Task { server: call.server, tool, started: call.started, ended: AtomicBool::new(false) };
+        self.tell(&Event::TaskStarted { server: task.server, tool: &task.tool });
+        if let Some(evicted) = self.tasks.insert(task_key(call.server, id), Arc::new(task), now) {
+            self.forget_task(&evicted, now);
+        }
+    }
+
+    fn end_task(&self, key: Key, status: TaskStatus, now: Instant) {
+        if let Some(task) = self.tasks.remove(&key) {
+            self.tell_task_end(&task, status, now);
+        }
+    }
+
+    fn tell_task_end(&self, task: &Task, status: TaskStatus, now: Instant) {
+        if !task.ended.swap(true, Ordering::AcqRel) {
+            let lasted = now.duration_since(task.started);
+            self.tell(&Event::TaskEnded { server: task.server, tool: &task.tool, status, lasted });
+        }
+    }
+}
+
+fn task_key(server: usize, id: &Text) -> Key {
+    (server, id.hash())
+}
+
+fn terminal(status: &Text) -> Option<TaskStatus> {
+    match status.as_str() {
+        "completed" => Some(TaskStatus::Completed),
+        "failed" => Some(TaskStatus::Failed),
+        "cancelled" => Some(TaskStatus::Cancelled),
+        _ => None,
+    }
+}
