@@ -1,0 +1,246 @@
+//! What a message said, as far as telemetry asks.
+
+use super::id::Id;
+use super::method::Method;
+use super::text::Text;
+
+/// One JSON-RPC message. A member whose value has another shape than the schema gives it reads as absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// The id; `None` where there is no such member.
+    pub id: Option<Id>,
+    /// The method, of a request or a notification.
+    pub method: Option<Text>,
+    /// What `params` held; all empty where there were none.
+    pub params: Params,
+    /// The result, `null` included.
+    pub result: Option<Answer>,
+    /// The error; `null` reads as absent.
+    pub error: Option<Fault>,
+    /// Whether `jsonrpc` is `"2.0"`.
+    pub jsonrpc: bool,
+    /// Length as it was written, braces included.
+    pub bytes: u64,
+    /// Whether it is an element of a batch.
+    pub batch: bool,
+}
+
+/// What a message is (JSON-RPC 2.0, sections 4 and 5; protocol page, section 1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A method and an id.
+    Request,
+    /// A method without an id.
+    Notification,
+    /// A result.
+    Success,
+    /// An error, whose id may be null or absent.
+    Failure,
+    /// JSON-RPC by its own word (`jsonrpc`), but none of these.
+    Odd,
+}
+
+impl Message {
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self { method: Some(_), id: Some(_), .. } => Kind::Request,
+            Self { method: Some(_), .. } => Kind::Notification,
+            Self { error: Some(_), .. } => Kind::Failure,
+            Self { result: Some(_), .. } => Kind::Success,
+            _ => Kind::Odd,
+        }
+    }
+
+    /// The method by its name; [`Method::Other`] where there is none.
+    pub fn known_method(&self) -> Method {
+        self.method.as_ref().map_or(Method::Other, |method| Method::from_name(method.as_str()))
+    }
+
+    /// Whether this is JSON-RPC at all, rather than any JSON object. An object that does not say `"jsonrpc":"2.0"`
+    /// must at least have a method, or a result and an id, or an error with a code.
+    pub(super) fn is_jsonrpc(&self) -> bool {
+        self.jsonrpc
+            || self.method.is_some()
+            || (self.result.is_some() && self.id.is_some())
+            || self.error.as_ref().is_some_and(|fault| fault.code.is_some())
+    }
+}
+
+/// What a request's or a notification's `params` held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params {
+    /// `name`: the tool or the prompt.
+    pub name: Option<Text>,
+    /// `uri`: the resource.
+    pub uri: Option<Text>,
+    /// `taskId`.
+    pub task_id: Option<Text>,
+    /// `requestState` of 2026-07-28's multi-round-trip requests.
+    pub request_state: Option<Text>,
+    /// `requestId` of `notifications/cancelled`.
+    pub request_id: Option<Id>,
+    /// `progressToken` of `notifications/progress`; `_meta.progressToken` of every other method.
+    pub progress_token: Option<Id>,
+    /// Whether `inputResponses` is there: a later round of a multi-round-trip request.
+    pub has_input_responses: bool,
+    /// Whether `task` is there: 2025-11-25's way to ask for a task.
+    pub task: bool,
+    /// Length of `arguments` as written, in bytes.
+    pub arguments_bytes: Option<u64>,
+    /// `protocolVersion` of `initialize`.
+    pub protocol_version: Option<Text>,
+    /// Name in `_meta["io.modelcontextprotocol/clientInfo"]`, else in `clientInfo`.
+    pub client_name: Option<Text>,
+    /// Version, beside that name.
+    pub client_version: Option<Text>,
+    /// `status` of `notifications/tasks` and `notifications/tasks/status`.
+    pub status: Option<Text>,
+    /// `_meta`.
+    pub meta: Meta,
+}
+
+/// What a `_meta` held (protocol page, section 4).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// `io.modelcontextprotocol/protocolVersion`: the claim of the modern era.
+    pub protocol_version: Option<Text>,
+    /// `traceparent`, unchecked.
+    pub traceparent: Option<Text>,
+    /// `tracestate`, unchecked.
+    pub tracestate: Option<Text>,
+    /// `io.modelcontextprotocol/subscriptionId`.
+    pub subscription_id: Option<Id>,
+    /// `taskId` in `io.modelcontextprotocol/related-task`.
+    pub related_task: Option<Text>,
+    /// `openai/session`.
+    pub openai_session: Option<Text>,
+    /// The widget that the host is asked to show.
+    pub widget: Option<Widget>,
+}
+
+/// Whose convention a widget follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Widget {
+    /// MCP Apps: `ui.resourceUri`, or the older `ui/resourceUri`. Wins where both are there.
+    McpApp,
+    /// ChatGPT: `openai/outputTemplate`.
+    OpenAi,
+}
+
+/// What a `result` held; all empty where it is no object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// `isError` is `true`.
+    pub is_error: bool,
+    /// `resultType`.
+    pub result_type: Option<Text>,
+    /// `taskId` (2026), else `task.taskId` (2025-11-25).
+    pub task_id: Option<Text>,
+    /// `status`, else `task.status`.
+    pub status: Option<Text>,
+    /// `requestState` of an interim result.
+    pub request_state: Option<Text>,
+    /// `protocolVersion` that `initialize` settled on.
+    pub protocol_version: Option<Text>,
+    /// Name in `serverInfo`, else in `_meta["io.modelcontextprotocol/serverInfo"]`.
+    pub server_name: Option<Text>,
+    /// Version, beside that name.
+    pub server_version: Option<Text>,
+    /// Whether `nextCursor` is there: this is not the last page.
+    pub next_cursor: bool,
+    /// Names in `tools`, in order: at most [`Answer::TOOLS_MAX`] of at most [`Answer::TOOL_NAMES_BYTES_MAX`] together.
+    pub tools: Vec<Text>,
+    /// Those of them whose `_meta` carries a widget; the same caps.
+    pub widget_tools: Vec<Text>,
+    /// Length as written.
+    pub bytes: u64,
+    /// `result.isError` inside the result is `true`: what 2026's `tasks/get` tells of a finished task.
+    pub inner_is_error: bool,
+    /// Whether `error` is there inside the result: what it tells of a failed task.
+    pub has_error: bool,
+    /// `_meta`.
+    pub meta: Meta,
+}
+
+impl Answer {
+    /// How many tool names are kept.
+    pub const TOOLS_MAX: usize = 4096;
+    /// How many bytes of tool names are kept.
+    pub const TOOL_NAMES_BYTES_MAX: usize = 256 * 1024;
+}
+
+/// What an `error` held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// `code`, if it is an integer.
+    pub code: Option<i64>,
+    /// `message`; empty where there is none.
+    pub message: Text,
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Self { code: None, message: Text::from(&b""[..]) }
+    }
+}
+
+/// Why what passed could not be read: the label `reason` of `mcp_messages_unreadable_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unreadable {
+    /// Not JSON.
+    InvalidJson,
+    /// The beginning of JSON.
+    Truncated,
+    /// JSON that is no JSON-RPC message, or a batch in which something is none.
+    NotJsonRpc,
+    /// JSON nested deeper than anybody needs.
+    TooDeep,
+    /// A content encoding that nobody here decodes.
+    UnknownEncoding,
+    /// Called an event stream, and is none.
+    BadEventStream,
+}
+
+impl Unreadable {
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::Truncated => "truncated",
+            Self::NotJsonRpc => "not_jsonrpc",
+            Self::TooDeep => "too_deep",
+            Self::UnknownEncoding => "unknown_encoding",
+            Self::BadEventStream => "bad_event_stream",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_what_its_members_make_it() {
+        let id = Some(Id::Null);
+        let method = Some(Text::new("ping"));
+        let fault = Some(Fault::default());
+        let answer = Some(Answer::default());
+        let message = Message::default();
+        assert_eq!(message.kind(), Kind::Odd);
+        assert_eq!(Message { id: id.clone(), ..message.clone() }.kind(), Kind::Odd);
+        assert_eq!(Message { method: method.clone(), ..message.clone() }.kind(), Kind::Notification);
+        assert_eq!(Message { method, id, ..message.clone() }.kind(), Kind::Request);
+        assert_eq!(Message { error: fault, result: answer.clone(), ..message.clone() }.kind(), Kind::Failure);
+        assert_eq!(Message { result: answer, ..message }.kind(), Kind::Success);
+    }
+
+    #[test]
+    fn a_method_nobody_knows_is_other() {
+        let called =
+            |name: &str| Message { method: Some(Text::new(name)), ..Message::default() }.known_method();
+        assert_eq!(called("tools/call"), Method::ToolsCall);
+        assert_eq!(called("tools/Call"), Method::Other);
+        assert_eq!(Message::default().known_method(), Method::Other);
+    }
+}

@@ -1,0 +1,42 @@
+//! Meaning: what the bytes of MCP say. Pure functions and push parsers over bytes; no I/O, no clock, no async.
+//!
+//! A body is shown to a [`Scanner`] (JSON) or an [`EventReader`] (an event stream) frame by frame, as the frames
+//! pass. A [`Message`] comes out the moment its last brace was seen. Nothing here returns a `Result`: what cannot
+//! be read is a value with its reason, [`Unreadable`].
+//!
+//! Memory is constant in the size of what is read: only capped captures ([`Text`]) are kept.
+//!
+//! # Why an own scanner
+//!
+//! `isError` may stand at the end of a result of 100 MB and `id` after it, so a prefix is not enough, and buffering
+//! is not allowed. A parser that is fed, keeps what it wants and skips the rest answers both, and costs a fraction
+//! of building a tree. `serde_json` is the oracle in its tests.
+
+mod body;
+mod code;
+mod draft;
+mod header;
+mod id;
+mod message;
+mod method;
+mod number;
+mod quoted;
+mod reference;
+mod scanner;
+mod skip;
+mod slot;
+mod sse;
+mod text;
+mod version;
+
+pub use body::{is_jsonrpc, request_id};
+pub use code::known_code;
+pub use header::decode;
+pub use id::Id;
+pub use message::{Answer, Fault, Kind, Message, Meta, Params, Unreadable, Widget};
+pub use method::{Method, NamedBy};
+pub use reference::resolve;
+pub use scanner::Scanner;
+pub use sse::{Event, EventKind, EventReader, Item};
+pub use text::Text;
+pub use version::{Era, Version, era_of};

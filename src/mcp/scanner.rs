@@ -1,0 +1,429 @@
+//! A push parser of one JSON body.
+
+use memchr::memchr2;
+
+use super::draft::{Draft, Value};
+use super::id::Id;
+use super::message::{Message, Unreadable};
+use super::number::Number;
+use super::quoted::{self, Quoted};
+use super::skip::{self, Skip};
+use super::slot::{KEY_MAX, Shape, Slot};
+use super::text::Text;
+
+/// Reads one JSON body, an object or a batch, in whatever pieces it comes, and hands out each JSON-RPC message as
+/// its closing brace passes.
+///
+/// Keys are compared with their escapes resolved; of duplicate keys the last wins, with all that stands in it, as
+/// `JSON.parse` has it. One byte order mark is skipped. Memory does not grow with the body.
+///
+/// # Leniency
+///
+/// What is read is read strictly: brackets, keys, commas, numbers, literals and escapes. What is not asked for is
+/// only measured: strings up to their quote, containers up to their bracket. Raw control characters and bytes that
+/// are not UTF-8 are accepted inside strings. So a body that a strict parser refuses may give a message here; one
+/// that a strict parser reads gives the same message, unless it is nested more than 512 deep.
+#[derive(Debug)]
+pub struct Scanner {
+    state: State,
+    /// What the value at hand, or the one expected next, is to us.
+    slot: Slot,
+    /// The containers being walked, outermost first, with the offset at which each began.
+    stack: [(Slot, u64); STACK_MAX],
+    depth: usize,
+    /// Bytes read so far.
+    offset: u64,
+    /// Offset at which the value at hand began.
+    begun: u64,
+    quoted: Quoted,
+    skip: Skip,
+    draft: Draft,
+    /// Something in the body was JSON but no message.
+    odd: bool,
+}
+
+/// The deepest path of [`Slot`]: batch, message, result, tools, tool, `_meta`, `ui`.
+const STACK_MAX: usize = 8;
+
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Nothing but white space so far.
+    Start,
+    /// So many bytes of a byte order mark.
+    Bom(usize),
+    /// A value for the slot.
+    Value,
+    /// After `[`: an element or `]`.
+    FirstElement,
+    /// After `{`: a key or `}`.
+    FirstKey,
+    /// After a comma in an object.
+    NextKey,
+    /// Inside a key.
+    Key,
+    Colon,
+    /// A comma or a closing bracket.
+    AfterValue,
+    /// Inside a string that is kept.
+    Text,
+    /// Inside a string that is not; whether after a backslash.
+    Unread(bool),
+    /// Inside a container that is not walked.
+    Skip,
+    Number(Number),
+    /// What is left of a literal.
+    Literal(&'static [u8]),
+    /// After the body's value.
+    Done,
+    Broken(Unreadable),
+}
+
+impl Scanner {
+    /// A scanner of which nothing was asked yet.
+    pub fn new() -> Self {
+        Self {
+            state: State::Start,
+            slot: Slot::Unwanted,
+            stack: [(Slot::Unwanted, 0); STACK_MAX],
+            depth: 0,
+            offset: 0,
+            begun: 0,
+            quoted: Quoted::default(),
+            skip: Skip::default(),
+            draft: Draft::default(),
+            odd: false,
+        }
+    }
+
+    /// Ready for another body.
+    pub fn reset(&mut self) {
+        if !matches!(self.state, State::Start) || self.offset > 0 {
+            self.state = State::Start;
+            self.depth = 0;
+            self.offset = 0;
+            self.odd = false;
+            self.draft = Draft::default();
+        }
+    }
+
+    /// Whether nothing but white space was seen.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Start)
+    }
+
+    /// The next bytes of the body. Each message that ends in them is handed to `sink`.
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if let State::Broken(_) = self.state {
+                return;
+            }
+            let used = self.step(rest, sink);
+            self.offset += used as u64;
+            rest = &rest[used..];
+        }
+    }
+
+    /// The body ended: why it could not be read, if so. Messages handed out before stay true. An empty body is
+    /// nothing unreadable; [`Scanner::is_idle`] tells it.
+    pub fn finish(&mut self) -> Option<Unreadable> {
+        match self.state {
+            State::Start => None,
+            State::Broken(reason) => Some(reason),
+            State::Done => self.odd.then_some(Unreadable::NotJsonRpc),
+            State::Number(number) if self.depth == 0 && number.is_whole() => Some(Unreadable::NotJsonRpc),
+            _ => Some(Unreadable::Truncated),
+        }
+    }
+
+    /// Reads on from the first byte; returns how many were used. None only where the state changed.
+    fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
+        match self.state {
+            State::Text | State::Key => self.read_quoted(bytes),
+            State::Unread(escaped) => self.pass_string(bytes, escaped),
+            State::Skip => self.pass_container(bytes),
+            State::Number(number) => self.read_number(bytes, number),
+            State::Literal(left) => self.read_literal(bytes[0], left),
+            State::Bom(seen) => self.read_bom(bytes[0], seen),
+            State::Broken(_) => bytes.len(),
+            State::Start
+            | State::Value
+            | State::FirstElement
+            | State::FirstKey
+            | State::NextKey
+            | State::Colon
+            | State::AfterValue
+            | State::Done => {
+                match bytes.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) {
+                    Some(0) => self.token(bytes, sink),
+                    Some(blank) => blank,
+                    None => bytes.len(),
+                }
+            }
+        }
+    }
+
+    /// Reads the token that begins here; returns how many bytes of it were used.
+    fn token(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
+        match (self.state, bytes[0]) {
+            (State::Start, byte) => return self.body(byte),
+            (State::Value | State::FirstElement, b'"') => return self.string(bytes),
+            (State::FirstElement, b']') | (State::FirstKey, b'}') => self.close(sink),
+            (State::Value | State::FirstElement, byte) => self.value(byte),
+            (State::FirstKey | State::NextKey, b'"') => return self.key(bytes),
+            (State::Colon, b':') => self.state = State::Value,
+            (State::AfterValue, byte) => self.after_value(byte, sink),
+            _ => self.fail(Unreadable::InvalidJson),
+        }
+        1
+    }
+
+    /// The first byte of the body.
+    fn body(&mut self, byte: u8) -> usize {
+        if byte == BOM[0] && self.offset == 0 {
+            self.state = State::Bom(1);
+            return 1;
+        }
+        self.slot = match byte {
+            b'{' => Slot::Message,
+            b'[' => Slot::Batch,
+            _ => Slot::Unwanted,
+        };
+        self.odd = self.slot == Slot::Unwanted;
+        self.state = State::Value;
+        0
+    }
+
+    fn read_bom(&mut self, byte: u8, seen: usize) -> usize {
+        if byte != BOM[seen] {
+            self.fail(Unreadable::InvalidJson);
+        } else if seen + 1 < BOM.len() {
+            self.state = State::Bom(seen + 1);
+        } else {
+            self.state = State::Start;
+        }
+        1
+    }
+
+    /// A value that is no string begins.
+    fn value(&mut self, byte: u8) {
+        self.begun = self.offset;
+        match (byte, self.slot.shape()) {
+            (b'{', Shape::Object) => self.open(State::FirstKey),
+            (b'[', Shape::Array) => self.open(State::FirstElement),
+            (b'{' | b'[', _) => {
+                self.skip.start(u32::try_from(self.depth).unwrap_or(skip::DEPTH_MAX));
+                self.state = State::Skip;
+            }
+            (b't', _) => self.state = State::Literal(b"rue"),
+            (b'f', _) => self.state = State::Literal(b"alse"),
+            (b'n', _) => self.state = State::Literal(b"ull"),
+            _ => match Number::begin(byte) {
+                Some(number) => {
+                    self.quoted.start(Text::CAP);
+                    self.quoted.push(&[byte]);
+                    self.state = State::Number(number);
+                }
+                None => self.fail(Unreadable::InvalidJson),
+            },
+        }
+    }
+
+    /// A container that is walked begins.
+    fn open(&mut self, state: State) {
+        self.draft.open(self.slot);
+        self.stack[self.depth] = (self.slot, self.offset);
+        self.depth += 1;
+        self.slot = self.slot.element();
+        self.state = state;
+    }
+
+    /// The innermost container that is walked ends with the byte at hand.
+    fn close(&mut self, sink: &mut dyn FnMut(Message)) {
+        self.depth -= 1;
+        let (slot, begun) = self.stack[self.depth];
+        let bytes = self.offset + 1 - begun;
+        self.draft.close(slot, bytes);
+        if slot == Slot::Message {
+            let message = Message { bytes, batch: self.depth > 0, ..self.draft.take() };
+            if message.is_jsonrpc() {
+                sink(message);
+            } else {
+                self.odd = true;
+            }
+        }
+        // An empty batch is no message either (JSON-RPC 2.0, section 6).
+        self.odd |= slot == Slot::Batch && matches!(self.state, State::FirstElement);
+        self.after();
+    }
+
+    fn after_value(&mut self, byte: u8, sink: &mut dyn FnMut(Message)) {
+        let (slot, _) = self.stack[self.depth - 1];
+        let is_array = slot.shape() == Shape::Array;
+        match (byte, is_array) {
+            (b',', true) => {
+                self.slot = slot.element();
+                self.state = State::Value;
+            }
+            (b',', false) => self.state = State::NextKey,
+            (b']', true) | (b'}', false) => self.close(sink),
+            _ => self.fail(Unreadable::InvalidJson),
+        }
+    }
+
+    /// A key begins with the quote at hand.
+    fn key(&mut self, bytes: &[u8]) -> usize {
+        let inside = &bytes[1..];
+        if let Some(end) = plain_end(inside) {
+            self.member(&inside[..end]);
+            return end + 2;
+        }
+        self.quoted.start(KEY_MAX);
+        self.state = State::Key;
+        1
+    }
+
+    fn member(&mut self, key: &[u8]) {
+        let (slot, _) = self.stack[self.depth - 1];
+        self.slot = slot.member(key);
+        self.state = State::Colon;
+    }
+
+    /// A string begins with the quote at hand.
+    fn string(&mut self, bytes: &[u8]) -> usize {
+        self.begun = self.offset;
+        if !matches!(self.slot.shape(), Shape::Text | Shape::Id) {
+            self.state = State::Unread(false);
+            return 1;
+        }
+        let inside = &bytes[1..];
+        if let Some(end) = plain_end(inside) {
+            self.set(Value::Text(Text::from(&inside[..end])), self.offset + end as u64 + 2);
+            return end + 2;
+        }
+        self.quoted.start(Text::CAP);
+        self.state = State::Text;
+        1
+    }
+
+    fn read_quoted(&mut self, bytes: &[u8]) -> usize {
+        match self.quoted.feed(bytes) {
+            quoted::Progress::More => bytes.len(),
+            quoted::Progress::Invalid => {
+                self.fail(Unreadable::InvalidJson);
+                bytes.len()
+            }
+            quoted::Progress::End(used) if matches!(self.state, State::Key) => {
+                let (slot, _) = self.stack[self.depth - 1];
+                self.slot = self.quoted.all().map_or(Slot::Unwanted, |key| slot.member(key));
+                self.state = State::Colon;
+                used
+            }
+            quoted::Progress::End(used) => {
+                self.set(Value::Text(self.quoted.text()), self.offset + used as u64);
+                used
+            }
+        }
+    }
+
+    fn pass_string(&mut self, bytes: &[u8], escaped: bool) -> usize {
+        if escaped {
+            self.state = State::Unread(false);
+            return 1;
+        }
+        let Some(at) = memchr2(b'"', b'\\', bytes) else { return bytes.len() };
+        if bytes[at] == b'"' {
+            self.set(Value::There, self.offset + at as u64 + 1);
+        } else {
+            self.state = State::Unread(true);
+        }
+        at + 1
+    }
+
+    fn pass_container(&mut self, bytes: &[u8]) -> usize {
+        match self.skip.feed(bytes) {
+            skip::Progress::More => bytes.len(),
+            skip::Progress::End(used) => {
+                self.set(Value::There, self.offset + used as u64);
+                used
+            }
+            skip::Progress::TooDeep => {
+                self.fail(Unreadable::TooDeep);
+                bytes.len()
+            }
+        }
+    }
+
+    fn read_number(&mut self, bytes: &[u8], mut number: Number) -> usize {
+        let mut used = 0;
+        while let Some(next) = bytes.get(used).and_then(|&byte| number.next(byte)) {
+            number = next;
+            used += 1;
+        }
+        let wanted = self.slot.shape() == Shape::Id;
+        if wanted {
+            self.quoted.push(&bytes[..used]);
+        }
+        self.state = State::Number(number);
+        if used < bytes.len() {
+            if number.is_whole() {
+                let value = if wanted { Value::Number(Id::number(self.quoted.text())) } else { Value::There };
+                self.set(value, self.offset + used as u64);
+            } else {
+                self.fail(Unreadable::InvalidJson);
+            }
+        }
+        used
+    }
+
+    fn read_literal(&mut self, byte: u8, left: &'static [u8]) -> usize {
+        match left.split_first() {
+            Some((&expected, left)) if expected == byte => {
+                self.state = State::Literal(left);
+                if left.is_empty() {
+                    let value = match self.offset + 1 - self.begun {
+                        5 => Value::False,
+                        _ if byte == b'l' => Value::Null,
+                        _ => Value::True,
+                    };
+                    self.set(value, self.offset + 1);
+                }
+            }
+            _ => self.fail(Unreadable::InvalidJson),
+        }
+        1
+    }
+
+    /// The value at hand ended at offset `end`.
+    fn set(&mut self, value: Value, end: u64) {
+        match self.slot {
+            Slot::Unwanted => {}
+            // An element of a batch, and no object.
+            Slot::Message => self.odd = true,
+            slot => self.draft.set(slot, value, end - self.begun),
+        }
+        self.after();
+    }
+
+    fn after(&mut self) {
+        self.state = if self.depth == 0 { State::Done } else { State::AfterValue };
+    }
+
+    fn fail(&mut self, reason: Unreadable) {
+        self.state = State::Broken(reason);
+        self.draft = Draft::default();
+    }
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where the string ends whose inside this is, if it ends here and holds no escape.
+fn plain_end(inside: &[u8]) -> Option<usize> {
+    memchr2(b'"', b'\\', inside).filter(|&at| inside[at] == b'"')
+}

@@ -1,0 +1,399 @@
+//! Event streams (WHATWG HTML, section 9.2; protocol page, section 2.4).
+
+use memchr::{memchr2, memchr3};
+
+use super::message::{Message, Unreadable};
+use super::scanner::Scanner;
+use super::text::{Gather, Text};
+
+/// Reads an event stream in whatever pieces it comes. The JSON inside each event's data goes straight to a
+/// [`Scanner`], so a message comes out as its brace passes, before its event ends, and an event of 100 MB costs no
+/// memory.
+///
+/// Events named otherwise than `message` are not looked into, as the SDKs have it, provided that the name comes
+/// before the data. An event that the end of the stream cuts short is no event, by the specification; a message
+/// that was complete in it was handed out all the same.
+#[derive(Debug)]
+pub struct EventReader {
+    state: State,
+    field: Field,
+    name: Gather,
+    value: Gather,
+    endpoint: Gather,
+    scanner: Scanner,
+    event: Draft,
+    /// A line that belongs in an event stream was seen.
+    recognised: bool,
+    /// A line that does not was seen.
+    foreign: bool,
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "handed over once, never stored")]
+pub enum Item {
+    /// A JSON-RPC message inside an event's data.
+    Message(Message),
+    /// The data of the event that ends next could not be read, or not all of it.
+    Unreadable(Unreadable),
+    /// An event ended; its messages came before.
+    Event(Event),
+    /// A comment line ended: a keep-alive.
+    Comment,
+}
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What it is.
+    pub kind: EventKind,
+    /// Its `id`.
+    pub id: Option<Text>,
+    /// The data of an `endpoint` event: where to POST (2024-11-05). Kept up to [`EventReader::ENDPOINT_CAP`] bytes.
+    pub endpoint: Option<Text>,
+    /// How many messages it held.
+    pub messages: u32,
+    /// Its length as written, with the blank line, and with comments between it and the event before.
+    pub bytes: u64,
+}
+
+/// What an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// Named `message`, or not at all.
+    Message,
+    /// Named `endpoint`.
+    Endpoint,
+    /// No data, but an id or a time to wait before a reconnect.
+    Priming,
+    /// Named otherwise.
+    Other,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// At the very beginning: so many bytes of a byte order mark.
+    Bom(usize),
+    /// At the beginning of a line; whether after a CR, of which an LF may be the other half.
+    Line(bool),
+    /// In a field's name.
+    Name,
+    /// After the colon, where one space does not count.
+    Colon,
+    /// In a field's value.
+    Value,
+    /// In a comment.
+    Comment,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Data,
+    Event,
+    Id,
+    Retry,
+    Unknown,
+}
+
+/// An event being read.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "five facts, none of which implies another")]
+struct Draft {
+    bytes: u64,
+    /// There is a field that makes it an event.
+    begun: bool,
+    name: Name,
+    id: Option<Text>,
+    retry: bool,
+    /// There is a data line.
+    data_line: bool,
+    /// There is data in one.
+    data: bool,
+    /// The data may be an endpoint.
+    maybe_endpoint: bool,
+    messages: u32,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    #[default]
+    Message,
+    Endpoint,
+    Other,
+}
+
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// Longer than any field's name.
+const NAME_CAP: usize = 8;
+
+impl EventReader {
+    /// How many bytes of an endpoint are kept.
+    pub const ENDPOINT_CAP: usize = 8 * 1024;
+
+    /// A reader at the beginning of a stream.
+    pub fn new() -> Self {
+        Self {
+            state: State::Bom(0),
+            field: Field::Unknown,
+            name: Gather::default(),
+            value: Gather::default(),
+            endpoint: Gather::default(),
+            scanner: Scanner::new(),
+            event: Draft::default(),
+            recognised: false,
+            foreign: false,
+        }
+    }
+
+    /// The next bytes of the stream. What ends in them is handed to `sink`, in order.
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Item)) {
+        let mut rest = bytes;
+        while let Some(&byte) = rest.first() {
+            let used = self.step(byte, rest, sink);
+            rest = &rest[used..];
+        }
+    }
+
+    /// The stream ended: why it could not be read, if so. What counts is an event cut short inside its data, and
+    /// whether anything here was an event stream; events that ended had their say before.
+    pub fn finish(&mut self) -> Option<Unreadable> {
+        let foreign = match self.state {
+            State::Bom(seen) => seen > 0,
+            State::Name => self.name.all().is_none_or(|name| !is_beginning_of_name(name)),
+            State::Line(_) | State::Colon | State::Value | State::Comment => false,
+        };
+        if (self.foreign || foreign) && !self.recognised {
+            return Some(Unreadable::BadEventStream);
+        }
+        let scanned = self.event.name == Name::Message && self.event.data;
+        if scanned { self.scanner.finish() } else { None }
+    }
+
+    /// Reads on from `byte`, the first of `rest`; returns how many bytes were used. None only where the state
+    /// changed.
+    fn step(&mut self, byte: u8, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+        match self.state {
+            State::Bom(seen) => self.bom(byte, seen),
+            State::Line(after_cr) => self.line(byte, after_cr, sink),
+            State::Name => self.name(rest, sink),
+            State::Colon => {
+                self.state = State::Value;
+                let space = usize::from(byte == b' ');
+                self.event.bytes += space as u64;
+                space
+            }
+            State::Value => self.value(rest, sink),
+            State::Comment => self.comment(rest, sink),
+        }
+    }
+
+    fn bom(&mut self, byte: u8, seen: usize) -> usize {
+        if byte == BOM[seen] {
+            self.state = if seen + 1 < BOM.len() { State::Bom(seen + 1) } else { State::Line(false) };
+            return 1;
+        }
+        if seen == 0 {
+            self.state = State::Line(false);
+        } else {
+            self.begin_name();
+            self.name.push(&BOM[..seen]);
+        }
+        0
+    }
+
+    fn line(&mut self, byte: u8, after_cr: bool, sink: &mut dyn FnMut(Item)) -> usize {
+        match byte {
+            b'\n' if after_cr => {
+                // After a blank line it belongs to neither event.
+                self.event.bytes += u64::from(self.event.bytes > 0);
+                self.state = State::Line(false);
+            }
+            b'\n' | b'\r' => {
+                self.event.bytes += 1;
+                self.end_event(sink);
+                self.state = State::Line(byte == b'\r');
+            }
+            b':' => {
+                self.event.bytes += 1;
+                self.state = State::Comment;
+            }
+            _ => {
+                self.begin_name();
+                return 0;
+            }
+        }
+        1
+    }
+
+    fn begin_name(&mut self) {
+        self.name.start(NAME_CAP);
+        self.state = State::Name;
+    }
+
+    fn name(&mut self, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+        let end = memchr3(b':', b'\n', b'\r', rest);
+        self.name.push(&rest[..end.unwrap_or(rest.len())]);
+        let Some(end) = end else {
+            self.event.bytes += rest.len() as u64;
+            return rest.len();
+        };
+        self.begin_value(sink);
+        if rest[end] == b':' {
+            self.event.bytes += end as u64 + 1;
+            self.state = State::Colon;
+            return end + 1;
+        }
+        self.event.bytes += end as u64;
+        self.state = State::Value;
+        end
+    }
+
+    fn begin_value(&mut self, sink: &mut dyn FnMut(Item)) {
+        self.field = self.name.all().map_or(Field::Unknown, Field::named);
+        let known = self.field != Field::Unknown;
+        self.recognised |= known;
+        self.foreign |= !known;
+        self.value.start(Text::CAP);
+        if self.field == Field::Data {
+            if self.event.data_line {
+                self.data(b"\n", sink);
+            }
+            self.event.data_line = true;
+            self.event.begun = true;
+        }
+    }
+
+    fn value(&mut self, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+        let end = memchr2(b'\n', b'\r', rest);
+        let value = &rest[..end.unwrap_or(rest.len())];
+        match self.field {
+            Field::Data if !value.is_empty() => {
+                self.begin_data(value[0]);
+                self.data(value, sink);
+            }
+            Field::Data | Field::Unknown => {}
+            Field::Event | Field::Id | Field::Retry => self.value.push(value),
+        }
+        self.event.bytes += value.len() as u64;
+        let Some(end) = end else { return rest.len() };
+        self.end_field();
+        self.end_line(rest[end]) + end
+    }
+
+    fn begin_data(&mut self, byte: u8) {
+        if !self.event.data {
+            self.event.data = true;
+            // An endpoint may be named after it was given; no JSON-RPC message begins like one.
+            self.event.maybe_endpoint = self.event.name != Name::Other && !matches!(byte, b'{' | b'[');
+            self.endpoint.start(Self::ENDPOINT_CAP);
+        }
+    }
+
+    fn data(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Item)) {
+        if self.event.maybe_endpoint {
+            self.endpoint.push(bytes);
+        }
+        if self.event.name == Name::Message {
+            let messages = &mut self.event.messages;
+            self.scanner.feed(bytes, &mut |message| {
+                *messages = messages.saturating_add(1);
+                sink(Item::Message(message));
+            });
+        }
+    }
+
+    fn comment(&mut self, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+        let Some(end) = memchr2(b'\n', b'\r', rest) else {
+            self.event.bytes += rest.len() as u64;
+            return rest.len();
+        };
+        self.event.bytes += end as u64;
+        self.recognised = true;
+        sink(Item::Comment);
+        self.end_line(rest[end]) + end
+    }
+
+    /// The byte that ends a line; returns its length.
+    fn end_line(&mut self, byte: u8) -> usize {
+        self.event.bytes += 1;
+        self.state = State::Line(byte == b'\r');
+        1
+    }
+
+    fn end_field(&mut self) {
+        match self.field {
+            Field::Data | Field::Unknown => {}
+            Field::Event => {
+                self.event.name = match self.value.all() {
+                    Some(b"" | b"message") => Name::Message,
+                    Some(b"endpoint") => Name::Endpoint,
+                    _ => Name::Other,
+                };
+            }
+            Field::Id => {
+                let id = self.value.text();
+                if !id.as_str().contains('\0') {
+                    self.event.id = Some(id);
+                    self.event.begun = true;
+                }
+            }
+            Field::Retry => {
+                let digits = self.value.all().unwrap_or_default();
+                self.event.retry |= !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+                self.event.begun |= self.event.retry;
+            }
+        }
+    }
+
+    /// A blank line.
+    fn end_event(&mut self, sink: &mut dyn FnMut(Item)) {
+        let event = std::mem::take(&mut self.event);
+        if event.name == Name::Message
+            && event.data
+            && let Some(reason) = self.scanner.finish()
+        {
+            sink(Item::Unreadable(reason));
+        }
+        self.scanner.reset();
+        if event.begun {
+            let is_endpoint = event.name == Name::Endpoint && event.data;
+            let endpoint = is_endpoint.then(|| self.endpoint.text());
+            sink(Item::Event(event.finish(endpoint)));
+        }
+    }
+}
+
+impl Default for EventReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Draft {
+    fn finish(self, endpoint: Option<Text>) -> Event {
+        let kind = match self.name {
+            Name::Endpoint => EventKind::Endpoint,
+            Name::Other => EventKind::Other,
+            Name::Message if !self.data && (self.id.is_some() || self.retry) => EventKind::Priming,
+            Name::Message => EventKind::Message,
+        };
+        Event { kind, id: self.id, endpoint, messages: self.messages, bytes: self.bytes }
+    }
+}
+
+impl Field {
+    fn named(name: &[u8]) -> Self {
+        match name {
+            b"data" => Self::Data,
+            b"event" => Self::Event,
+            b"id" => Self::Id,
+            b"retry" => Self::Retry,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn is_beginning_of_name(bytes: &[u8]) -> bool {
+    ["data", "event", "id", "retry"].iter().any(|name| name.as_bytes().starts_with(bytes))
+}
