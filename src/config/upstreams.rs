@@ -81,7 +81,13 @@ impl Config {
     /// The default configuration with the servers of `--upstream [NAME=]URL` options. With one URL every path passes
     /// unchanged to its origin and the server is named after its host; `NAME=URL` mounts it at `/NAME`.
     pub fn from_upstreams(upstreams: &[String]) -> Result<Self, Error> {
-        let config = Self { servers: servers(upstreams)?, ..Self::default() };
+        Self::from_overrides(Overrides { upstreams: servers(upstreams)?, ..Overrides::default() })
+    }
+
+    /// The default configuration with these values in place.
+    pub fn from_overrides(overrides: Overrides) -> Result<Self, Error> {
+        let mut config = Self::default();
+        overrides.apply(&mut config, &mut Spans::default());
         config.validate()?;
         Ok(config)
     }
