@@ -67,7 +67,9 @@ fn changed_limits(limits: &Limits) -> Vec<String> {
         joined.lines().filter_map(field).collect()
     };
     let changed = fields(&ours).into_iter().zip(fields(&default)).filter(|(ours, default)| ours != default);
-    changed.map(|((name, value), (_, default))| format!("        {name} = {value} (default {default})")).collect()
+    changed
+        .map(|((name, value), (_, default))| format!("        {name} = {value} (default {default})"))
+        .collect()
 }
 
 fn own((name, value): (&str, &str)) -> (String, String) {
