@@ -1,5 +1,6 @@
 //! sightglass: a transparent observability reverse proxy for the Model Context Protocol.
 
+pub mod cli;
 pub mod config;
 pub mod export;
 pub mod mcp;

@@ -1,2 +1,47 @@
 //! Arguments → one of the commands.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use sightglass::cli::arguments::{Arguments, Command};
+use sightglass::cli::{self, EXIT_USAGE};
+use sightglass::config;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
+    run(&command).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        if error.is::<config::Error>() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+    })
+}
+
+fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Check(args) => cli::check::run(args, &variable),
+        Command::Serve(args) => {
+            let _config = cli::resolve(args, &variable)?;
+            anyhow::bail!("`serve` is not wired yet")
+        }
+        Command::Demo(_) => anyhow::bail!("`demo` is not wired yet"),
+    }
+}
+
+/// Help and version were asked for; anything else is a mistake of the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed stream is no reason to fail.
+    let _ = error.print();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_USAGE)
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -2,8 +2,53 @@
 //! expected, and a hint. Nothing outside this module sees a raw value.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+mod dial;
+mod error;
+mod later;
+mod raw;
+mod read;
+mod resolve;
+mod rules;
+mod substitute;
+mod suggest;
+mod upstreams;
+
+pub use error::Error;
+pub use upstreams::Overrides;
+
+use raw::Written;
+
+/// Reads the file at `path`. `env` looks variables up for `${VAR}`. Names of files in it are relative to its folder.
+pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Error> {
+    read::file(path, env, Overrides::default())
+}
+
+/// Like [`load`], with `overrides` in place of what the file says.
+pub fn load_over(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    overrides: Overrides,
+) -> Result<Config, Error> {
+    read::file(path, env, overrides)
+}
+
+/// Reads `text`; `file` is how messages call it, and where relative names of files start.
+pub fn parse(text: &str, file: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Error> {
+    read::text(text, file, env, Overrides::default())
+}
+
+/// The servers that `--upstream [NAME=]URL` options name; see [`Config::from_upstreams`].
+pub fn upstreams(options: &[String]) -> Result<Vec<Server>, Error> {
+    upstreams::servers(options)
+}
+
+/// A duration as the file writes it (`"250ms"`, `"30s"`, `"5m"`, `"1h"`); `None` is "off".
+pub fn duration(text: &str) -> Result<Option<Duration>, Error> {
+    raw::Wait::from_text(text).map(|wait| wait.0).map_err(|fault| Error::whole("", fault))
+}
 
 /// Everything an operator can decide, resolved: defaults filled in, references checked.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -1,0 +1,108 @@
+//! The command line. Every option has an environment variable; a flag wins over it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, LogFormat};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sightglass",
+    version,
+    about = "A transparent observability reverse proxy for the Model Context Protocol",
+    args_conflicts_with_subcommands = true,
+    after_help = "Without a command, `serve` runs.\n\nExample:\n  sightglass --upstream http://127.0.0.1:3001/mcp\n  \
+                  then point the client at http://127.0.0.1:8080/mcp and open http://127.0.0.1:9464/metrics"
+)]
+pub struct Arguments {
+    /// What to do; `None` = serve, with the arguments of [`Arguments::serve`].
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The arguments of `serve` when no command is given.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// One of the commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the proxy
+    #[command(after_help = SERVE_EXAMPLE)]
+    Serve(ServeArgs),
+    /// Validate a configuration and print what it resolves to; exits 0 or 64
+    #[command(after_help = "Example:\n  sightglass check --config config.toml")]
+    Check(ServeArgs),
+    /// Try everything with nothing to install: an MCP server, a client that keeps calling it, the proxy between
+    #[command(after_help = "Example:\n  sightglass demo --for 30s")]
+    Demo(DemoArgs),
+}
+
+const SERVE_EXAMPLE: &str = "Examples:\n  sightglass serve --upstream http://127.0.0.1:3001/mcp\n  \
+     sightglass serve --upstream github=https://api.example.com/mcp --upstream search=http://127.0.0.1:3002/mcp\n  \
+     sightglass serve --config config.toml --listen 0.0.0.0:8080";
+
+/// Arguments of `serve` and `check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// The configuration file; without it and `--upstream`: config.toml where it stands
+    #[arg(long, value_name = "FILE", env = "SIGHTGLASS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// An MCP server, in place of those of the file; several as `NAME=URL`, each found at `/NAME` (in the variable:
+    /// separated by spaces)
+    #[arg(long, value_name = "[NAME=]URL", env = "SIGHTGLASS_UPSTREAM", value_delimiter = ' ')]
+    pub upstream: Vec<String>,
+    /// Where clients connect; may be given several times (in the variable: separated by spaces) [default:
+    /// 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "SIGHTGLASS_LISTEN", value_delimiter = ' ')]
+    pub listen: Vec<SocketAddr>,
+    /// Where /metrics and /health are served [default: 127.0.0.1:9464]
+    #[arg(long, value_name = "ADDR", env = "SIGHTGLASS_ADMIN")]
+    pub admin: Option<SocketAddr>,
+    /// How the program's own lines look [default: pretty on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", env = "SIGHTGLASS_LOG_FORMAT")]
+    pub log_format: Option<Format>,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Pretty on a terminal, else JSON
+    Auto,
+    /// One JSON object a line
+    Json,
+    /// For people
+    Pretty,
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Auto => Self::Auto,
+            Format::Json => Self::Json,
+            Format::Pretty => Self::Pretty,
+        }
+    }
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DemoArgs {
+    /// The port of the proxy [default: any free one]
+    #[arg(long, value_name = "N", env = "SIGHTGLASS_PORT")]
+    pub port: Option<u16>,
+    /// Stop after this time ("10s", "5m") and exit 0 when everything worked [default: run until Ctrl-C]
+    #[arg(long = "for", value_name = "DURATION", env = "SIGHTGLASS_FOR", value_parser = duration)]
+    pub for_: Option<Duration>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match config::duration(text) {
+        Ok(Some(duration)) => Ok(duration),
+        Ok(None) => Err("expected a duration longer than none, such as 10s".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,41 @@
+//! One file a command, and the arguments of all of them.
+
+pub mod arguments;
+pub mod check;
+
+use std::path::Path;
+
+use crate::config::{self, Config, Error, Overrides};
+use arguments::ServeArgs;
+
+/// The exit code for a wrong command line or configuration (`EX_USAGE` of sysexits.h).
+pub const EXIT_USAGE: u8 = 64;
+
+/// The file that is read when nothing else is said.
+pub const DEFAULT_FILE: &str = "config.toml";
+
+/// The configuration that `args` ask for: flags and their `SIGHTGLASS_*` variables over the file, the file over the
+/// defaults. `env` looks variables up for `${VAR}` in the file.
+pub fn resolve(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Error> {
+    let overrides = Overrides {
+        listen: args.listen.clone(),
+        admin: args.admin,
+        log_format: args.log_format.map(Into::into),
+        upstreams: config::upstreams(&args.upstream)?,
+    };
+    if let Some(file) = &args.config {
+        return config::load_over(file, env, overrides);
+    }
+    if !args.upstream.is_empty() {
+        return Config::from_overrides(overrides);
+    }
+    let file = Path::new(DEFAULT_FILE);
+    if file.exists() { config::load_over(file, env, overrides) } else { Err(nothing_to_do()) }
+}
+
+fn nothing_to_do() -> Error {
+    Error::new(
+        "no server to observe: neither --config nor --upstream is given, and there is no config.toml here",
+        "begin with `sightglass serve --upstream http://127.0.0.1:3001/mcp`, or with `sightglass serve --config FILE`",
+    )
+}

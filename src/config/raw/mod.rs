@@ -1,0 +1,149 @@
+//! The file as it is written: every key optional that has a default, every value of a type that parses itself.
+//! Nothing here knows a default or another key.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+mod duration;
+mod header;
+mod host;
+mod listen;
+mod mount;
+mod network;
+mod number;
+mod size;
+mod url;
+mod word;
+mod written;
+
+pub(super) use duration::Wait;
+pub(super) use header::Headers;
+pub(super) use host::{AllowedHost, AllowedOrigin, HostName};
+pub(super) use listen::Listen;
+pub(super) use mount::MountPath;
+pub(super) use number::Count;
+pub(super) use size::Size;
+pub(super) use word::ServerName;
+pub(super) use written::{Value, Written};
+
+use super::{HttpVersion, LogFormat, LogLevel, Network, Url};
+
+/// A value that may be left out, with its place.
+pub(super) type Optional<T> = Option<Spanned<Value<T>>>;
+
+/// A switch, a list or a file name that may be left out, with its place.
+pub(super) type Plain<T> = Option<Spanned<T>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) proxy: Proxy,
+    pub(super) admin: Admin,
+    pub(super) server: Vec<Spanned<Server>>,
+    pub(super) rewrite: Rewrite,
+    pub(super) limits: Limits,
+    pub(super) metrics: Metrics,
+    pub(super) logs: Logs,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Proxy {
+    pub(super) listen: Plain<Listen>,
+    pub(super) public_url: Optional<Url>,
+    pub(super) tls: Plain<Tls>,
+    pub(super) allowed_hosts: Option<Vec<Value<AllowedHost>>>,
+    pub(super) allowed_origins: Option<Vec<Value<AllowedOrigin>>>,
+    pub(super) trusted_networks: Option<Vec<Value<Network>>>,
+    pub(super) workers: Optional<Count>,
+    pub(super) shutdown_grace: Optional<Wait>,
+}
+
+/// `proxy.tls`: all that is missing is judged with the rest of the rules, for a better message.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Tls {
+    pub(super) cert: Plain<String>,
+    pub(super) key: Plain<String>,
+    pub(super) client_ca: Plain<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Admin {
+    pub(super) listen: Optional<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) name: Spanned<Value<ServerName>>,
+    pub(super) url: Spanned<Value<Url>>,
+    pub(super) path: Optional<MountPath>,
+    pub(super) host: Optional<HostName>,
+    pub(super) preserve_host: Option<bool>,
+    pub(super) http: Optional<HttpVersion>,
+    pub(super) headers: Option<Headers>,
+    pub(super) tls: Plain<ServerTls>,
+    pub(super) tools: Option<Vec<Spanned<String>>>,
+    pub(super) connect_timeout: Optional<Wait>,
+    pub(super) head_timeout: Optional<Wait>,
+    pub(super) call_timeout: Optional<Wait>,
+    pub(super) pool_idle: Optional<Wait>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ServerTls {
+    pub(super) ca: Plain<String>,
+    pub(super) cert: Plain<String>,
+    pub(super) key: Plain<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Rewrite {
+    pub(super) endpoint: Option<bool>,
+    pub(super) location: Option<bool>,
+    pub(super) forwarded: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Limits {
+    pub(super) max_connections: Optional<Count>,
+    pub(super) max_connections_per_address: Optional<Count>,
+    pub(super) max_streams: Optional<Count>,
+    pub(super) first_byte_timeout: Optional<Wait>,
+    pub(super) header_timeout: Optional<Wait>,
+    pub(super) keep_alive: Optional<Wait>,
+    pub(super) header_bytes: Optional<Size>,
+    pub(super) max_headers: Optional<Count>,
+    pub(super) request_body: Optional<Size>,
+    pub(super) hold_back: Optional<Size>,
+    pub(super) max_sessions: Optional<Count>,
+    pub(super) session_idle: Optional<Wait>,
+    pub(super) max_open_calls: Optional<Count>,
+    pub(super) max_tasks: Optional<Count>,
+    pub(super) orphan_wait: Optional<Wait>,
+    pub(super) max_label_values: Optional<Count>,
+    pub(super) max_client_names: Optional<Count>,
+    pub(super) observe_bytes: Optional<Size>,
+    pub(super) decoded_bytes: Optional<Size>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Metrics {
+    pub(super) enabled: Option<bool>,
+    pub(super) latency_buckets: Plain<Vec<Spanned<f64>>>,
+    pub(super) size_buckets: Plain<Vec<Spanned<f64>>>,
+    pub(super) session_buckets: Plain<Vec<Spanned<f64>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Logs {
+    pub(super) format: Optional<LogFormat>,
+    pub(super) level: Optional<LogLevel>,
+}

@@ -1,0 +1,50 @@
+//! How a value becomes its type: from a string, or from a plain integer where the type has a meaning for one.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+
+use crate::config::error::Fault;
+
+/// A type that is written as text in the file.
+pub(in crate::config) trait Written: Sized {
+    /// What stands in "expected …".
+    const EXPECTED: &'static str;
+
+    /// The value that `text` stands for.
+    fn from_text(text: &str) -> Result<Self, Fault>;
+
+    /// The value that a bare integer stands for.
+    fn from_integer(_: i64) -> Result<Self, Fault> {
+        Err(Fault::new(format!("expected {}", Self::EXPECTED), "write it in double quotes"))
+    }
+}
+
+/// A value of the file that parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct Value<T>(pub(in crate::config) T);
+
+impl<'de, T: Written> Deserialize<'de> for Value<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader(PhantomData)).map(Self)
+    }
+}
+
+struct Reader<T>(PhantomData<T>);
+
+impl<T: Written> Visitor<'_> for Reader<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(T::EXPECTED)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        T::from_text(text).map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
+        T::from_integer(value).map_err(E::custom)
+    }
+}

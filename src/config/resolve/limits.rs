@@ -1,0 +1,116 @@
+//! `[limits]`: which may be "off", and which refuse.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::config::Limits;
+use crate::config::error::{Fault, Mistake};
+use crate::config::raw::{self, Count, Optional, Size, Wait};
+
+/// Below, HTTP parsers cannot work; above, one head could fill the memory.
+const HEADER_BYTES: RangeInclusive<usize> = 8 * 1024..=16 * 1024 * 1024;
+
+/// What a header map can hold.
+const MOST_HEADERS: usize = 32_768;
+
+pub(super) fn resolve(raw: &raw::Limits) -> Result<Limits, Mistake> {
+    let default = Limits::default();
+    Ok(Limits {
+        max_connections: count(&raw.max_connections, default.max_connections),
+        max_connections_per_address: count(
+            &raw.max_connections_per_address,
+            default.max_connections_per_address,
+        ),
+        max_streams: count(&raw.max_streams, default.max_streams),
+        first_byte_timeout: wait(&raw.first_byte_timeout, default.first_byte_timeout),
+        header_timeout: wait(&raw.header_timeout, default.header_timeout),
+        keep_alive: wait(&raw.keep_alive, default.keep_alive),
+        header_bytes: header_bytes(&raw.header_bytes, default.header_bytes)?,
+        max_headers: max_headers(&raw.max_headers, default.max_headers)?,
+        request_body: raw.request_body.as_ref().map_or(default.request_body, |size| size.get_ref().0.0),
+        hold_back: hold_back(&raw.hold_back, default.hold_back),
+        max_sessions: capped(&raw.max_sessions, default.max_sessions)?,
+        session_idle: finite(&raw.session_idle, default.session_idle)?,
+        max_open_calls: capped(&raw.max_open_calls, default.max_open_calls)?,
+        max_tasks: capped(&raw.max_tasks, default.max_tasks)?,
+        orphan_wait: finite(&raw.orphan_wait, default.orphan_wait)?,
+        max_label_values: capped(&raw.max_label_values, default.max_label_values)?,
+        max_client_names: capped(&raw.max_client_names, default.max_client_names)?,
+        observe_bytes: memory(&raw.observe_bytes, default.observe_bytes)?,
+        decoded_bytes: bytes(&raw.decoded_bytes, default.decoded_bytes)?,
+    })
+}
+
+fn count(raw: &Optional<Count>, default: Option<usize>) -> Option<usize> {
+    raw.as_ref().map_or(default, |count| count.get_ref().0.0)
+}
+
+fn wait(raw: &Optional<Wait>, default: Option<Duration>) -> Option<Duration> {
+    raw.as_ref().map_or(default, |wait| wait.get_ref().0.0)
+}
+
+fn hold_back(raw: &Optional<Size>, default: usize) -> usize {
+    raw.as_ref().map_or(default, |size| in_memory(size.get_ref().0.0.unwrap_or(0)))
+}
+
+/// The number of entries of a table.
+fn capped(raw: &Optional<Count>, default: usize) -> Result<usize, Mistake> {
+    match raw {
+        None => Ok(default),
+        Some(raw) => raw.get_ref().0.0.ok_or_else(|| unlimited(default).at(raw.span())),
+    }
+}
+
+/// How long an entry of a table may live.
+fn finite(raw: &Optional<Wait>, default: Duration) -> Result<Duration, Mistake> {
+    match raw {
+        None => Ok(default),
+        Some(raw) => {
+            let default = format!("\"{}s\"", default.as_secs());
+            raw.get_ref().0.0.ok_or_else(|| unlimited(default).at(raw.span()))
+        }
+    }
+}
+
+fn bytes(raw: &Optional<Size>, default: u64) -> Result<u64, Mistake> {
+    match raw {
+        None => Ok(default),
+        Some(raw) => {
+            let default = format!("\"{}MiB\"", default / 1024 / 1024);
+            raw.get_ref().0.0.ok_or_else(|| unlimited(default).at(raw.span()))
+        }
+    }
+}
+
+fn memory(raw: &Optional<Size>, default: usize) -> Result<usize, Mistake> {
+    bytes(raw, default as u64).map(in_memory)
+}
+
+fn header_bytes(raw: &Optional<Size>, default: usize) -> Result<usize, Mistake> {
+    let Some(raw) = raw else { return Ok(default) };
+    let size = raw.get_ref().0.0.map(in_memory);
+    size.filter(|size| HEADER_BYTES.contains(size)).ok_or_else(|| {
+        let hint = format!("the default is \"{}KiB\"", default / 1024);
+        Fault::new("expected \"8KiB\" to \"16MiB\" for the head of a request", hint).at(raw.span())
+    })
+}
+
+fn max_headers(raw: &Optional<Count>, default: usize) -> Result<usize, Mistake> {
+    let Some(raw) = raw else { return Ok(default) };
+    raw.get_ref().0.0.filter(|count| *count <= MOST_HEADERS).ok_or_else(|| {
+        let message = format!("expected 1 to {MOST_HEADERS} header fields");
+        Fault::new(message, format!("the default is {default}")).at(raw.span())
+    })
+}
+
+fn unlimited(default: impl std::fmt::Display) -> Fault {
+    Fault::new(
+        "this limit cannot be switched off: what is remembered about traffic is bounded",
+        format!("raise it if it is too low; the default is {default}"),
+    )
+}
+
+/// Sizes are far below this on machines of 64 bits; smaller machines have no more anyway.
+fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,179 @@
+//! `${VAR}` and `${VAR:-default}` in the string values of the file, so that secrets stay out of it.
+
+use std::borrow::Cow;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{Fault, Mistake};
+
+/// Where variables are looked up: `std::env::var(name).ok()`, or a test's own table.
+pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What was put in place of which variable, so that a message can take it out again.
+#[derive(Debug, Default)]
+pub(super) struct Substituted(Vec<(String, String)>);
+
+/// Replaces variables in every string value of `table`; keys stay as they are. `$$` becomes `$`, and a `$` before
+/// anything but `{` or `$` is left alone.
+pub(super) fn table(table: &mut DeTable<'_>, environment: Environment<'_>) -> Result<Substituted, Mistake> {
+    let mut substituted = Substituted::default();
+    for (_, value) in table.iter_mut() {
+        in_value(value, environment, &mut substituted)?;
+    }
+    Ok(substituted)
+}
+
+impl Substituted {
+    /// `text` with each value that came from the environment named rather than shown.
+    pub(super) fn hide_in(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (name, value)| {
+            let escaped = value.escape_debug().to_string();
+            text.replace(value, &format!("${{{name}}}")).replace(&escaped, &format!("${{{name}}}"))
+        })
+    }
+}
+
+fn in_value(
+    value: &mut Spanned<DeValue<'_>>,
+    environment: Environment<'_>,
+    substituted: &mut Substituted,
+) -> Result<(), Mistake> {
+    let span = value.span();
+    match value.get_mut() {
+        DeValue::String(text) if text.contains('$') => {
+            let replaced = in_text(text, environment, substituted).map_err(|fault| fault.at(span))?;
+            *text = Cow::Owned(replaced);
+        }
+        DeValue::Array(values) => {
+            for value in values.iter_mut() {
+                in_value(value, environment, substituted)?;
+            }
+        }
+        DeValue::Table(values) => {
+            for (_, value) in values.iter_mut() {
+                in_value(value, environment, substituted)?;
+            }
+        }
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_) => {}
+    }
+    Ok(())
+}
+
+fn in_text(text: &str, environment: Environment<'_>, substituted: &mut Substituted) -> Result<String, Fault> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        rest = if let Some(after) = after.strip_prefix('$') {
+            out.push('$');
+            after
+        } else if let Some(after) = after.strip_prefix('{') {
+            let (variable, after) = after.split_once('}').ok_or_else(unfinished)?;
+            out.push_str(&value_of(variable, environment, substituted)?);
+            after
+        } else {
+            out.push('$');
+            after
+        };
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// As in a shell, a default also stands in for a variable that is set but empty.
+fn value_of(
+    variable: &str,
+    environment: Environment<'_>,
+    substituted: &mut Substituted,
+) -> Result<String, Fault> {
+    let (name, default) = match variable.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (variable, None),
+    };
+    if !is_name(name) {
+        return Err(Fault::new(
+            "expected the name of an environment variable after `${`",
+            "write `${NAME}` or `${NAME:-default}`; for a `$` itself write `$$`",
+        ));
+    }
+    match (environment(name), default) {
+        (Some(value), None) => Ok(substituted.note(name, value)),
+        (Some(value), Some(_)) if !value.is_empty() => Ok(substituted.note(name, value)),
+        (_, Some(default)) => Ok(default.to_owned()),
+        (None, None) => Err(Fault::new(
+            format!("the environment variable `{name}` is not set"),
+            format!("set it, or write `${{{name}:-default}}`; for a `$` itself write `$$`"),
+        )),
+    }
+}
+
+impl Substituted {
+    /// Values too short to be secrets would only garble messages.
+    fn note(&mut self, name: &str, value: String) -> String {
+        if value.len() >= 4 {
+            self.0.push((name.to_owned(), value.clone()));
+        }
+        value
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn unfinished() -> Fault {
+    Fault::new("`${` without its `}`", "write `${NAME}` or `${NAME:-default}`; for a `$` itself write `$$`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replaced(text: &str) -> Result<String, Fault> {
+        let environment = |name: &str| match name {
+            "A" => Some("first".to_owned()),
+            "EMPTY" => Some(String::new()),
+            "RECURSIVE" => Some("${A}".to_owned()),
+            _ => None,
+        };
+        in_text(text, &environment, &mut Substituted::default())
+    }
+
+    #[test]
+    fn variables_defaults_and_dollars() {
+        for (text, expected) in [
+            ("x${A}y${A}", "xfirstyfirst"),
+            ("${A:-other}", "first"),
+            ("${B:-other}", "other"),
+            ("${B:-}", ""),
+            ("${EMPTY}", ""),
+            ("${EMPTY:-other}", "other"),
+            ("$$${A}$${A}", "$first${A}"),
+            ("5$ $x $", "5$ $x $"),
+            ("${RECURSIVE}", "${A}"),
+        ] {
+            assert_eq!(replaced(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_a_mistake() {
+        for text in ["${B}", "${", "${}", "${1}", "${a-b}", "${A"] {
+            assert!(replaced(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_environment_is_not_shown() {
+        let mut substituted = Substituted::default();
+        substituted.note("TOKEN", "a\"secret".to_owned());
+        assert_eq!(substituted.hide_in(r#"string "a\"secret""#), "string \"${TOKEN}\"");
+    }
+}

@@ -1,0 +1,270 @@
+//! The configuration: what a file resolves to, and what a mistake in it says.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use sightglass::config::{self, Config, Error, HttpVersion, LogFormat, Server};
+
+mod mistakes;
+
+const REFERENCE: &str = include_str!("../../../config.toml");
+
+const SERVER: &str = "[[server]]\nname = \"a\"\nurl = \"http://127.0.0.1:3001/mcp\"\n";
+
+fn no_variables(_: &str) -> Option<String> {
+    None
+}
+
+fn parse(text: &str) -> Result<Config, Error> {
+    config::parse(text, "config.toml", &no_variables)
+}
+
+/// A folder of this test's own, removed with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("config-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).expect("a file for the test");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn certificate() -> (String, String) {
+    let generated = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    (generated.cert.pem(), generated.signing_key.serialize_pem())
+}
+
+/// `config.toml` with every example switched on: a comment that is a TOML line loses its `# `.
+fn uncommented() -> String {
+    let is_example = |line: &str| {
+        line == "[[server]]" || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+    };
+    let lines = REFERENCE.lines().map(|line| match line.strip_prefix("# ") {
+        Some(example) if is_example(example) => example,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_file_of_the_repository_holds_the_defaults() {
+    let mut config = parse(&format!("{REFERENCE}\n{SERVER}")).expect("config.toml with a server");
+    assert_eq!(config.servers.len(), 1);
+    config.servers.clear();
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn the_examples_of_the_file_load() {
+    let folder = Folder::new("examples");
+    let (cert, key) = certificate();
+    for name in ["cert.pem", "ca.pem", "client.pem"] {
+        folder.write(name, &cert);
+    }
+    for name in ["key.pem", "client.key"] {
+        folder.write(name, &key);
+    }
+    let file = folder.write("config.toml", &uncommented());
+    let token = |name: &str| (name == "GITHUB_TOKEN").then(|| "ghp_secret".to_owned());
+    let config = config::load(&file, &token).unwrap_or_else(|error| panic!("{error}"));
+
+    let server = config.servers.first().expect("the example");
+    assert_eq!(
+        server.headers,
+        [("Authorization".to_owned(), config::Secret("Bearer ghp_secret".to_owned()))]
+    );
+    assert_eq!(server.tls.ca, Some(folder.0.join("ca.pem")));
+    assert_eq!(config.proxy.tls.as_ref().map(|tls| &tls.key), Some(&folder.0.join("key.pem")));
+    let examples = Server {
+        path: Some("/github".to_owned()),
+        host: Some("public.example.com".to_owned()),
+        headers: server.headers.clone(),
+        tls: server.tls.clone(),
+        tools: vec!["search_code".to_owned()],
+        ..Server::new("github", server.url.clone())
+    };
+    assert_eq!(*server, examples, "what is no example is the default");
+}
+
+#[test]
+fn what_is_written_wins_over_the_default() {
+    let text = "[proxy]\nlisten = [\"127.0.0.1:1\", \"[::1]:2\"]\nworkers = 3\nshutdown_grace = 0\n\
+        [limits]\nmax_connections = 0\nkeep_alive = \"off\"\nhold_back = 0\nrequest_body = \"1MiB\"\nobserve_bytes = 1048576\n\
+        [metrics]\nlatency_buckets = [1, 2.5]\n[logs]\nformat = \"json\"\n\
+        [[server]]\nname = \"a\"\nurl = \"https://h/mcp/\"\npath = \"/a\"\nhttp = \"2\"\nhead_timeout = \"250ms\"\n";
+    let config = parse(text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.proxy.listen.len(), 2);
+    assert_eq!((config.proxy.workers, config.proxy.shutdown_grace), (3, Duration::ZERO));
+    assert_eq!((config.limits.max_connections, config.limits.keep_alive), (None, None));
+    assert_eq!((config.limits.hold_back, config.limits.request_body), (0, Some(1_048_576)));
+    assert_eq!(config.limits.observe_bytes, 1_048_576);
+    assert_eq!(config.metrics.latency_buckets, [1.0, 2.5]);
+    assert_eq!(config.logs.format, LogFormat::Json);
+    let server = config.servers.first().expect("one server");
+    assert_eq!((server.http, server.head_timeout), (HttpVersion::Two, Some(Duration::from_millis(250))));
+    assert_eq!(server.url.to_string(), "https://h/mcp/");
+}
+
+#[test]
+fn variables_are_replaced_in_values() {
+    let text = "[proxy]\nworkers = \"${WORKERS}\"\n[[server]]\nname = \"a\"\nurl = \"http://${HOST:-localhost}:3001/$$\"\n";
+    let config = config::parse(text, "f", &|name| (name == "WORKERS").then(|| "2".to_owned()))
+        .expect("a configuration");
+    assert_eq!(config.proxy.workers, 2);
+    assert_eq!(
+        config.servers.first().map(|server| server.url.to_string()).as_deref(),
+        Some("http://localhost:3001/$")
+    );
+}
+
+#[test]
+fn a_bare_upstream_gets_every_path_and_named_ones_a_mount() {
+    let bare = Config::from_upstreams(&["http://127.0.0.1:3001/a=b/".to_owned()]).expect("a configuration");
+    let server = bare.servers.first().expect("one server");
+    assert_eq!((server.name.as_str(), &server.path, server.url.path.as_str()), ("127.0.0.1", &None, "/a=b/"));
+
+    let named = ["a=http://h/mcp".to_owned(), "b=https://[::1]:1".to_owned()];
+    let named = Config::from_upstreams(&named).expect("a configuration");
+    let mounts: Vec<_> = named.servers.iter().map(|server| server.path.as_deref()).collect();
+    assert_eq!(mounts, [Some("/a"), Some("/b")]);
+    let one = Config::from_upstreams(&["a=http://h/mcp".to_owned()]).expect("a configuration");
+    assert_eq!(one.servers.first().and_then(|server| server.path.as_deref()), Some("/a"));
+}
+
+#[test]
+fn what_clients_dial_follows_the_mount_and_the_public_url() {
+    let dialled = |proxy: &str, mount: &str| {
+        let config =
+            parse(&format!("[proxy]\n{proxy}\n{SERVER}{mount}\n")).unwrap_or_else(|error| panic!("{error}"));
+        let address = *config.proxy.listen.first().expect("a listener");
+        config.servers.first().map(|server| config.dialled(server, address)).expect("a server")
+    };
+    assert_eq!(dialled("", ""), "http://127.0.0.1:8080/mcp");
+    assert_eq!(dialled("", "path = \"/a\""), "http://127.0.0.1:8080/a");
+    assert_eq!(dialled("listen = \"0.0.0.0:80\"", "path = \"/a\""), "http://localhost:80/a");
+    assert_eq!(dialled("", "host = \"MCP.example.com\""), "http://mcp.example.com:8080/mcp");
+    assert_eq!(
+        dialled("public_url = \"https://x.example/base/\"", "path = \"/a\""),
+        "https://x.example/base/a"
+    );
+}
+
+fn sightglass(arguments: &[&str], folder: &Path, variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sightglass"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGHTGLASS_")) {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .envs(variables.iter().copied())
+        .output()
+        .expect("the program runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_flag_wins_over_its_variable_and_that_over_the_file() {
+    let folder = Folder::new("precedence");
+    folder.write("config.toml", &format!("[proxy]\nlisten = \"127.0.0.1:1001\"\n{SERVER}"));
+    let listens = |arguments: &[&str], variables: &[(&str, &str)], address: &str| {
+        let output = sightglass(arguments, &folder.0, variables);
+        let text = stdout(&output);
+        assert!(text.contains(&format!("listen  {address}\n")), "{text}{}", stderr(&output));
+    };
+    let variable = [("SIGHTGLASS_LISTEN", "127.0.0.1:1002")];
+    listens(&["check"], &[], "127.0.0.1:1001");
+    listens(&["check"], &variable, "127.0.0.1:1002");
+    listens(&["check", "--listen", "127.0.0.1:1003"], &variable, "127.0.0.1:1003");
+    listens(&["check", "--upstream", "http://127.0.0.1:9"], &[], "127.0.0.1:8080");
+}
+
+#[test]
+fn upstreams_over_a_file_take_the_place_of_its_servers() {
+    let folder = Folder::new("over");
+    folder.write("mine.toml", &format!("[proxy]\nlisten = \"127.0.0.1:1001\"\n{SERVER}"));
+    let output = sightglass(&["check", "--config", "mine.toml", "--upstream", "b=http://h/"], &folder.0, &[]);
+    let text = stdout(&output);
+    assert!(text.contains("server  b\n") && !text.contains("server  a\n"), "{text}");
+    assert!(text.contains("listen  127.0.0.1:1001\n"), "{text}");
+}
+
+#[test]
+fn check_prints_what_a_configuration_resolves_to() {
+    let folder = Folder::new("check");
+    let text = format!(
+        "{SERVER}path = \"/a\"\nheaders = {{ X-Key = \"${{KEY}}\" }}\n[limits]\nmax_connections = \"off\"\n"
+    );
+    folder.write("config.toml", &text);
+    let output = sightglass(&["check"], &folder.0, &[("KEY", "very-secret")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_snapshot!(stdout(&output), @"");
+}
+
+#[test]
+fn check_of_a_mistake_exits_64_with_its_line() {
+    let folder = Folder::new("mistake");
+    folder.write("config.toml", "[proxy]\nlisten = \"localhost:8080\"\n");
+    let output = sightglass(&["check"], &folder.0, &[]);
+    assert_eq!(output.status.code(), Some(64));
+    assert_snapshot!(stderr(&output), @"");
+}
+
+#[test]
+fn check_of_a_file_that_is_not_there_exits_64() {
+    let folder = Folder::new("absent");
+    let output = sightglass(&["check", "--config", "absent.toml"], &folder.0, &[]);
+    assert_eq!(output.status.code(), Some(64));
+    assert_snapshot!(stderr(&output), @"");
+}
+
+#[test]
+fn without_a_file_or_an_upstream_both_ways_to_begin_are_said() {
+    let folder = Folder::new("nothing");
+    for arguments in [&["check"][..], &["serve"], &[]] {
+        let output = sightglass(arguments, &folder.0, &[]);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        insta::allow_duplicates! {
+            assert_snapshot!(stderr(&output), @"");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_64_and_help_exits_0() {
+    let folder = Folder::new("usage");
+    let code = |arguments: &[&str]| sightglass(arguments, &folder.0, &[]).status.code();
+    assert_eq!(code(&["--no-such-option"]), Some(64));
+    assert_eq!(code(&["check", "--listen", "localhost"]), Some(64));
+    assert_eq!(code(&["demo", "--for", "soon"]), Some(64));
+    assert_eq!(code(&["check", "--upstream", "ftp://h"]), Some(64));
+    assert_eq!(code(&["--version"]), Some(0));
+    for command in [&["--help"][..], &["serve", "--help"], &["check", "--help"], &["demo", "--help"]] {
+        let output = sightglass(command, &folder.0, &[]);
+        assert_eq!(output.status.code(), Some(0), "{command:?}");
+        assert!(stdout(&output).contains("Example"), "{command:?} shows an example");
+    }
+}
