@@ -2,4 +2,6 @@
 #![warn(missing_docs)]
 
 pub mod config;
+pub mod guard;
 pub mod observe;
+pub mod rewrite;
