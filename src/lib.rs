@@ -3,5 +3,7 @@
 pub mod cli;
 pub mod config;
 pub mod export;
+pub mod guard;
 pub mod mcp;
 pub mod observe;
+pub mod rewrite;

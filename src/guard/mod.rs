@@ -1,0 +1,3 @@
+//! Admission: who may pass and how much.
+
+pub mod host;

@@ -1,0 +1,390 @@
+//! Where clients find a server here, and what that is on the server itself.
+//!
+//! # Why
+//!
+//! A mount is a prefix: `path` is `url` and `path/rest` is `url/rest`, byte for byte, as servers differ in what they
+//! make of double slashes and percent-encoding. Where `url` ends in `/`, `path/rest` is `url` + `rest`: the slash is
+//! not doubled, so `path` and `path/` are the same place, published as `path`.
+//! Below `path`, the segment `_origin` is ours: what a server named outside `url` is found there and nothing else, so
+//! a mount never opens more of an origin than the operator or the server itself did. Dot segments could leave the
+//! prefix once the server resolves them, so they are refused; without a prefix there is nothing to leave.
+
+use std::sync::Arc;
+
+use super::names::Names;
+use crate::config::{Config, Server, Url};
+
+/// The segment under a mount's path that leads to what its server named outside `url`.
+const ORIGIN_SEGMENT: &str = "/_origin";
+const WELL_KNOWN: &str = "/.well-known/";
+/// What is found at `/.well-known/NAME` + the path of a resource or issuer (RFC 9728 §3.1, RFC 8414 §3.1).
+const WELL_KNOWN_NAMES: [&str; 3] =
+    ["oauth-protected-resource", "oauth-authorization-server", "openid-configuration"];
+
+/// By which rule a request found its place on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Under `url`.
+    Mount,
+    /// Outside `url`, where the server itself had pointed.
+    Origin,
+    /// OAuth metadata of the server's origin.
+    WellKnown,
+}
+
+/// A place on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Path and query to ask for, in origin form.
+    pub path_and_query: String,
+    /// By which rule.
+    pub kind: Kind,
+}
+
+/// Why a request has no place on any server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RouteError {
+    /// Nothing is mounted there: 404.
+    NotFound,
+    /// A `.` or `..` segment, plain or encoded, under a prefix: 400.
+    DotSegment,
+}
+
+/// One server's mapping between the paths clients use and its own.
+#[derive(Debug)]
+pub struct Mount {
+    url: Url,
+    /// The public path without a trailing slash (`""` for `/`); `None` = every path is the server's.
+    prefix: Option<String>,
+    preserve_host: bool,
+    /// The root forms of the well-known paths are this server's too.
+    owns_well_known: bool,
+    named: Arc<Names>,
+}
+
+/// All servers, and the choice between them.
+#[derive(Debug)]
+pub struct Mounts {
+    /// In the order in which they are asked: with `host` first, then the longest path.
+    entries: Vec<Entry>,
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub struct Routed {
+    /// Index in [`Config::servers`].
+    pub server: usize,
+    /// Its mount, which also maps the answer.
+    pub mount: Arc<Mount>,
+    /// The place on it.
+    pub upstream: Upstream,
+}
+
+#[derive(Debug)]
+struct Entry {
+    server: usize,
+    host: Option<String>,
+    mount: Arc<Mount>,
+}
+
+impl Mounts {
+    /// The mounts of a configuration.
+    pub fn new(config: &Config) -> Self {
+        let alone = config.servers.len() == 1;
+        let mut entries: Vec<Entry> = config
+            .servers
+            .iter()
+            .enumerate()
+            .map(|(index, server)| {
+                let mount = Mount { owns_well_known: alone, ..Mount::new(server) };
+                Entry { server: index, host: server.host.clone(), mount: Arc::new(mount) }
+            })
+            .collect();
+        entries.sort_by_key(|entry| {
+            let length = entry.mount.prefix.as_ref().map_or(0, |prefix| prefix.len() + 1);
+            (entry.host.is_none(), std::cmp::Reverse(length))
+        });
+        Self { entries }
+    }
+
+    /// The mounts of a reloaded configuration: what servers named under `previous` stays served where `url`, `path`
+    /// and `host` are still the same, so that running sessions go on.
+    #[must_use]
+    pub fn reloaded(config: &Config, previous: &Self) -> Self {
+        let mut mounts = Self::new(config);
+        for entry in &mut mounts.entries {
+            let same = |old: &&Entry| {
+                old.host == entry.host
+                    && old.mount.prefix == entry.mount.prefix
+                    && old.mount.url == entry.mount.url
+            };
+            let named = previous.entries.iter().find(same).map(|old| Arc::clone(&old.mount.named));
+            if let (Some(named), Some(mount)) = (named, Arc::get_mut(&mut entry.mount)) {
+                mount.named = named;
+            }
+        }
+        mounts
+    }
+
+    /// The place of a request. `host` is its Host field or `:authority`; `path_and_query` its target in origin form.
+    ///
+    /// A mount with a `host` that matches comes before one without, then the longest `path` that is a prefix on a
+    /// segment boundary. Host names compare without case, trailing dot and, unless the configuration names one,
+    /// port.
+    pub fn route(&self, host: Option<&str>, path_and_query: &str) -> Result<Routed, RouteError> {
+        let mut here = self.entries.iter().filter(|entry| entry.is_for(host));
+        let (entry, place) = here
+            .find_map(|entry| entry.mount.find(path_and_query).map(|place| (entry, place)))
+            .ok_or(RouteError::NotFound)?;
+        Ok(Routed { server: entry.server, mount: Arc::clone(&entry.mount), upstream: place? })
+    }
+
+    /// The mount of the server at `index` in [`Config::servers`].
+    pub fn server(&self, index: usize) -> Option<&Arc<Mount>> {
+        self.entries.iter().find(|entry| entry.server == index).map(|entry| &entry.mount)
+    }
+}
+
+impl Entry {
+    fn is_for(&self, host: Option<&str>) -> bool {
+        let Some(wanted) = &self.host else { return true };
+        let Some(host) = host else { return false };
+        let (wanted_name, wanted_port) = split_port(wanted);
+        let (name, port) = split_port(host);
+        let bare = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+        bare(wanted_name) == bare(name) && (wanted_port.is_none() || wanted_port == port)
+    }
+}
+
+impl Mount {
+    /// The mount of one server, as if it were one of several.
+    pub fn new(server: &Server) -> Self {
+        Self {
+            url: server.url.clone(),
+            prefix: server.path.as_ref().map(|path| path.trim_end_matches('/').to_owned()),
+            preserve_host: server.preserve_host,
+            owns_well_known: false,
+            named: Arc::default(),
+        }
+    }
+
+    /// Where the server is.
+    pub fn origin(&self) -> &Url {
+        &self.url
+    }
+
+    /// The public path, without a trailing slash; `None` = every path is the server's.
+    pub fn prefix(&self) -> Option<&str> {
+        self.prefix.as_deref()
+    }
+
+    /// The place on the server of a public path and query.
+    pub fn to_upstream(&self, path_and_query: &str) -> Result<Upstream, RouteError> {
+        self.find(path_and_query).unwrap_or(Err(RouteError::NotFound))
+    }
+
+    /// What a path and query of the server's origin are called here. Outside `url` this registers the name, so that
+    /// [`Mount::to_upstream`] serves it from now on; a path with dot segments is never registered.
+    pub fn to_public(&self, upstream_path_and_query: &str) -> String {
+        let Some(prefix) = &self.prefix else { return upstream_path_and_query.to_owned() };
+        let (path, query) = split_query(upstream_path_and_query);
+        if !path.starts_with('/') {
+            return upstream_path_and_query.to_owned();
+        }
+        if let Some(public) = self.inside(prefix, path).or_else(|| self.well_known_to_public(prefix, path)) {
+            return public + query;
+        }
+        if !has_dot_segment(path) {
+            self.named.publish(path);
+        }
+        format!("{prefix}{ORIGIN_SEGMENT}{path}{query}")
+    }
+
+    /// Whether `path` is one that clients use for this server.
+    pub(super) fn is_public(&self, path: &str) -> bool {
+        self.prefix.as_ref().is_none_or(|prefix| under(prefix, path).is_some())
+    }
+
+    /// Whether a path of the server's origin lies under `url`.
+    pub(super) fn is_inside(&self, path: &str) -> bool {
+        self.prefix.as_ref().is_none_or(|prefix| self.inside(prefix, path).is_some())
+    }
+
+    /// Whether the server sees the client's Host, and so may take the public name for its own.
+    pub(super) fn preserves_host(&self) -> bool {
+        self.preserve_host
+    }
+
+    /// `None`: not this mount's; another may be asked.
+    fn find(&self, path_and_query: &str) -> Option<Result<Upstream, RouteError>> {
+        let Some(prefix) = &self.prefix else {
+            return Some(Ok(Upstream { path_and_query: path_and_query.to_owned(), kind: Kind::Mount }));
+        };
+        let (path, query) = split_query(path_and_query);
+        let well_known = self.well_known_to_upstream(prefix, path);
+        let rest = under(prefix, path);
+        if well_known.is_none() && rest.is_none() {
+            return None;
+        }
+        if has_dot_segment(path) {
+            return Some(Err(RouteError::DotSegment));
+        }
+        let (path, kind) = match (well_known, rest) {
+            (Some(path), _) => (path, Kind::WellKnown),
+            (None, Some(rest)) => match under(ORIGIN_SEGMENT, rest) {
+                None => (self.join(rest), Kind::Mount),
+                Some(named) if self.named.has(named) => (named.to_owned(), Kind::Origin),
+                Some(_) => return Some(Err(RouteError::NotFound)),
+            },
+            (None, None) => return None,
+        };
+        Some(Ok(Upstream { path_and_query: path + query, kind }))
+    }
+
+    /// `url`'s path with `rest`, which is empty or begins with `/`.
+    fn join(&self, rest: &str) -> String {
+        let base = &self.url.path;
+        match rest.strip_prefix('/') {
+            Some(rest) if base.ends_with('/') => format!("{base}{rest}"),
+            Some(_) | None => format!("{base}{rest}"),
+        }
+    }
+
+    /// The public path of a path under `url`; `None` outside, and for the few inside that mean something else here.
+    fn inside(&self, prefix: &str, path: &str) -> Option<String> {
+        let base = &self.url.path;
+        let rest = match path.strip_prefix(base.as_str())? {
+            "" => String::new(),
+            rest if base.ends_with('/') => format!("/{rest}"),
+            rest if rest.starts_with('/') => rest.to_owned(),
+            _ => return None,
+        };
+        if under(ORIGIN_SEGMENT, &rest).is_some() {
+            return None;
+        }
+        if !prefix.is_empty() {
+            return Some(format!("{prefix}{rest}"));
+        }
+        // Mounted at the root, `/` is `url` itself, and the well-known paths are taken.
+        match rest.as_str() {
+            "" => Some("/".to_owned()),
+            "/" => None,
+            rest if self.well_known_to_upstream(prefix, rest).is_some() => None,
+            _ => Some(rest),
+        }
+    }
+
+    /// `/.well-known/NAME/github/rest` → `/.well-known/NAME/mcp/rest` (`protocol.md` §6).
+    fn well_known_to_upstream(&self, prefix: &str, path: &str) -> Option<String> {
+        let (name, place) = split_well_known(path)?;
+        if place.is_empty() && self.owns_well_known && !prefix.is_empty() {
+            return Some(path.to_owned());
+        }
+        let rest = if prefix.is_empty() { place } else { under(prefix, place)? };
+        Some(format!("{WELL_KNOWN}{name}{}{rest}", self.well_known_place()))
+    }
+
+    /// The way back of [`Mount::well_known_to_upstream`].
+    fn well_known_to_public(&self, prefix: &str, path: &str) -> Option<String> {
+        let (name, place) = split_well_known(path)?;
+        if place.is_empty() && self.owns_well_known && !prefix.is_empty() {
+            return Some(path.to_owned());
+        }
+        let rest = place.strip_prefix(self.well_known_place())?;
+        if !rest.is_empty() && !rest.starts_with('/') {
+            return None;
+        }
+        Some(format!("{WELL_KNOWN}{name}{prefix}{rest}"))
+    }
+
+    /// What of `url` is inserted into its well-known paths: no slash at the end, as both RFCs and the SDKs have it.
+    fn well_known_place(&self) -> &str {
+        self.url.path.strip_suffix('/').unwrap_or(&self.url.path)
+    }
+}
+
+/// What follows `prefix` in `path`: empty, or beginning with `/`. `None` when it is not under it. The empty prefix has
+/// every path under it, `/` being itself.
+fn under<'a>(prefix: &str, path: &'a str) -> Option<&'a str> {
+    match path.strip_prefix(prefix)? {
+        "/" if prefix.is_empty() => Some(""),
+        rest if rest.is_empty() || rest.starts_with('/') => Some(rest),
+        _ => None,
+    }
+}
+
+/// The name and what follows it, of one of the OAuth well-known paths.
+fn split_well_known(path: &str) -> Option<(&'static str, &str)> {
+    let path = path.strip_prefix(WELL_KNOWN)?;
+    WELL_KNOWN_NAMES.iter().find_map(|name| Some((*name, under(name, path)?)))
+}
+
+/// The path, and the query with its `?` (empty when there is none).
+pub(super) fn split_query(path_and_query: &str) -> (&str, &str) {
+    let at = path_and_query.find('?').unwrap_or(path_and_query.len());
+    path_and_query.split_at(at)
+}
+
+/// Name and port of `host[:port]`; an IPv6 address stands in brackets.
+pub(super) fn split_port(authority: &str) -> (&str, Option<u16>) {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => match port.parse() {
+            Ok(port) => (name, Some(port)),
+            Err(_) if port.is_empty() => (name, None),
+            Err(_) => (authority, None),
+        },
+        Some(_) | None => (authority, None),
+    }
+}
+
+/// Whether a server could read a segment of `path` as `.` or `..`: also encoded (`%2e`), with parameters (`..;x`),
+/// and between encoded slashes or backslashes, plain or encoded.
+pub(super) fn has_dot_segment(path: &str) -> bool {
+    let mut segment = Segment::default();
+    let mut bytes = path.as_bytes();
+    while let Some((byte, rest)) = next_decoded(bytes) {
+        bytes = rest;
+        match byte {
+            b'/' | b'\\' => {
+                if segment.is_dots() {
+                    return true;
+                }
+                segment = Segment::default();
+            }
+            b';' => segment.ended = true,
+            b'.' if !segment.ended => segment.dots += 1,
+            _ if !segment.ended => segment.other = true,
+            _ => {}
+        }
+    }
+    segment.is_dots()
+}
+
+/// What of a path's segment was seen.
+#[derive(Default)]
+struct Segment {
+    dots: usize,
+    other: bool,
+    /// Its parameters have begun.
+    ended: bool,
+}
+
+impl Segment {
+    fn is_dots(&self) -> bool {
+        !self.other && matches!(self.dots, 1 | 2)
+    }
+}
+
+/// The first byte, percent-decoded, and what follows.
+fn next_decoded(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    if let [b'%', high, low, rest @ ..] = bytes
+        && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+    {
+        return Some((high << 4 | low, rest));
+    }
+    bytes.split_first().map(|(byte, rest)| (*byte, rest))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}

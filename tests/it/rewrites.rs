@@ -1,0 +1,1 @@
+//! What we change is what was meant to change, and nothing else.
