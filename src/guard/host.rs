@@ -97,7 +97,9 @@ impl HostGuard {
         let origin = origin.to_str().ok().map(Origin::parse);
         match (&self.origins, origin) {
             (Allowed::Any, _) => true,
-            (Allowed::LoopbackAnd(origins), Some(origin)) => origin.is_loopback() || origins.contains(&origin),
+            (Allowed::LoopbackAnd(origins), Some(origin)) => {
+                origin.is_loopback() || origins.contains(&origin)
+            }
             (Allowed::Listed(origins), Some(origin)) => origins.contains(&origin),
             (Allowed::LoopbackAnd(_) | Allowed::Listed(_), None) => false,
         }

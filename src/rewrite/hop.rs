@@ -26,8 +26,15 @@ const HOP_BY_HOP: [&str; 9] = [
 ];
 
 /// Forwarded even where `Connection` names them.
-const END_TO_END: [&str; 7] =
-    ["host", "content-length", "content-type", "content-encoding", "authorization", "cache-control", "trailer"];
+const END_TO_END: [&str; 7] = [
+    "host",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "authorization",
+    "cache-control",
+    "trailer",
+];
 
 /// Not allowed in trailers (RFC 9110 §6.5.1), beside the hop-by-hop ones.
 const NOT_IN_TRAILERS: [&str; 3] = ["content-length", "host", "trailer"];
@@ -45,9 +52,8 @@ pub fn response_fields(from: &HeaderMap, upgrade: bool) -> HeaderMap {
 
 /// Trailers as they go on.
 pub fn trailers(from: HeaderMap) -> HeaderMap {
-    let ends_here = |name: &HeaderName| {
-        HOP_BY_HOP.contains(&name.as_str()) || NOT_IN_TRAILERS.contains(&name.as_str())
-    };
+    let ends_here =
+        |name: &HeaderName| HOP_BY_HOP.contains(&name.as_str()) || NOT_IN_TRAILERS.contains(&name.as_str());
     if !from.keys().any(ends_here) {
         return from;
     }

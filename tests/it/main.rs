@@ -1,3 +1,8 @@
+//! What the product promises, one file a promise.
+
 mod config;
+mod correlation;
+mod outcomes;
 mod rewrites;
+mod support;
 mod tidy;

@@ -1,0 +1,4 @@
+//! What the promises are tested with.
+
+pub(crate) mod observed;
+pub(crate) mod scrape;
