@@ -1,0 +1,275 @@
+//! Added latency and requests a second: direct, nginx (where it is installed), the proxy without observation, and the
+//! proxy with everything on, in one run, rounds interleaved. `cargo bench --bench wire`; quote ratios, machines are noisy.
+//!
+//! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. All share the machine's cores.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(2);
+const WARM_UP: Duration = Duration::from_millis(300);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // `cargo bench` passes `--bench`; a filter is not known here.
+    let upstream = stub()?;
+    let mut targets = vec![Target { name: "direct", address: upstream, child: None }];
+    targets.extend(nginx(upstream)?);
+    targets.push(sightglass("sightglass, observation off", upstream, false)?);
+    targets.push(sightglass("sightglass, metrics on", upstream, true)?);
+    println!("1 KiB tools/call, keep-alive, {ROUNDS} interleaved rounds of {ROUND:?} each, medians\n");
+    for concurrency in [1, 32] {
+        report(concurrency, &mut measure(&targets, concurrency)?);
+    }
+    Ok(())
+}
+
+struct Target {
+    name: &'static str,
+    address: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// What one target showed, one entry a round.
+struct Figures {
+    name: &'static str,
+    per_second: Vec<f64>,
+    p50: Vec<f64>,
+    p99: Vec<f64>,
+    cpu_seconds: f64,
+    calls: usize,
+}
+
+fn measure(targets: &[Target], concurrency: usize) -> std::io::Result<Vec<Figures>> {
+    let mut all: Vec<Figures> = targets.iter().map(|target| Figures::of(target.name)).collect();
+    for target in targets {
+        round(target.address, concurrency, WARM_UP)?;
+    }
+    for _ in 0..ROUNDS {
+        for (target, figures) in targets.iter().zip(&mut all) {
+            let before = cpu(target);
+            let mut times = round(target.address, concurrency, ROUND)?;
+            figures.cpu_seconds += cpu(target) - before;
+            times.sort_unstable();
+            figures.calls += times.len();
+            figures.per_second.push(times.len() as f64 / ROUND.as_secs_f64());
+            figures.p50.push(micros(times[times.len() / 2]));
+            figures.p99.push(micros(times[times.len() * 99 / 100]));
+        }
+    }
+    Ok(all)
+}
+
+impl Figures {
+    fn of(name: &'static str) -> Self {
+        Self { name, per_second: vec![], p50: vec![], p99: vec![], cpu_seconds: 0.0, calls: 0 }
+    }
+}
+
+fn report(concurrency: usize, all: &mut [Figures]) {
+    println!("| at {concurrency} | req/s | × direct | p50 µs | added p50 | p99 µs | proxy CPU s per 100k |");
+    println!("|---|---|---|---|---|---|---|");
+    let direct = (median(&mut all[0].per_second), median(&mut all[0].p50));
+    for figures in all {
+        let (per_second, p50) = (median(&mut figures.per_second), median(&mut figures.p50));
+        println!(
+            "| {} | {per_second:.0} | {:.2} | {p50:.0} | {:.0} | {:.0} | {:.1} |",
+            figures.name,
+            per_second / direct.0,
+            p50 - direct.1,
+            median(&mut figures.p99),
+            figures.cpu_seconds * 100_000.0 / figures.calls as f64,
+        );
+    }
+    println!();
+}
+
+/// Every client calls until the time is over; the time of each call.
+fn round(address: SocketAddr, concurrency: usize, time: Duration) -> std::io::Result<Vec<Duration>> {
+    let start = Arc::new(Barrier::new(concurrency));
+    let clients: Vec<_> = (0..concurrency)
+        .map(|_| {
+            let start = Arc::clone(&start);
+            let mut stream = TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            Ok(thread::spawn(move || {
+                start.wait();
+                let over = Instant::now() + time;
+                let mut times = Vec::new();
+                let mut buffer = vec![0; 4096];
+                let request = request();
+                while Instant::now() < over {
+                    let begun = Instant::now();
+                    stream.write_all(&request)?;
+                    read_message(&mut stream, &mut buffer)?;
+                    times.push(begun.elapsed());
+                }
+                Ok::<_, std::io::Error>(times)
+            }))
+        })
+        .collect::<std::io::Result<_>>()?;
+    let mut all = Vec::new();
+    for client in clients {
+        all.extend(client.join().map_err(|_| std::io::Error::other("a client panicked"))??);
+    }
+    Ok(all)
+}
+
+fn request() -> Vec<u8> {
+    let text = "x".repeat(850);
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"message":"{text}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}}}}"#
+    );
+    format!(
+        "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+         mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn answer() -> Vec<u8> {
+    let text = "y".repeat(900);
+    let body = format!(r#"{{"result":{{"content":[{{"type":"text","text":"{text}"}}]}},"jsonrpc":"2.0","id":1}}"#);
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// Reads one message of a known length; false at the end of the connection.
+fn read_message(stream: &mut TcpStream, buffer: &mut [u8]) -> std::io::Result<bool> {
+    let mut have = 0;
+    loop {
+        let read = stream.read(&mut buffer[have..])?;
+        if read == 0 {
+            return if have == 0 { Ok(false) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) };
+        }
+        have += read;
+        if length(&buffer[..have]).is_some_and(|length| have >= length) {
+            return Ok(true);
+        }
+    }
+}
+
+fn length(message: &[u8]) -> Option<usize> {
+    let head = message.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&message[..head]).ok()?.to_ascii_lowercase();
+    let field = text.split("content-length:").nth(1)?;
+    Some(head + field.split("\r\n").next()?.trim().parse::<usize>().ok()?)
+}
+
+/// A server that answers as fast as it can.
+fn stub() -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(stream));
+        }
+    });
+    Ok(address)
+}
+
+fn serve(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (answer, mut buffer) = (answer(), vec![0; 8192]);
+    while read_message(&mut stream, &mut buffer)? {
+        stream.write_all(&answer)?;
+    }
+    Ok(())
+}
+
+fn sightglass(name: &'static str, upstream: SocketAddr, metrics: bool) -> Result<Target, Box<dyn std::error::Error>> {
+    let file = std::env::temp_dir().join(format!("sightglass-bench-{}-{metrics}.toml", std::process::id()));
+    std::fs::write(
+        &file,
+        format!(
+            "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nenabled = {metrics}\n\
+             [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n"
+        ),
+    )?;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
+        .args(["serve", "--log-format", "json", "--config"])
+        .arg(&file)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stdout = child.stdout.take().ok_or("no standard output")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    std::fs::remove_file(&file)?;
+    let started: serde_json::Value = serde_json::from_str(&line)?;
+    let address = started["listen"][0].as_str().ok_or("no address in the start line")?.parse()?;
+    Ok(Target { name, address, child: Some(child) })
+}
+
+/// nginx as a plain reverse proxy that keeps its connections, where it is installed.
+fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Error>> {
+    let binary = Path::new("/usr/sbin/nginx");
+    if !binary.exists() {
+        println!("nginx is not installed: left out (`apt-get install nginx-light` adds it)\n");
+        return Ok(None);
+    }
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let folder = std::env::temp_dir().join(format!("sightglass-bench-nginx-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("nginx.conf");
+    let at = folder.display();
+    std::fs::write(
+        &file,
+        format!(
+            "daemon off; worker_processes auto; pid {at}/pid; error_log {at}/error.log;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b; fastcgi_temp_path {at}/c;\n\
+             uwsgi_temp_path {at}/d; scgi_temp_path {at}/e; keepalive_requests 100000000;\n\
+             upstream stub {{ server {upstream}; keepalive 256; keepalive_requests 100000000; }}\n\
+             server {{ listen {address}; location / {{ proxy_pass http://stub; proxy_http_version 1.1;\n\
+             proxy_set_header Connection \"\"; proxy_buffering off; }} }} }}\n"
+        ),
+    )?;
+    let child = Command::new(binary).arg("-c").arg(&file).arg("-p").arg(&folder).stderr(Stdio::null()).spawn()?;
+    let target = Target { name: "nginx", address, child: Some(child) };
+    let until = Instant::now() + Duration::from_secs(5);
+    let ready = AtomicBool::new(false);
+    while !ready.load(Ordering::Relaxed) && Instant::now() < until {
+        ready.store(TcpStream::connect(address).is_ok(), Ordering::Relaxed);
+        thread::yield_now();
+    }
+    Ok(Some(target))
+}
+
+/// CPU seconds of a target and its direct children; 0 where there is none.
+fn cpu(target: &Target) -> f64 {
+    let Some(child) = &target.child else { return 0.0 };
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
+    let ids = children.split_whitespace().filter_map(|id| id.parse().ok()).chain([child.id()]);
+    ids.map(cpu_of).sum()
+}
+
+fn cpu_of(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
