@@ -80,29 +80,26 @@ impl HostGuard {
     }
 
     fn allows_host(&self, host: Option<&str>) -> bool {
-        let host = host.and_then(Host::parse);
-        let listed = |names: &[Host], host: &Host| {
-            names.iter().any(|name| name.name == host.name && (name.port.is_none() || name.port == host.port))
+        let (loopback, listed) = match &self.hosts {
+            Allowed::Any => return true,
+            Allowed::LoopbackAnd(listed) => (true, listed),
+            Allowed::Listed(listed) => (false, listed),
         };
-        match (&self.hosts, host) {
-            (Allowed::Any, _) => true,
-            (Allowed::LoopbackAnd(names), Some(host)) => host.is_loopback() || listed(names, &host),
-            (Allowed::Listed(names), Some(host)) => listed(names, &host),
-            (Allowed::LoopbackAnd(_) | Allowed::Listed(_), None) => false,
-        }
+        let Some(host) = host.and_then(Host::parse) else { return false };
+        let is_listed =
+            |name: &Host| name.name == host.name && (name.port.is_none() || name.port == host.port);
+        (loopback && host.is_loopback()) || listed.iter().any(is_listed)
     }
 
     fn allows_origin(&self, origin: Option<&HeaderValue>) -> bool {
         let Some(origin) = origin else { return true };
-        let origin = origin.to_str().ok().map(Origin::parse);
-        match (&self.origins, origin) {
-            (Allowed::Any, _) => true,
-            (Allowed::LoopbackAnd(origins), Some(origin)) => {
-                origin.is_loopback() || origins.contains(&origin)
-            }
-            (Allowed::Listed(origins), Some(origin)) => origins.contains(&origin),
-            (Allowed::LoopbackAnd(_) | Allowed::Listed(_), None) => false,
-        }
+        let (loopback, listed) = match &self.origins {
+            Allowed::Any => return true,
+            Allowed::LoopbackAnd(listed) => (true, listed),
+            Allowed::Listed(listed) => (false, listed),
+        };
+        let Ok(origin) = origin.to_str().map(Origin::parse) else { return false };
+        (loopback && origin.is_loopback()) || listed.contains(&origin)
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -21,6 +21,13 @@ use pin_project_lite::pin_project;
 use super::event::Rewriter;
 use super::mount::Mount;
 use super::reference;
+
+/// Whether a request may be answered by a legacy event stream, so that `identity` has to be asked for: a GET that
+/// names `text/event-stream` in `Accept`.
+pub fn may_apply(method: &Method, fields: &HeaderMap) -> bool {
+    let lines = fields.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
+    *method == Method::GET && lines.flat_map(|line| line.split(',')).any(names_event_stream)
+}
 
 /// Whether an answer can be a legacy event stream whose endpoint must be rewritten: `200` to a GET, of type
 /// `text/event-stream`, neither encoded nor of known length.
@@ -144,8 +151,13 @@ fn published(value: &str, mount: &Mount, request_path: &str, public_origin: &str
 }
 
 fn is_event_stream(fields: &HeaderMap) -> bool {
-    let essence = fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    essence.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
+    fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(names_event_stream)
+}
+
+/// Whatever its parameters.
+fn names_event_stream(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("text/event-stream")
 }
 
 fn is_plain(fields: &HeaderMap) -> bool {
@@ -276,6 +288,16 @@ mod tests {
         assert_eq!(body.size_hint().exact(), Some(9));
         assert_eq!(self::text(&mut body), text);
         assert!(body.is_end_stream());
+    }
+
+    #[test]
+    fn a_get_that_accepts_an_event_stream_may_be_answered_by_one() {
+        let mut fields = HeaderMap::new();
+        assert!(!may_apply(&Method::GET, &fields));
+        fields.append(ACCEPT, "application/json".parse().unwrap());
+        fields.append(ACCEPT, "text/html, Text/Event-Stream;q=0.9".parse().unwrap());
+        assert!(may_apply(&Method::GET, &fields));
+        assert!(!may_apply(&Method::POST, &fields));
     }
 
     #[test]

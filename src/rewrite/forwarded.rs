@@ -6,7 +6,8 @@
 //! A client outside `trusted_networks` may claim anything, so all that it claims is dropped, also the fields we do
 //! not set ourselves (`X-Forwarded-Port`, `X-Real-IP`, …): a server that believes them would believe the client. A
 //! trusted one is extended: lists grow by its address in one line, as many servers read only the first, and what says
-//! how the first client dialled (`-Proto`, `-Host`) stays.
+//! how the first client dialled (`-Proto`, `-Host`) stays. `Forwarded` is not begun after `X-Forwarded-*` of a trusted
+//! one: a server that prefers it would take the last hop for the first.
 
 use std::net::IpAddr;
 
@@ -54,20 +55,23 @@ pub fn add(fields: &mut HeaderMap, client: &Client) {
     if !client.trusted {
         drop_claims(fields);
     }
+    let told = Told::read(fields);
+    let begun = [&FOR, &PROTO, &HOST].into_iter().any(|name| fields.contains_key(name));
     let address = client.address.to_canonical();
-    let proto = if client.tls { "https" } else { "http" };
+    let host = client.host.as_deref().filter(|host| is_authority(host));
+    if !begun || fields.contains_key(FORWARDED) {
+        extend(fields, &FORWARDED, &element(address, host, scheme(client.tls)));
+    }
     extend(fields, &FOR, &address.to_string());
     if !fields.contains_key(&PROTO) {
-        fields.insert(PROTO, HeaderValue::from_static(proto));
+        fields.insert(PROTO, HeaderValue::from_static(scheme(told.tls.unwrap_or(client.tls))));
     }
-    let host = client.host.as_deref().filter(|host| is_authority(host));
-    if let Some(host) = host
+    if let Some(host) = told.host.as_deref().or(host)
         && !fields.contains_key(&HOST)
         && let Ok(host) = HeaderValue::from_str(host)
     {
         fields.insert(HOST, host);
     }
-    extend(fields, &FORWARDED, &element(address, host, proto));
     fields.append(VIA, via(client.version));
 }
 
@@ -86,8 +90,11 @@ pub fn public_origin(client: &Client, fields: &HeaderMap, public_url: Option<&Ur
     let told = if client.trusted { Told::read(fields) } else { Told::default() };
     let tls = told.tls.unwrap_or(client.tls);
     let host = told.host.or_else(|| client.host.clone()).filter(|host| is_authority(host));
-    let scheme = if tls { "https" } else { "http" };
-    host.map_or_else(String::new, |host| format!("{scheme}://{host}"))
+    host.map_or_else(String::new, |host| format!("{}://{host}", scheme(tls)))
+}
+
+fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// What a proxy before us says of how it was dialled.
@@ -270,6 +277,22 @@ mod tests {
     }
 
     #[test]
+    fn of_two_ways_to_say_it_neither_contradicts_the_other() {
+        let mut fields = HeaderMap::new();
+        fields.insert(PROTO, HeaderValue::from_static("http"));
+        add(&mut fields, &client(true));
+        assert!(!fields.contains_key(FORWARDED));
+        let mut fields = HeaderMap::new();
+        fields.insert(FORWARDED, HeaderValue::from_static("for=10.0.0.1;proto=http;host=a.example"));
+        add(&mut fields, &client(true));
+        assert_eq!(fields.get(PROTO).unwrap(), "http");
+        assert_eq!(fields.get(HOST).unwrap(), "a.example");
+        let mut fields = HeaderMap::new();
+        add(&mut fields, &client(true));
+        assert_eq!(fields.len(), 5);
+    }
+
+    #[test]
     fn an_untrusted_client_claims_in_vain() {
         let mut fields = claims();
         add(&mut fields, &client(false));
@@ -280,10 +303,10 @@ mod tests {
                 "via: 1.1 front",
                 "via: 2 sightglass",
                 "x-last: 2",
+                "forwarded: for=192.0.2.7;host=\"mcp.example.com:8443\";proto=https",
                 "x-forwarded-for: 192.0.2.7",
                 "x-forwarded-proto: https",
                 "x-forwarded-host: mcp.example.com:8443",
-                "forwarded: for=192.0.2.7;host=\"mcp.example.com:8443\";proto=https",
             ]
         );
     }

@@ -74,11 +74,12 @@ pub fn wants_upgrade(fields: &HeaderMap) -> bool {
 
 fn end_to_end(from: &HeaderMap, upgrade: bool) -> HeaderMap {
     let named = named_by_connection(from);
+    let trailers = accepts_trailers(from);
     let mut to = HeaderMap::with_capacity(from.keys_len());
     for (name, value) in from {
         if *name == TE {
             // Once, where the first line stood.
-            if !to.contains_key(TE) && accepts_trailers(from) {
+            if trailers && !to.contains_key(TE) {
                 to.append(TE, HeaderValue::from_static("trailers"));
             }
         } else if upgrade && *name == CONNECTION {

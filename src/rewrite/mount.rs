@@ -151,8 +151,9 @@ impl Entry {
         let Some(host) = host else { return false };
         let (wanted_name, wanted_port) = split_port(wanted);
         let (name, port) = split_port(host);
-        let bare = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        bare(wanted_name) == bare(name) && (wanted_port.is_none() || wanted_port == port)
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let wanted_name = wanted_name.strip_suffix('.').unwrap_or(wanted_name);
+        name.eq_ignore_ascii_case(wanted_name) && (wanted_port.is_none() || wanted_port == port)
     }
 }
 

@@ -1,1 +1,3 @@
+//! One binary: a file is a promise, a test's name a sentence of it.
+
 mod rewrites;

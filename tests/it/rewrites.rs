@@ -55,39 +55,40 @@ fn through_the_proxy(stream: &[u8], cuts: &[usize]) -> Vec<u8> {
     read
 }
 
-/// Pieces of event streams, so that random sequences meet every rule of the syntax.
+/// Lines of event streams and their ends, so that random sequences meet every rule of the syntax.
 fn stream(with_endpoints: bool) -> impl Strategy<Value = Vec<u8>> {
     let name = if with_endpoints { "event: endpoint" } else { "event: message" };
-    let long = "x".repeat(9_000);
-    let pieces = [
-        "\n",
-        "\r",
-        "\r\n",
-        "\n\n",
+    let long = format!("data: /{}", "x".repeat(9_000));
+    let lines = [
+        name,
+        name,
+        name,
+        "data: /messages/?id=1",
         "data: /messages/?id=1",
         "data:http://up.example/m",
+        "data: ?id=2",
         "data: {\"a\":1}",
         "data",
         "data:",
-        " ",
-        ":",
+        "data: ",
         "id: 7",
         ": ping",
         "event:",
         "event",
+        "event: x",
         "x",
-        "\u{feff}",
-        "é",
-        "data: ?id=2",
-        "/",
-        name,
-        name,
+        "",
+        "\u{feff}data: /m",
+        "data: é",
         long.as_str(),
     ]
-    .map(|piece| piece.as_bytes().to_vec())
+    .map(|line| line.as_bytes().to_vec())
     .to_vec();
-    let piece = prop_oneof![20 => proptest::sample::select(pieces), 1 => vec(any::<u8>(), 1..4)];
-    vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    let line = prop_oneof![30 => proptest::sample::select(lines), 1 => vec(any::<u8>(), 1..4)];
+    let end = proptest::sample::select(vec!["\n", "\n", "\n\n", "\r\n", "\r\n\r\n", "\r", "\r\r", ""]);
+    vec((line, end), 0..20).prop_map(|lines| {
+        lines.iter().flat_map(|(line, end)| [line.as_slice(), end.as_bytes()].concat()).collect()
+    })
 }
 
 fn path() -> impl Strategy<Value = String> {
