@@ -12,5 +12,6 @@ pub mod hop;
 pub mod location;
 pub mod mount;
 mod names;
+mod path;
 mod reference;
 pub mod reply;

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use super::names::Names;
+use super::path::{has_dot_segment, split_port, split_query, under};
 use crate::config::{Config, Server, Url};
 
 /// The segment under a mount's path that leads to what its server named outside `url`.
@@ -304,90 +305,10 @@ impl Mount {
     }
 }
 
-/// What follows `prefix` in `path`: empty, or beginning with `/`. `None` when it is not under it. The empty prefix has
-/// every path under it, `/` being itself.
-fn under<'a>(prefix: &str, path: &'a str) -> Option<&'a str> {
-    match path.strip_prefix(prefix)? {
-        "/" if prefix.is_empty() => Some(""),
-        rest if rest.is_empty() || rest.starts_with('/') => Some(rest),
-        _ => None,
-    }
-}
-
 /// The name and what follows it, of one of the OAuth well-known paths.
 fn split_well_known(path: &str) -> Option<(&'static str, &str)> {
     let path = path.strip_prefix(WELL_KNOWN)?;
     WELL_KNOWN_NAMES.iter().find_map(|name| Some((*name, under(name, path)?)))
-}
-
-/// The path, and the query with its `?` (empty when there is none).
-pub(super) fn split_query(path_and_query: &str) -> (&str, &str) {
-    let at = path_and_query.find('?').unwrap_or(path_and_query.len());
-    path_and_query.split_at(at)
-}
-
-/// Name and port of `host[:port]`; an IPv6 address stands in brackets.
-pub(super) fn split_port(authority: &str) -> (&str, Option<u16>) {
-    match authority.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => match port.parse() {
-            Ok(port) => (name, Some(port)),
-            Err(_) if port.is_empty() => (name, None),
-            Err(_) => (authority, None),
-        },
-        Some(_) | None => (authority, None),
-    }
-}
-
-/// Whether a server could read a segment of `path` as `.` or `..`: also encoded (`%2e`), with parameters (`..;x`),
-/// and between encoded slashes or backslashes, plain or encoded.
-pub(super) fn has_dot_segment(path: &str) -> bool {
-    let mut segment = Segment::default();
-    let mut bytes = path.as_bytes();
-    while let Some((byte, rest)) = next_decoded(bytes) {
-        bytes = rest;
-        match byte {
-            b'/' | b'\\' => {
-                if segment.is_dots() {
-                    return true;
-                }
-                segment = Segment::default();
-            }
-            b';' => segment.ended = true,
-            b'.' if !segment.ended => segment.dots += 1,
-            _ if !segment.ended => segment.other = true,
-            _ => {}
-        }
-    }
-    segment.is_dots()
-}
-
-/// What of a path's segment was seen.
-#[derive(Default)]
-struct Segment {
-    dots: usize,
-    other: bool,
-    /// Its parameters have begun.
-    ended: bool,
-}
-
-impl Segment {
-    fn is_dots(&self) -> bool {
-        !self.other && matches!(self.dots, 1 | 2)
-    }
-}
-
-/// The first byte, percent-decoded, and what follows.
-fn next_decoded(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    if let [b'%', high, low, rest @ ..] = bytes
-        && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-    {
-        return Some((high << 4 | low, rest));
-    }
-    bytes.split_first().map(|(byte, rest)| (*byte, rest))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
