@@ -80,29 +80,26 @@ impl HostGuard {
     }
 
     fn allows_host(&self, host: Option<&str>) -> bool {
-        let host = host.and_then(Host::parse);
-        let listed = |names: &[Host], host: &Host| {
-            names.iter().any(|name| name.name == host.name && (name.port.is_none() || name.port == host.port))
+        let (loopback, listed) = match &self.hosts {
+            Allowed::Any => return true,
+            Allowed::LoopbackAnd(listed) => (true, listed),
+            Allowed::Listed(listed) => (false, listed),
         };
-        match (&self.hosts, host) {
-            (Allowed::Any, _) => true,
-            (Allowed::LoopbackAnd(names), Some(host)) => host.is_loopback() || listed(names, &host),
-            (Allowed::Listed(names), Some(host)) => listed(names, &host),
-            (Allowed::LoopbackAnd(_) | Allowed::Listed(_), None) => false,
-        }
+        let Some(host) = host.and_then(Host::parse) else { return false };
+        let is_listed =
+            |name: &Host| name.name == host.name && (name.port.is_none() || name.port == host.port);
+        (loopback && host.is_loopback()) || listed.iter().any(is_listed)
     }
 
     fn allows_origin(&self, origin: Option<&HeaderValue>) -> bool {
         let Some(origin) = origin else { return true };
-        let origin = origin.to_str().ok().map(Origin::parse);
-        match (&self.origins, origin) {
-            (Allowed::Any, _) => true,
-            (Allowed::LoopbackAnd(origins), Some(origin)) => {
-                origin.is_loopback() || origins.contains(&origin)
-            }
-            (Allowed::Listed(origins), Some(origin)) => origins.contains(&origin),
-            (Allowed::LoopbackAnd(_) | Allowed::Listed(_), None) => false,
-        }
+        let (loopback, listed) = match &self.origins {
+            Allowed::Any => return true,
+            Allowed::LoopbackAnd(listed) => (true, listed),
+            Allowed::Listed(listed) => (false, listed),
+        };
+        let Ok(origin) = origin.to_str().map(Origin::parse) else { return false };
+        (loopback && origin.is_loopback()) || listed.contains(&origin)
     }
 }
 
@@ -160,5 +157,117 @@ impl Origin {
             Self::Page { host, .. } => host.is_loopback(),
             Self::Other(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy(listen: &str) -> Proxy {
+        Proxy { listen: vec![listen.parse().unwrap()], ..Proxy::default() }
+    }
+
+    fn host(guard: &HostGuard, host: &str) -> bool {
+        guard.check(Some(host), None).is_ok()
+    }
+
+    fn origin(guard: &HostGuard, origin: &str) -> Result<(), Refusal> {
+        guard.check(Some("localhost"), Some(&HeaderValue::from_str(origin).unwrap()))
+    }
+
+    #[test]
+    fn on_loopback_only_names_of_loopback_are_answered_for() {
+        for listen in ["127.0.0.1:8080", "[::1]:8080", "[::ffff:127.0.0.1]:8080"] {
+            let guard = HostGuard::new(&proxy(listen));
+            for name in [
+                "localhost",
+                "LOCALHOST:1",
+                "localhost.:8080",
+                "127.0.0.1",
+                "127.0.0.1:9",
+                "[::1]",
+                "[::1]:80",
+            ] {
+                assert!(host(&guard, name), "{name}");
+            }
+            for name in [
+                "evil.example",
+                "localhost.evil.example",
+                "127.0.0.1.evil.example",
+                "",
+                ".",
+                "localhost:x",
+                "a@localhost",
+                "10.0.0.1",
+                "[::2]",
+                "localhost:80:80",
+            ] {
+                assert_eq!(guard.check(Some(name), None), Err(Refusal::HostRefused), "{name}");
+            }
+            assert_eq!(guard.check(None, None), Err(Refusal::HostRefused));
+        }
+    }
+
+    #[test]
+    fn on_loopback_only_pages_of_loopback_may_ask() {
+        let guard = HostGuard::new(&proxy("127.0.0.1:8080"));
+        for page in ["http://localhost:3000", "https://127.0.0.1", "HTTP://[::1]:5"] {
+            assert_eq!(origin(&guard, page), Ok(()), "{page}");
+        }
+        for page in
+            ["null", "http://evil.example", "http://localhost.evil.example", "file://", "app://localhost", ""]
+        {
+            assert_eq!(origin(&guard, page), Err(Refusal::OriginRefused), "{page}");
+        }
+        let unreadable = HeaderValue::from_bytes(b"http://\xff").unwrap();
+        assert_eq!(guard.check(Some("localhost"), Some(&unreadable)), Err(Refusal::OriginRefused));
+    }
+
+    #[test]
+    fn off_loopback_anything_passes_until_configured() {
+        let guard = HostGuard::new(&proxy("0.0.0.0:8080"));
+        assert!(host(&guard, "evil.example"));
+        assert_eq!(guard.check(None, Some(&HeaderValue::from_static("null"))), Ok(()));
+        let names = vec!["mcp.example.com".to_owned(), "other.example:8443".to_owned()];
+        let guard = HostGuard::new(&Proxy { allowed_hosts: Some(names), ..proxy("0.0.0.0:8080") });
+        assert!(host(&guard, "MCP.example.com:1"));
+        assert!(host(&guard, "other.example:8443"));
+        assert!(!host(&guard, "other.example"));
+        assert!(!host(&guard, "localhost"));
+        assert_eq!(guard.check(None, None), Err(Refusal::HostRefused));
+    }
+
+    #[test]
+    fn origins_compare_with_the_ports_of_their_schemes() {
+        let listed = ["https://App.example", "null", "vscode-webview://a"].map(str::to_owned).to_vec();
+        let guard = HostGuard::new(&Proxy { allowed_origins: Some(listed), ..proxy("127.0.0.1:1") });
+        for page in ["https://app.example:443", "null", "vscode-webview://A"] {
+            assert_eq!(origin(&guard, page), Ok(()), "{page}");
+        }
+        for page in ["http://app.example", "https://app.example:444", "http://localhost"] {
+            assert_eq!(origin(&guard, page), Err(Refusal::OriginRefused), "{page}");
+        }
+    }
+
+    #[test]
+    fn the_public_url_is_a_name_of_this_proxy() {
+        let url = Url { tls: true, host: "Mcp.example.com".to_owned(), port: None, path: "/".to_owned() };
+        let guard = HostGuard::new(&Proxy { public_url: Some(url), ..proxy("127.0.0.1:1") });
+        assert!(host(&guard, "mcp.example.com"));
+        assert!(host(&guard, "localhost"));
+        assert_eq!(origin(&guard, "https://mcp.example.com"), Ok(()));
+        assert_eq!(origin(&guard, "http://mcp.example.com"), Err(Refusal::OriginRefused));
+    }
+
+    #[test]
+    fn a_star_allows_any() {
+        let any = Some(vec!["*".to_owned()]);
+        let guard = HostGuard::new(&Proxy {
+            allowed_hosts: any.clone(),
+            allowed_origins: any,
+            ..proxy("127.0.0.1:1")
+        });
+        assert_eq!(guard.check(None, Some(&HeaderValue::from_static("null"))), Ok(()));
     }
 }

@@ -163,6 +163,7 @@ impl Rewriter {
     ) {
         match self.line {
             Line::Name if self.word.length == 0 => self.end_event(next, publish, passage),
+            Line::Name if self.word.is(b"event") => self.release(passage),
             Line::EventStart | Line::EventName if self.event == Event::Other => {}
             Line::EventStart | Line::EventName if self.word.is(b"endpoint") => self.event = Event::Endpoint,
             Line::EventStart | Line::EventName => self.release(passage),
@@ -270,9 +271,10 @@ fn rewrite(whole: &[u8], publish: impl Fn(&str) -> Option<String>) -> Option<Vec
             continue;
         }
         line_feed_goes = false;
-        match line.strip_prefix(b"data:") {
+        let (content, line_end) = split_line_end(line);
+        let more = content.strip_prefix(b"data:").or_else(|| (content == b"data").then_some(&[]));
+        match more {
             Some(more) => {
-                let (more, line_end) = split_line_end(more);
                 reference.extend_from_slice(split_space(more).1);
                 line_feed_goes = line_end == b"\r";
             }
@@ -295,4 +297,115 @@ fn split_line_end(line: &[u8]) -> (&[u8], &[u8]) {
 
 fn split_space(value: &[u8]) -> (&[u8], &[u8]) {
     value.split_at(usize::from(value.starts_with(b" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes out of `chunks`, when endpoints are put into angle brackets.
+    fn pass(chunks: &[&[u8]]) -> (Vec<Bytes>, Rewriter) {
+        let mut rewriter = Rewriter::default();
+        let mut out = VecDeque::new();
+        for chunk in chunks {
+            let publish = |value: &str| (value != "/same").then(|| format!("<{value}>"));
+            rewriter.feed(&Bytes::copy_from_slice(chunk), publish, &mut out);
+        }
+        (out.into(), rewriter)
+    }
+
+    fn whole(stream: &str) -> String {
+        let (mut parts, mut rewriter) = pass(&[stream.as_bytes()]);
+        let mut out = VecDeque::new();
+        rewriter.finish(&mut out);
+        parts.extend(out);
+        String::from_utf8(parts.concat()).unwrap()
+    }
+
+    #[test]
+    fn an_endpoint_is_found_however_it_is_written() {
+        for (stream, expected) in [
+            ("event: endpoint\ndata: /a?b\n\n", "event: endpoint\ndata: </a?b>\n\n"),
+            ("event:endpoint\r\ndata:/a\r\n\r\n", "event:endpoint\r\ndata:</a>\r\n\r\n"),
+            ("event: endpoint\rdata: /a\r\r", "event: endpoint\rdata: </a>\r\r"),
+            ("\u{feff}event: endpoint\ndata: /a\n\n", "\u{feff}event: endpoint\ndata: </a>\n\n"),
+            ("data: /a\nid: 1\nevent: endpoint\n\n", "data: </a>\nid: 1\nevent: endpoint\n\n"),
+            (": ping\n\nevent: endpoint\ndata: /a\n\n", ": ping\n\nevent: endpoint\ndata: </a>\n\n"),
+            ("event: endpoint\ndata: /a\ndata: b\n\n", "event: endpoint\ndata: </ab>\n\n"),
+            (
+                "event: endpoint\r\ndata:\r\n: x\r\ndata: /a\r\ndata\r\nid: 1\r\n\r\n",
+                "event: endpoint\r\ndata:</a>\r\n: x\r\nid: 1\r\n\r\n",
+            ),
+            (
+                "event: endpoint\ndata: /a\n\ndata: {}\n\nevent: endpoint\ndata: /b\n\n",
+                "event: endpoint\ndata: </a>\n\ndata: {}\n\nevent: endpoint\ndata: </b>\n\n",
+            ),
+        ] {
+            assert_eq!(whole(stream), expected, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn all_else_passes_as_it_is() {
+        for stream in [
+            "event: message\ndata: /a\n\n",
+            "data: /a\n\n",
+            "event: endpoint\ndata: /same\n\n",
+            "event: endpoint\ndata: /a\n",
+            "event: endpoint\ndata: \n\n",
+            "event: endpoint\ndata: {\"a\":1}\n\n",
+            "event: endpoint\nevent: message\ndata: /a\n\n",
+            "event: endpoint\ndata: /a\nevent\n\n",
+            "event: endpoints\ndata: /a\n\n",
+            "Event: endpoint\nData: /a\n\n",
+            " event: endpoint\n data: /a\n\n",
+            "id: 1\nretry: 5\ndata: \n\n",
+            "\n\n\r\r\n: \n",
+            "event: endpoint\n\ndata: /a\n\n",
+            "id: 1\n\u{feff}event: endpoint\ndata: /a\n\n",
+        ] {
+            assert_eq!(whole(stream), stream, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_never_held() {
+        for chunks in [
+            [b"event: message\nda".as_slice(), b"ta: {\"a\"", b":1}\n"],
+            [b"data: {", b"\"a\"", b":1}\n"],
+            [b"event: m", b"essage\ndata: /", b"a"],
+        ] {
+            let (out, rewriter) = pass(&chunks);
+            assert_eq!(out, chunks);
+            assert!(!rewriter.is_holding());
+        }
+    }
+
+    #[test]
+    fn of_an_endpoint_only_its_value_is_held() {
+        let (out, rewriter) = pass(&[b"event: endpoint\nda", b"ta:", b" /a", b"\n"]);
+        assert_eq!(out, [b"event: endpoint\nda".as_slice(), b"ta:"]);
+        assert!(rewriter.is_holding());
+    }
+
+    #[test]
+    fn frames_pass_by_reference() {
+        let mut out = VecDeque::new();
+        let chunk = Bytes::from_static(b"event: message\ndata: {}\n\n");
+        Rewriter::default().feed(&chunk, |_| None, &mut out);
+        assert_eq!(out.front().unwrap().as_ptr(), chunk.as_ptr());
+        assert_eq!(out.len(), 1);
+    }
+
+    #[test]
+    fn an_endless_endpoint_passes_as_it_is() {
+        let head = "event: endpoint\ndata: /";
+        let fits = format!("{head}{}\n\n", "x".repeat(HELD_BYTES_MAX - 4));
+        assert_ne!(whole(&fits), fits);
+        let beyond = format!("{head}{}\n\nevent: endpoint\ndata: /a\n\n", "x".repeat(HELD_BYTES_MAX - 3));
+        assert_eq!(whole(&beyond), beyond.replace("data: /a", "data: </a>"));
+        let (out, rewriter) = pass(&[head.as_bytes(), &[b'x'; HELD_BYTES_MAX]]);
+        assert_eq!(out.concat().len(), head.len() + HELD_BYTES_MAX);
+        assert!(!rewriter.is_holding());
+    }
 }

@@ -6,7 +6,8 @@
 //! A client outside `trusted_networks` may claim anything, so all that it claims is dropped, also the fields we do
 //! not set ourselves (`X-Forwarded-Port`, `X-Real-IP`, …): a server that believes them would believe the client. A
 //! trusted one is extended: lists grow by its address in one line, as many servers read only the first, and what says
-//! how the first client dialled (`-Proto`, `-Host`) stays.
+//! how the first client dialled (`-Proto`, `-Host`) stays. `Forwarded` is not begun after `X-Forwarded-*` of a trusted
+//! one: a server that prefers it would take the last hop for the first.
 
 use std::net::IpAddr;
 
@@ -54,20 +55,23 @@ pub fn add(fields: &mut HeaderMap, client: &Client) {
     if !client.trusted {
         drop_claims(fields);
     }
+    let told = Told::read(fields);
+    let begun = [&FOR, &PROTO, &HOST].into_iter().any(|name| fields.contains_key(name));
     let address = client.address.to_canonical();
-    let proto = if client.tls { "https" } else { "http" };
+    let host = client.host.as_deref().filter(|host| is_authority(host));
+    if !begun || fields.contains_key(FORWARDED) {
+        extend(fields, &FORWARDED, &element(address, host, scheme(client.tls)));
+    }
     extend(fields, &FOR, &address.to_string());
     if !fields.contains_key(&PROTO) {
-        fields.insert(PROTO, HeaderValue::from_static(proto));
+        fields.insert(PROTO, HeaderValue::from_static(scheme(told.tls.unwrap_or(client.tls))));
     }
-    let host = client.host.as_deref().filter(|host| is_authority(host));
-    if let Some(host) = host
+    if let Some(host) = told.host.as_deref().or(host)
         && !fields.contains_key(&HOST)
         && let Ok(host) = HeaderValue::from_str(host)
     {
         fields.insert(HOST, host);
     }
-    extend(fields, &FORWARDED, &element(address, host, proto));
     fields.append(VIA, via(client.version));
 }
 
@@ -86,8 +90,11 @@ pub fn public_origin(client: &Client, fields: &HeaderMap, public_url: Option<&Ur
     let told = if client.trusted { Told::read(fields) } else { Told::default() };
     let tls = told.tls.unwrap_or(client.tls);
     let host = told.host.or_else(|| client.host.clone()).filter(|host| is_authority(host));
-    let scheme = if tls { "https" } else { "http" };
-    host.map_or_else(String::new, |host| format!("{scheme}://{host}"))
+    host.map_or_else(String::new, |host| format!("{}://{host}", scheme(tls)))
+}
+
+fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// What a proxy before us says of how it was dialled.
@@ -210,5 +217,140 @@ fn contains(network: &Network, address: IpAddr) -> bool {
             base.to_bits() & mask == address.to_bits() & mask
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(trusted: bool) -> Client {
+        Client {
+            address: "::ffff:192.0.2.7".parse().unwrap(),
+            tls: true,
+            version: Version::HTTP_2,
+            trusted,
+            host: Some("mcp.example.com:8443".to_owned()),
+        }
+    }
+
+    fn claims() -> HeaderMap {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-first", "1"),
+            ("x-real-ip", "10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.2"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "a.example, b.example"),
+            ("forwarded", "for=10.0.0.1;host=\"c.example:1\""),
+            ("via", "1.1 front"),
+            ("x-last", "2"),
+        ] {
+            fields.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        fields
+    }
+
+    fn lines(fields: &HeaderMap) -> Vec<String> {
+        fields.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_trusted_client_is_extended() {
+        let mut fields = claims();
+        add(&mut fields, &client(true));
+        assert_eq!(
+            lines(&fields),
+            [
+                "x-forwarded-for: 10.0.0.1, 10.0.0.2, 192.0.2.7",
+                "x-first: 1",
+                "x-real-ip: 10.0.0.1",
+                "x-forwarded-proto: http",
+                "x-forwarded-host: a.example, b.example",
+                "forwarded: for=10.0.0.1;host=\"c.example:1\", for=192.0.2.7;host=\"mcp.example.com:8443\";proto=https",
+                "via: 1.1 front",
+                "via: 2 sightglass",
+                "x-last: 2",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_two_ways_to_say_it_neither_contradicts_the_other() {
+        let mut fields = HeaderMap::new();
+        fields.insert(PROTO, HeaderValue::from_static("http"));
+        add(&mut fields, &client(true));
+        assert!(!fields.contains_key(FORWARDED));
+        let mut fields = HeaderMap::new();
+        fields.insert(FORWARDED, HeaderValue::from_static("for=10.0.0.1;proto=http;host=a.example"));
+        add(&mut fields, &client(true));
+        assert_eq!(fields.get(PROTO).unwrap(), "http");
+        assert_eq!(fields.get(HOST).unwrap(), "a.example");
+        let mut fields = HeaderMap::new();
+        add(&mut fields, &client(true));
+        assert_eq!(fields.len(), 5);
+    }
+
+    #[test]
+    fn an_untrusted_client_claims_in_vain() {
+        let mut fields = claims();
+        add(&mut fields, &client(false));
+        assert_eq!(
+            lines(&fields),
+            [
+                "x-first: 1",
+                "via: 1.1 front",
+                "via: 2 sightglass",
+                "x-last: 2",
+                "forwarded: for=192.0.2.7;host=\"mcp.example.com:8443\";proto=https",
+                "x-forwarded-for: 192.0.2.7",
+                "x-forwarded-proto: https",
+                "x-forwarded-host: mcp.example.com:8443",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_ipv6_address_is_quoted_and_a_host_that_is_none_left_out() {
+        let mut fields = HeaderMap::new();
+        let address = "2001:db8::1".parse().unwrap();
+        let host = Some("a\";for=evil".to_owned());
+        add(&mut fields, &Client { address, host, version: Version::HTTP_11, ..client(false) });
+        assert_eq!(fields.get(FORWARDED).unwrap(), "for=\"[2001:db8::1]\";proto=https");
+        assert_eq!(fields.get(FOR).unwrap(), "2001:db8::1");
+        assert_eq!(fields.get(VIA).unwrap(), "1.1 sightglass");
+        assert!(!fields.contains_key(HOST));
+    }
+
+    #[test]
+    fn networks_hold_what_their_prefix_says() {
+        let network = |address: &str, prefix| Network { address: address.parse().unwrap(), prefix };
+        let holds = |network: Network, address: &str| is_trusted(&[network], address.parse().unwrap());
+        assert!(holds(network("10.0.0.0", 8), "10.255.0.1"));
+        assert!(holds(network("10.0.0.0", 8), "::ffff:10.1.2.3"));
+        assert!(holds(network("::ffff:10.0.0.0", 104), "10.1.2.3"));
+        assert!(!holds(network("10.0.0.0", 8), "11.0.0.1"));
+        assert!(holds(network("0.0.0.0", 0), "203.0.113.1"));
+        assert!(!holds(network("0.0.0.0", 0), "2001:db8::1"));
+        assert!(holds(network("::", 0), "2001:db8::1"));
+        assert!(holds(network("::1", 128), "::1"));
+        assert!(!holds(network("fe80::", 10), "fec0::1"));
+        assert!(!is_trusted(&[], "127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_public_origin_is_what_the_first_client_dialled() {
+        let url = Url { tls: true, host: "public".to_owned(), port: Some(444), path: "/".to_owned() };
+        assert_eq!(public_origin(&client(false), &claims(), Some(&url)), "https://public:444");
+        assert_eq!(public_origin(&client(false), &claims(), None), "https://mcp.example.com:8443");
+        assert_eq!(public_origin(&client(true), &claims(), None), "http://a.example");
+        let mut fields = claims();
+        fields.insert(PORT, HeaderValue::from_static("8080"));
+        assert_eq!(public_origin(&client(true), &fields, None), "http://a.example:8080");
+        let mut fields = HeaderMap::new();
+        fields.insert(FORWARDED, HeaderValue::from_static("Host=\"c.example:1\";proto=HTTP, host=d"));
+        assert_eq!(public_origin(&client(true), &fields, None), "http://c.example:1");
+        assert_eq!(public_origin(&Client { host: None, ..client(false) }, &fields, None), "");
     }
 }

@@ -74,11 +74,12 @@ pub fn wants_upgrade(fields: &HeaderMap) -> bool {
 
 fn end_to_end(from: &HeaderMap, upgrade: bool) -> HeaderMap {
     let named = named_by_connection(from);
+    let trailers = accepts_trailers(from);
     let mut to = HeaderMap::with_capacity(from.keys_len());
     for (name, value) in from {
         if *name == TE {
             // Once, where the first line stood.
-            if !to.contains_key(TE) && accepts_trailers(from) {
+            if trailers && !to.contains_key(TE) {
                 to.append(TE, HeaderValue::from_static("trailers"));
             }
         } else if upgrade && *name == CONNECTION {
@@ -110,4 +111,90 @@ fn named_by_connection(fields: &HeaderMap) -> HashSet<HeaderName> {
 fn tokens<'a>(fields: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
     let lines = fields.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    fn lines(map: &HeaderMap) -> Vec<(&str, &str)> {
+        map.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
+    }
+
+    #[test]
+    fn what_ends_at_a_hop_is_dropped_and_the_rest_keeps_its_order() {
+        let from = map(&[
+            ("accept", "a"),
+            ("connection", "keep-alive, X-Mine"),
+            ("x-mine", "1"),
+            ("set-cookie", "b"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("proxy-authorization", "x"),
+            ("upgrade", "h2c"),
+            ("trailer", "x-sum"),
+            ("set-cookie", "c"),
+            ("mcp-session-id", "d"),
+        ]);
+        let expected = [
+            ("accept", "a"),
+            ("set-cookie", "b"),
+            ("set-cookie", "c"),
+            ("trailer", "x-sum"),
+            ("mcp-session-id", "d"),
+        ];
+        assert_eq!(lines(&request_fields(&from, false)), expected);
+        assert_eq!(lines(&response_fields(&from, false)), expected);
+    }
+
+    #[test]
+    fn a_client_cannot_take_the_framing_or_the_credentials_off() {
+        let kept = [("host", "h"), ("content-length", "3"), ("authorization", "a"), ("content-type", "t")];
+        let mut from = map(&kept);
+        let names = "Host, content-length, Authorization, content-type, x-a,, @";
+        from.append(CONNECTION, HeaderValue::from_static(names));
+        from.append("x-a", HeaderValue::from_static("1"));
+        assert_eq!(lines(&request_fields(&from, false)), kept);
+    }
+
+    #[test]
+    fn te_keeps_trailers_alone() {
+        let from = map(&[("te", "gzip, Trailers"), ("te", "deflate;q=0.5"), ("connection", "te")]);
+        assert_eq!(lines(&request_fields(&from, false)), [("te", "trailers")]);
+        assert!(request_fields(&map(&[("te", "gzip")]), false).is_empty());
+    }
+
+    #[test]
+    fn an_upgrade_is_passed_on_when_asked_for() {
+        let from = map(&[("connection", "keep-alive"), ("connection", "Upgrade"), ("upgrade", "websocket")]);
+        assert!(wants_upgrade(&from));
+        assert_eq!(
+            lines(&request_fields(&from, true)),
+            [("connection", "upgrade"), ("upgrade", "websocket")]
+        );
+        assert!(!wants_upgrade(&map(&[("connection", "upgrade, http2-settings"), ("upgrade", "h2c")])));
+        assert!(!wants_upgrade(&map(&[("upgrade", "websocket")])));
+    }
+
+    #[test]
+    fn trailers_lose_what_belongs_in_a_head() {
+        let from = map(&[("x-sum", "1"), ("content-length", "3"), ("x-sum", "2")]);
+        assert_eq!(lines(&trailers(from)), [("x-sum", "1"), ("x-sum", "2")]);
+    }
+
+    #[test]
+    fn a_list_of_thousands_is_no_work() {
+        let names = (0..10_000).map(|number| format!("n{number}")).collect::<Vec<_>>().join(",");
+        let mut from = map(&[("x-a", "1")]);
+        from.append(CONNECTION, HeaderValue::try_from(names).unwrap());
+        assert_eq!(lines(&request_fields(&from, false)), [("x-a", "1")]);
+    }
 }

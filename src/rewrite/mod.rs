@@ -2,7 +2,7 @@
 //! that end at a hop, who asked, and the replies we make ourselves. Pure and synchronous.
 //!
 //! The steps of one exchange, for the caller: [`mount::Mounts::route`] finds the server, [`hop::request_fields`] and
-//! [`forwarded::add`] make its request fields; of the answer [`hop::response_fields`] and [`location::rewrite`] make
+//! [`forwarded::add`] make its request fields ([`endpoint::may_apply`]: without a content coding); of the answer [`hop::response_fields`] and [`location::rewrite`] make
 //! the fields, and [`endpoint::EndpointBody`] wraps the body where [`endpoint::applies`].
 
 pub mod endpoint;
@@ -12,5 +12,6 @@ pub mod hop;
 pub mod location;
 pub mod mount;
 mod names;
+mod path;
 mod reference;
 pub mod reply;

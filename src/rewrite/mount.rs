@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use super::names::Names;
+use super::path::{has_dot_segment, split_port, split_query, under};
 use crate::config::{Config, Server, Url};
 
 /// The segment under a mount's path that leads to what its server named outside `url`.
@@ -151,8 +152,9 @@ impl Entry {
         let Some(host) = host else { return false };
         let (wanted_name, wanted_port) = split_port(wanted);
         let (name, port) = split_port(host);
-        let bare = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        bare(wanted_name) == bare(name) && (wanted_port.is_none() || wanted_port == port)
+        let name = name.strip_suffix('.').unwrap_or(name);
+        let wanted_name = wanted_name.strip_suffix('.').unwrap_or(wanted_name);
+        name.eq_ignore_ascii_case(wanted_name) && (wanted_port.is_none() || wanted_port == port)
     }
 }
 
@@ -303,88 +305,198 @@ impl Mount {
     }
 }
 
-/// What follows `prefix` in `path`: empty, or beginning with `/`. `None` when it is not under it. The empty prefix has
-/// every path under it, `/` being itself.
-fn under<'a>(prefix: &str, path: &'a str) -> Option<&'a str> {
-    match path.strip_prefix(prefix)? {
-        "/" if prefix.is_empty() => Some(""),
-        rest if rest.is_empty() || rest.starts_with('/') => Some(rest),
-        _ => None,
-    }
-}
-
 /// The name and what follows it, of one of the OAuth well-known paths.
 fn split_well_known(path: &str) -> Option<(&'static str, &str)> {
     let path = path.strip_prefix(WELL_KNOWN)?;
     WELL_KNOWN_NAMES.iter().find_map(|name| Some((*name, under(name, path)?)))
 }
 
-/// The path, and the query with its `?` (empty when there is none).
-pub(super) fn split_query(path_and_query: &str) -> (&str, &str) {
-    let at = path_and_query.find('?').unwrap_or(path_and_query.len());
-    path_and_query.split_at(at)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Name and port of `host[:port]`; an IPv6 address stands in brackets.
-pub(super) fn split_port(authority: &str) -> (&str, Option<u16>) {
-    match authority.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => match port.parse() {
-            Ok(port) => (name, Some(port)),
-            Err(_) if port.is_empty() => (name, None),
-            Err(_) => (authority, None),
-        },
-        Some(_) | None => (authority, None),
+    fn url(path: &str) -> Url {
+        Url { tls: true, host: "api.example.com".to_owned(), port: None, path: path.to_owned() }
     }
-}
 
-/// Whether a server could read a segment of `path` as `.` or `..`: also encoded (`%2e`), with parameters (`..;x`),
-/// and between encoded slashes or backslashes, plain or encoded.
-pub(super) fn has_dot_segment(path: &str) -> bool {
-    let mut segment = Segment::default();
-    let mut bytes = path.as_bytes();
-    while let Some((byte, rest)) = next_decoded(bytes) {
-        bytes = rest;
-        match byte {
-            b'/' | b'\\' => {
-                if segment.is_dots() {
-                    return true;
-                }
-                segment = Segment::default();
-            }
-            b';' => segment.ended = true,
-            b'.' if !segment.ended => segment.dots += 1,
-            _ if !segment.ended => segment.other = true,
-            _ => {}
+    fn server(public: Option<&str>, path: &str) -> Server {
+        Server { path: public.map(str::to_owned), ..Server::new("github", url(path)) }
+    }
+
+    fn mount(public: &str, path: &str) -> Mount {
+        Mount::new(&server(Some(public), path))
+    }
+
+    fn upstream(mount: &Mount, path: &str) -> Result<String, RouteError> {
+        mount.to_upstream(path).map(|upstream| upstream.path_and_query)
+    }
+
+    #[test]
+    fn a_mount_is_a_prefix_byte_for_byte() {
+        let mount = mount("/github", "/mcp");
+        for (public, expected) in [
+            ("/github", "/mcp"),
+            ("/github?x=1&y=%2e%2e/..", "/mcp?x=1&y=%2e%2e/.."),
+            ("/github/", "/mcp/"),
+            ("/github//a//", "/mcp//a//"),
+            ("/github/a%20b%2Fc/%C3%A9?q", "/mcp/a%20b%2Fc/%C3%A9?q"),
+            ("/github/.hidden/...", "/mcp/.hidden/..."),
+        ] {
+            assert_eq!(upstream(&mount, public).as_deref(), Ok(expected));
+            assert_eq!(mount.to_public(expected), public);
+        }
+        for elsewhere in ["/githubx", "/", "/git", "/%67ithub", "*", "", "/github%2Fa"] {
+            assert_eq!(upstream(&mount, elsewhere), Err(RouteError::NotFound), "{elsewhere}");
         }
     }
-    segment.is_dots()
-}
 
-/// What of a path's segment was seen.
-#[derive(Default)]
-struct Segment {
-    dots: usize,
-    other: bool,
-    /// Its parameters have begun.
-    ended: bool,
-}
-
-impl Segment {
-    fn is_dots(&self) -> bool {
-        !self.other && matches!(self.dots, 1 | 2)
+    #[test]
+    fn a_url_that_ends_in_a_slash_does_not_double_it() {
+        let mount = mount("/github", "/mcp/");
+        assert_eq!(upstream(&mount, "/github?x").as_deref(), Ok("/mcp/?x"));
+        assert_eq!(upstream(&mount, "/github/").as_deref(), Ok("/mcp/"));
+        assert_eq!(upstream(&mount, "/github/a").as_deref(), Ok("/mcp/a"));
+        assert_eq!(upstream(&mount, "/github//a").as_deref(), Ok("/mcp//a"));
+        assert_eq!(mount.to_public("/mcp/"), "/github");
+        assert_eq!(mount.to_public("/mcp"), "/github/_origin/mcp");
+        assert_eq!(upstream(&mount, "/github/_origin/mcp").as_deref(), Ok("/mcp"));
     }
-}
 
-/// The first byte, percent-decoded, and what follows.
-fn next_decoded(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    if let [b'%', high, low, rest @ ..] = bytes
-        && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-    {
-        return Some((high << 4 | low, rest));
+    #[test]
+    fn a_mount_at_the_root_is_the_url() {
+        let mount = mount("/", "/mcp");
+        assert_eq!(upstream(&mount, "/?x").as_deref(), Ok("/mcp?x"));
+        assert_eq!(upstream(&mount, "/a").as_deref(), Ok("/mcp/a"));
+        assert_eq!(
+            upstream(&mount, "/.well-known/oauth-protected-resource").as_deref(),
+            Ok("/.well-known/oauth-protected-resource/mcp")
+        );
+        assert_eq!(mount.to_public("/mcp"), "/");
+        assert_eq!(mount.to_public("/mcp/"), "/_origin/mcp/");
     }
-    bytes.split_first().map(|(byte, rest)| (*byte, rest))
-}
 
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    #[test]
+    fn dot_segments_are_refused_under_a_prefix_in_every_disguise() {
+        let mount = mount("/github", "/mcp");
+        for dots in [
+            "..",
+            ".",
+            "../admin",
+            "a/../../admin",
+            "a/..",
+            "%2e%2e/admin",
+            "%2E./admin",
+            ".%2e",
+            "..;x=1/admin",
+            "..%3bx/admin",
+            "a%2f..%2fb",
+            "..%2fadmin",
+            "..%5cadmin",
+            "..\\admin",
+            "%2e%2E%5Cadmin",
+            "a/./b",
+            "_origin/../x",
+        ] {
+            let path = format!("/github/{dots}");
+            assert_eq!(upstream(&mount, &path), Err(RouteError::DotSegment), "{path}");
+        }
+        let metadata = "/.well-known/oauth-protected-resource/github/../x";
+        assert_eq!(upstream(&mount, metadata), Err(RouteError::DotSegment));
+        assert!(upstream(&mount, "/github?../..").is_ok());
+    }
+
+    #[test]
+    fn without_a_prefix_every_path_passes_unchanged() {
+        let mount = Mount::new(&server(None, "/mcp"));
+        for path in ["/", "/mcp", "/a/../b", "//x", "*", "/%2e%2e/?q", "/_origin/x"] {
+            assert_eq!(upstream(&mount, path).as_deref(), Ok(path));
+            assert_eq!(mount.to_public(path), path);
+        }
+    }
+
+    #[test]
+    fn only_what_the_server_named_is_served_outside_its_url() {
+        let mount = mount("/github", "/sse");
+        assert_eq!(upstream(&mount, "/github/_origin/messages/"), Err(RouteError::NotFound));
+        assert_eq!(mount.to_public("/messages/?session_id=1"), "/github/_origin/messages/?session_id=1");
+        let place = mount.to_upstream("/github/_origin/messages/?session_id=2").unwrap();
+        assert_eq!(place.path_and_query, "/messages/?session_id=2");
+        assert_eq!(place.kind, Kind::Origin);
+        assert_eq!(upstream(&mount, "/github/_origin/messages/abc").as_deref(), Ok("/messages/abc"));
+        assert_eq!(upstream(&mount, "/github/_origin/message"), Err(RouteError::NotFound));
+        assert_eq!(upstream(&mount, "/github/_origin"), Err(RouteError::NotFound));
+        assert_eq!(upstream(&mount, "/github/_origin/messages/../admin"), Err(RouteError::DotSegment));
+        // A path of the server's own that looks like ours is published through it.
+        assert_eq!(mount.to_public("/sse/_origin/x"), "/github/_origin/sse/_origin/x");
+        assert_eq!(upstream(&mount, "/github/_origin/sse/_origin/x").as_deref(), Ok("/sse/_origin/x"));
+    }
+
+    #[test]
+    fn oauth_metadata_is_found_in_every_form() {
+        let mount = mount("/github", "/mcp");
+        for name in WELL_KNOWN_NAMES {
+            let place = mount.to_upstream(&format!("/.well-known/{name}/github/a?q")).unwrap();
+            assert_eq!(place.path_and_query, format!("/.well-known/{name}/mcp/a?q"));
+            assert_eq!(place.kind, Kind::WellKnown);
+            assert_eq!(mount.to_public(&place.path_and_query), format!("/.well-known/{name}/github/a?q"));
+            assert_eq!(
+                upstream(&mount, &format!("/github/.well-known/{name}")),
+                Ok(format!("/mcp/.well-known/{name}"))
+            );
+            assert_eq!(upstream(&mount, &format!("/.well-known/{name}/githubx")), Err(RouteError::NotFound));
+            assert_eq!(upstream(&mount, &format!("/.well-known/{name}")), Err(RouteError::NotFound));
+        }
+        assert_eq!(upstream(&mount, "/.well-known/other/github"), Err(RouteError::NotFound));
+    }
+
+    fn routed(mounts: &Mounts, host: &str, path: &str) -> Result<(usize, String), RouteError> {
+        let routed = mounts.route(Some(host), path)?;
+        Ok((routed.server, routed.upstream.path_and_query))
+    }
+
+    #[test]
+    fn the_root_forms_of_oauth_metadata_belong_to_the_only_server() {
+        let one = Config { servers: vec![server(Some("/github"), "/mcp")], ..Config::default() };
+        let path = "/.well-known/oauth-authorization-server";
+        assert_eq!(routed(&Mounts::new(&one), "h", path), Ok((0, path.to_owned())));
+        let two =
+            Config { servers: vec![server(Some("/a"), "/"), server(Some("/b"), "/")], ..Config::default() };
+        assert_eq!(routed(&Mounts::new(&two), "h", path), Err(RouteError::NotFound));
+    }
+
+    #[test]
+    fn a_host_that_matches_wins_then_the_longest_path() {
+        let on = |host: &str, server: Server| Server { host: Some(host.to_owned()), ..server };
+        let config = Config {
+            servers: vec![
+                server(None, "/all"),
+                server(Some("/a"), "/short"),
+                server(Some("/a/b"), "/long"),
+                on("One.example", server(None, "/host")),
+                on("two.example:8443", server(Some("/a"), "/both")),
+            ],
+            ..Config::default()
+        };
+        let mounts = Mounts::new(&config);
+        let at = |host: &str, path: &str| routed(&mounts, host, path).unwrap();
+        assert_eq!(at("x", "/a/c"), (1, "/short/c".to_owned()));
+        assert_eq!(at("x", "/a/b/c"), (2, "/long/c".to_owned()));
+        assert_eq!(at("x", "/ab"), (0, "/ab".to_owned()));
+        assert_eq!(at("ONE.example.:99", "/a"), (3, "/a".to_owned()));
+        assert_eq!(at("two.example:8443", "/a"), (4, "/both".to_owned()));
+        assert_eq!(at("two.example:1", "/a"), (1, "/short".to_owned()));
+        assert_eq!(at("two.example:8443", "/b"), (0, "/b".to_owned()));
+        assert_eq!(mounts.route(None, "/a/b").unwrap().server, 2);
+        assert_eq!(routed(&mounts, "x", "/a/_origin/x"), Err(RouteError::NotFound));
+        assert_eq!(mounts.server(4).unwrap().prefix(), Some("/a"));
+    }
+
+    #[test]
+    fn a_reload_keeps_the_names_of_servers_that_stay() {
+        let config = Config { servers: vec![server(Some("/github"), "/sse")], ..Config::default() };
+        let before = Mounts::new(&config);
+        let public = before.server(0).unwrap().to_public("/messages/1");
+        assert!(routed(&Mounts::reloaded(&config, &before), "h", &public).is_ok());
+        assert_eq!(routed(&Mounts::new(&config), "h", &public), Err(RouteError::NotFound));
+    }
 }

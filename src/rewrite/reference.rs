@@ -1,6 +1,7 @@
 //! URL references in what a server says (RFC 3986 §4.1, §5.2), and what they must be called here.
 
-use super::mount::{Mount, has_dot_segment, split_port, split_query};
+use super::mount::Mount;
+use super::path::{has_dot_segment, split_port, split_query};
 
 /// A reference that has to change.
 #[derive(Debug, PartialEq, Eq)]

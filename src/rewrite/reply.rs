@@ -75,3 +75,74 @@ fn answerable(held: &[u8]) -> Option<&str> {
 }
 
 const JSONRPC_KEY: &[u8] = b"\"jsonrpc\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(status: StatusCode, held: Option<&[u8]>) -> String {
+        let response = reply(status, "no_route", "Nothing \"here\"", held, None);
+        String::from_utf8(response.into_body().to_vec()).unwrap()
+    }
+
+    fn id(held: &[u8]) -> String {
+        let text = text(StatusCode::BAD_GATEWAY, Some(held));
+        let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","id":"#).unwrap();
+        rest.strip_suffix(
+            r#","error":{"code":-32603,"message":"Nothing \"here\"","data":{"sightglass":"no_route"}}}"#,
+        )
+        .unwrap()
+        .to_owned()
+    }
+
+    #[test]
+    fn a_json_rpc_request_gets_its_id_back_byte_for_byte() {
+        for expected in ["1", "1.0", "-7", "9007199254740993123", "1e3", r#""\u0061""#, r#""1""#, "null"] {
+            let held = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":{expected} }}"#);
+            assert_eq!(id(held.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn an_unreadable_id_is_null() {
+        for held in [
+            br#"{"jsonrpc":"2.0","method":"x"}"#.as_slice(),
+            br#"{"jsonrpc":"2.0","id":{"a":1}}"#,
+            br#"{"jsonrpc":"2.0","id":[1]}"#,
+            br#"{"method":"x","params":{},"jsonrpc":"2.0","i"#,
+            br#" [{"jsonrpc":"2.0","id":1}]"#,
+        ] {
+            assert_eq!(id(held), "null");
+        }
+    }
+
+    #[test]
+    fn other_requests_get_a_short_object() {
+        let short = r#"{"error":"no_route","message":"Nothing \"here\""}"#;
+        for held in
+            [None, Some(b"".as_slice()), Some(br#"{"client_name":"x"}"#), Some(b"a=b"), Some(b"\xff{")]
+        {
+            assert_eq!(text(StatusCode::NOT_FOUND, held), short);
+        }
+    }
+
+    #[test]
+    fn the_fields_say_what_it_is() {
+        let held = br#"{"jsonrpc":"2.0","id":1}"#;
+        let response = reply(StatusCode::SERVICE_UNAVAILABLE, "limit", "Full", Some(held), Some(2));
+        assert_eq!(response.status(), 503);
+        let fields = response.headers();
+        assert_eq!(fields.get("x-sightglass-error").unwrap(), "limit");
+        assert_eq!(fields.get("content-type").unwrap(), "application/json");
+        assert_eq!(fields.get("retry-after").unwrap(), "2");
+        assert_eq!(fields.get("content-length").unwrap(), &response.body().len().to_string());
+        assert!(text(StatusCode::NOT_FOUND, Some(held)).contains("-32600"));
+    }
+
+    #[test]
+    fn a_deep_body_is_no_danger() {
+        let held =
+            format!(r#"{{"jsonrpc":"2.0","id":3,"params":{}{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
+        assert_eq!(id(held.as_bytes()), "3");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod config;
 mod correlation;
+mod exact;
 mod outcomes;
 mod rewrites;
 mod support;
