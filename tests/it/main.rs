@@ -1,1 +1,3 @@
+//! What sightglass promises, a file a promise.
 
+mod messages;
