@@ -33,6 +33,8 @@ pub(super) enum Progress {
 /// How many containers may stand inside one another.
 pub(super) const DEPTH_MAX: u32 = 512;
 
+const BLOCK: usize = 64;
+
 impl Skip {
     /// Begins after the opening bracket of a container that stands inside `around` others.
     pub(super) fn start(&mut self, around: u32) {
@@ -44,39 +46,53 @@ impl Skip {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
-            if self.in_string && !self.escaped {
-                let Some(special) = memchr2(b'"', b'\\', rest) else { return Progress::More };
-                at += special;
+            let Some(block) = rest.first_chunk() else { return self.bytewise(rest).after(at) };
+            if self.in_string && !self.escaped && is_plain(block) {
+                let Some(special) = memchr2(b'"', b'\\', &rest[BLOCK..]) else { return Progress::More };
+                at += BLOCK + special;
+                continue;
             }
-            match self.bytewise(&bytes[at..]) {
-                Progress::More => return Progress::More,
-                Progress::End(used) => return Progress::End(at + used),
-                Progress::TooDeep => return Progress::TooDeep,
+            if !self.block(block) {
+                let progress = self.bytewise(block);
+                if progress != Progress::More {
+                    return progress.after(at);
+                }
             }
+            at += BLOCK;
         }
         Progress::More
     }
 
+    /// Passes a whole block, unless the skip may end or become too deep in it: then nothing has changed.
+    fn block(&mut self, block: &[u8; BLOCK]) -> bool {
+        let (escaped, escape_next) = escaped(mask(block, |byte| byte == b'\\'), self.escaped);
+        let quotes = mask(block, |byte| byte == b'"') & !escaped;
+        let inside = ones_between(quotes) ^ if self.in_string { u64::MAX } else { 0 };
+        // `[` and `{`, `]` and `}` differ in one bit.
+        let opened = (mask(block, |byte| byte | 0x20 == b'{') & !inside).count_ones();
+        let closed = (mask(block, |byte| byte | 0x20 == b'}') & !inside).count_ones();
+        if self.depth - self.floor <= closed || self.depth + opened > DEPTH_MAX {
+            return false;
+        }
+        self.depth = self.depth + opened - closed;
+        self.in_string = inside >> (BLOCK - 1) == 1;
+        self.escaped = escape_next;
+        true
+    }
+
     fn bytewise(&mut self, bytes: &[u8]) -> Progress {
         for (at, &byte) in bytes.iter().enumerate() {
-            if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => self.in_string = false,
-                    _ => {}
-                }
-                continue;
-            }
+            let escaped = std::mem::take(&mut self.escaped);
             match byte {
-                b'"' => self.in_string = true,
-                b'{' | b'[' => {
+                b'\\' => self.escaped = !escaped,
+                b'"' => self.in_string ^= !escaped,
+                b'{' | b'[' if !self.in_string => {
                     self.depth += 1;
                     if self.depth > DEPTH_MAX {
                         return Progress::TooDeep;
                     }
                 }
-                b'}' | b']' => {
+                b'}' | b']' if !self.in_string => {
                     self.depth -= 1;
                     if self.depth == self.floor {
                         return Progress::End(at + 1);
@@ -86,5 +102,105 @@ impl Skip {
             }
         }
         Progress::More
+    }
+}
+
+impl Progress {
+    fn after(self, at: usize) -> Self {
+        match self {
+            Self::End(used) => Self::End(at + used),
+            Self::More | Self::TooDeep => self,
+        }
+    }
+}
+
+/// Whether no byte could end or escape anything inside a string. Written so that it becomes vector compares.
+fn is_plain(block: &[u8; BLOCK]) -> bool {
+    !block.iter().fold(false, |special, &byte| special | (byte == b'"') | (byte == b'\\'))
+}
+
+/// Bit `n` says whether byte `n` passes the test. The compiler makes vector compares of the first loop; the second
+/// gathers eight flags at a time, which is the portable way to what x86 calls `movemask`.
+fn mask(block: &[u8; BLOCK], test: impl Fn(u8) -> bool) -> u64 {
+    let flags = block.map(|byte| u8::from(test(byte)));
+    let (groups, _) = flags.as_chunks::<8>();
+    groups.iter().rev().fold(0, |mask, group| {
+        (mask << 8) | (u64::from_le_bytes(*group).wrapping_mul(0x0102_0408_1020_4080) >> 56)
+    })
+}
+
+/// Bits that follow an odd number of backslashes, and whether the byte after the block does. Backslashes count
+/// outside strings too, where JSON has none: [`Skip::bytewise`] does the same.
+fn escaped(backslashes: u64, escaped_before: bool) -> (u64, bool) {
+    const ODD: u64 = 0xAAAA_AAAA_AAAA_AAAA;
+    let before = u64::from(escaped_before);
+    if backslashes == 0 {
+        return (before, false);
+    }
+    // A run that begins at an odd bit is carried over by the addition to the bit after it; whether a bit then
+    // differs from its own parity tells whether the run before it was odd (simdjson's `find_escaped`).
+    let backslashes = backslashes & !before;
+    let follows = (backslashes << 1) | before;
+    let odd_starts = backslashes & ODD & !follows;
+    let (even_runs, carried) = odd_starts.overflowing_add(backslashes);
+    ((!ODD ^ (even_runs << 1)) & follows, carried)
+}
+
+/// From each odd one (inside) up to the next (outside): all bits set, the ends as a string's quotes have it.
+fn ones_between(quotes: u64) -> u64 {
+    [1, 2, 4, 8, 16, 32].iter().fold(quotes, |bits, shift| bits ^ (bits << shift))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skipped(inside: &[u8], piece: usize) -> Progress {
+        let mut skip = Skip::default();
+        skip.start(0);
+        let mut at = 0;
+        for bytes in inside.chunks(piece) {
+            match skip.feed(bytes) {
+                Progress::More => at += bytes.len(),
+                end => return end.after(at),
+            }
+        }
+        Progress::More
+    }
+
+    #[test]
+    fn blocks_and_bytes_agree_on_any_mix_of_quotes_escapes_and_brackets() {
+        let mut state = 1_u64;
+        for _ in 0..2_000 {
+            let inside: Vec<u8> = (0..300)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    br#"\\\""{[[]}]aaaa"#[usize::try_from(state >> 33).unwrap() % 15]
+                })
+                .collect();
+            let expected = skipped(&inside, 1);
+            for piece in [63, 64, 65, 300] {
+                assert_eq!(skipped(&inside, piece), expected, "{}", String::from_utf8_lossy(&inside));
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_is_the_matching_bracket() {
+        let text = "x".repeat(200);
+        let inside = format!(r#"{{"a":"]}}\"{text}","b":[[],{{}}]}},"\\"],tail"#);
+        for piece in [1, 7, 64, 1000] {
+            assert_eq!(skipped(inside.as_bytes(), piece), Progress::End(inside.len() - 5));
+        }
+    }
+
+    #[test]
+    fn too_deep_is_told_at_the_same_depth_however_it_comes() {
+        for (depth, expected) in [(DEPTH_MAX - 1, Progress::More), (DEPTH_MAX, Progress::TooDeep)] {
+            let inside = "[".repeat(depth as usize);
+            for piece in [1, 64, 100, 1000] {
+                assert_eq!(skipped(inside.as_bytes(), piece), expected);
+            }
+        }
     }
 }

@@ -53,7 +53,8 @@ pub struct Event {
     pub endpoint: Option<Text>,
     /// How many messages it held.
     pub messages: u32,
-    /// Its length as written, with the blank line, and with comments between it and the event before.
+    /// Its length as written, with the blank line (its CR alone, where that is a CR and an LF: the event has ended
+    /// before the LF comes) and the comments since the blank line before.
     pub bytes: u64,
 }
 

@@ -3,6 +3,7 @@
 mod config;
 mod correlation;
 mod exact;
+mod messages;
 mod outcomes;
 mod rewrites;
 mod support;

@@ -1,0 +1,213 @@
+//! What must hold for any bytes; the property tests and the fuzz targets ask the same.
+
+use serde_json::{Map, Value};
+use sightglass::mcp::{
+    Answer, EventReader, Fault, Id, Item, Message, Meta, Method, Params, Scanner, Text, Unreadable, Widget,
+};
+
+/// What a scanner says of a body that comes in these pieces.
+pub(crate) fn scan<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Message>, Option<Unreadable>) {
+    let mut scanner = Scanner::new();
+    let mut messages = Vec::new();
+    for piece in pieces {
+        scanner.feed(piece, &mut |message| messages.push(message));
+    }
+    (messages, scanner.finish())
+}
+
+/// What a reader says of an event stream that comes in these pieces.
+pub(crate) fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, Option<Unreadable>) {
+    let mut reader = EventReader::new();
+    let mut items = Vec::new();
+    for piece in pieces {
+        reader.feed(piece, &mut |item| items.push(item));
+    }
+    (items, reader.finish())
+}
+
+/// A body means the same however it is cut, and what `serde_json` reads in it if it reads it at all.
+pub(crate) fn body(body: &[u8], piece: usize) {
+    let whole = scan([body]);
+    assert_eq!(scan(body.chunks(1)), whole);
+    assert_eq!(scan(body.chunks(piece.max(1))), whole);
+    let (messages, reason) = whole;
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return };
+    // Lengths are known to the oracle only where the body is written as it would write it.
+    let exact = serde_json::to_vec(&value).is_ok_and(|written| written == body);
+    let (expected, odd) = oracle(&value, exact);
+    assert_eq!(messages.into_iter().map(|message| comparable(message, exact)).collect::<Vec<_>>(), expected);
+    assert_eq!(reason, odd.then_some(Unreadable::NotJsonRpc));
+}
+
+/// An event stream means the same however it is cut.
+pub(crate) fn stream(stream: &[u8], piece: usize) {
+    let whole = read([stream]);
+    assert_eq!(read(stream.chunks(1)), whole);
+    assert_eq!(read(stream.chunks(piece.max(1))), whole);
+}
+
+/// Without what a [`Value`] does not remember: how a number was written, and how long things were.
+fn comparable(mut message: Message, exact: bool) -> Message {
+    for id in [
+        &mut message.id,
+        &mut message.params.request_id,
+        &mut message.params.progress_token,
+        &mut message.params.meta.subscription_id,
+    ] {
+        forget_digits(id);
+    }
+    if let Some(answer) = &mut message.result {
+        forget_digits(&mut answer.meta.subscription_id);
+        answer.bytes *= u64::from(exact);
+    }
+    message.bytes *= u64::from(exact);
+    message.params.arguments_bytes = message.params.arguments_bytes.map(|bytes| bytes * u64::from(exact));
+    message
+}
+
+fn forget_digits(id: &mut Option<Id>) {
+    if let Some(Id::Decimal(digits)) = id {
+        *digits = Text::new("");
+    }
+}
+
+fn oracle(body: &Value, exact: bool) -> (Vec<Message>, bool) {
+    let (elements, batch) = match body {
+        Value::Array(elements) => (&**elements, true),
+        other => (std::slice::from_ref(other), false),
+    };
+    let objects = elements.iter().filter_map(Value::as_object);
+    let messages: Vec<_> = objects.map(|object| message(object, batch, exact)).filter(is_jsonrpc).collect();
+    let odd = messages.len() < elements.len() || elements.is_empty();
+    (messages, odd)
+}
+
+fn is_jsonrpc(message: &Message) -> bool {
+    message.jsonrpc
+        || message.method.is_some()
+        || (message.id.is_some() && message.result.is_some())
+        || message.error.as_ref().is_some_and(|fault| fault.code.is_some())
+}
+
+fn message(object: &Map<String, Value>, batch: bool, exact: bool) -> Message {
+    let method = text(object.get("method"));
+    Message {
+        id: object.get("id").map(|value| id(Some(value)).unwrap_or(Id::Null)),
+        params: params(object.get("params").unwrap_or(&Value::Null), method.as_ref(), exact),
+        method,
+        result: object.get("result").map(|value| answer(value, exact)),
+        error: object.get("error").filter(|value| !value.is_null()).map(|value| Fault {
+            code: id(value.get("code")).and_then(|id| id.as_number()),
+            message: text(value.get("message")).unwrap_or_else(|| Text::new("")),
+        }),
+        jsonrpc: object.get("jsonrpc").is_some_and(|value| value == "2.0"),
+        bytes: if exact { serde_json::to_string(object).unwrap().len() as u64 } else { 0 },
+        batch,
+    }
+}
+
+fn params(params: &Value, method: Option<&Text>, exact: bool) -> Params {
+    let meta_value = params.get("_meta").unwrap_or(&Value::Null);
+    let progress = method.is_some_and(|method| *method == Method::NotificationsProgress.as_str());
+    let (client_name, client_version) =
+        peer([meta_value.get("io.modelcontextprotocol/clientInfo"), params.get("clientInfo")]);
+    Params {
+        name: text(params.get("name")),
+        uri: text(params.get("uri")),
+        task_id: text(params.get("taskId")),
+        request_state: text(params.get("requestState")),
+        request_id: id(params.get("requestId")),
+        progress_token: id(if progress { params } else { meta_value }.get("progressToken")),
+        has_input_responses: is_there(params.get("inputResponses")),
+        task: is_there(params.get("task")),
+        arguments_bytes: params.get("arguments").map(|value| length(value, exact)),
+        protocol_version: text(params.get("protocolVersion")),
+        client_name,
+        client_version,
+        status: text(params.get("status")),
+        meta: meta(meta_value),
+    }
+}
+
+fn answer(result: &Value, exact: bool) -> Answer {
+    let task = result.get("task").unwrap_or(&Value::Null);
+    let meta_value = result.get("_meta").unwrap_or(&Value::Null);
+    let inner = result.get("result").unwrap_or(&Value::Null);
+    let (server_name, server_version) =
+        peer([result.get("serverInfo"), meta_value.get("io.modelcontextprotocol/serverInfo")]);
+    let listed = result.get("tools").and_then(Value::as_array).map_or(&[][..], |tools| tools);
+    let named = |tool: &Value| text(tool.get("name"));
+    Answer {
+        is_error: result.get("isError") == Some(&Value::Bool(true)),
+        result_type: text(result.get("resultType")),
+        task_id: text(result.get("taskId")).or(text(task.get("taskId"))),
+        status: text(result.get("status")).or(text(task.get("status"))),
+        request_state: text(result.get("requestState")),
+        protocol_version: text(result.get("protocolVersion")),
+        server_name,
+        server_version,
+        next_cursor: is_there(result.get("nextCursor")),
+        tools: listed.iter().filter_map(named).collect(),
+        widget_tools: listed.iter().filter(|tool| shows_widget(tool)).filter_map(named).collect(),
+        bytes: length(result, exact),
+        inner_is_error: inner.get("isError") == Some(&Value::Bool(true)),
+        has_error: is_there(result.get("error")),
+        meta: meta(meta_value),
+    }
+}
+
+fn meta(meta: &Value) -> Meta {
+    Meta {
+        protocol_version: text(meta.get("io.modelcontextprotocol/protocolVersion")),
+        traceparent: text(meta.get("traceparent")),
+        tracestate: text(meta.get("tracestate")),
+        subscription_id: id(meta.get("io.modelcontextprotocol/subscriptionId")),
+        related_task: text(meta.pointer("/io.modelcontextprotocol~1related-task/taskId")),
+        openai_session: text(meta.get("openai/session")),
+        widget: widget(meta),
+    }
+}
+
+fn widget(meta: &Value) -> Option<Widget> {
+    if is_there(meta.pointer("/ui/resourceUri")) || is_there(meta.get("ui/resourceUri")) {
+        return Some(Widget::McpApp);
+    }
+    is_there(meta.get("openai/outputTemplate")).then_some(Widget::OpenAi)
+}
+
+fn shows_widget(tool: &Value) -> bool {
+    tool.get("_meta").and_then(widget).is_some()
+}
+
+/// Name and version of the first that has either.
+fn peer(sources: [Option<&Value>; 2]) -> (Option<Text>, Option<Text>) {
+    let peers = sources.into_iter().flatten().map(|peer| (text(peer.get("name")), text(peer.get("version"))));
+    peers.into_iter().find(|(name, version)| name.is_some() || version.is_some()).unwrap_or_default()
+}
+
+fn text(value: Option<&Value>) -> Option<Text> {
+    value.and_then(Value::as_str).map(Text::new)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "integers that doubles hold exactly")]
+fn id(value: Option<&Value>) -> Option<Id> {
+    match value? {
+        Value::String(text) => Some(Id::Text(Text::new(text))),
+        Value::Number(number) => Some(match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => Id::Number(integer),
+            (None, Some(float)) if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
+                Id::Number(float as i64)
+            }
+            _ => Id::Decimal(Text::new("")),
+        }),
+        _ => None,
+    }
+}
+
+fn is_there(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| !value.is_null())
+}
+
+fn length(value: &Value, exact: bool) -> u64 {
+    if exact { serde_json::to_string(value).unwrap().len() as u64 } else { 0 }
+}
