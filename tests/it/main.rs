@@ -1,2 +1,4 @@
+//! One binary; each file is a promise.
+
 mod config;
 mod tidy;
