@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::arguments::ServeArgs;
 use crate::config::{Config, Limits, Server};
@@ -58,22 +59,82 @@ fn dialled_listeners(config: &Config) -> Vec<std::net::SocketAddr> {
     config.proxy.listen.iter().take(many).copied().collect()
 }
 
-/// `Debug` of both sides names every field, so that a new limit cannot be forgotten here.
 fn changed_limits(limits: &Limits) -> Vec<String> {
-    let (ours, default) = (format!("{limits:#?}"), format!("{:#?}", Limits::default()));
-    let fields = |text: &str| -> Vec<(String, String)> {
-        let joined = text.replace("Some(\n        ", "").replace(",\n    ),", ",").replace("None", "off");
-        let field = |line: &str| line.trim().trim_end_matches(',').split_once(": ").map(own);
-        joined.lines().filter_map(field).collect()
-    };
-    let changed = fields(&ours).into_iter().zip(fields(&default)).filter(|(ours, default)| ours != default);
+    let pairs = written(limits).into_iter().zip(written(&Limits::default()));
+    let changed = pairs.filter(|(ours, default)| ours != default);
     changed
         .map(|((name, value), (_, default))| format!("        {name} = {value} (default {default})"))
         .collect()
 }
 
-fn own((name, value): (&str, &str)) -> (String, String) {
-    (name.to_owned(), value.to_owned())
+/// Every limit as the file writes it; a new one cannot be forgotten here.
+fn written(limits: &Limits) -> [(&'static str, String); 19] {
+    let Limits {
+        max_connections,
+        max_connections_per_address,
+        max_streams,
+        first_byte_timeout,
+        header_timeout,
+        keep_alive,
+        header_bytes,
+        max_headers,
+        request_body,
+        hold_back,
+        max_sessions,
+        session_idle,
+        max_open_calls,
+        max_tasks,
+        orphan_wait,
+        max_label_values,
+        max_client_names,
+        observe_bytes,
+        decoded_bytes,
+    } = limits;
+    [
+        ("max_connections", count(*max_connections)),
+        ("max_connections_per_address", count(*max_connections_per_address)),
+        ("max_streams", count(*max_streams)),
+        ("first_byte_timeout", wait(*first_byte_timeout)),
+        ("header_timeout", wait(*header_timeout)),
+        ("keep_alive", wait(*keep_alive)),
+        ("header_bytes", size(*header_bytes as u64)),
+        ("max_headers", max_headers.to_string()),
+        ("request_body", request_body.map_or_else(off, size)),
+        ("hold_back", size(*hold_back as u64)),
+        ("max_sessions", max_sessions.to_string()),
+        ("session_idle", wait(Some(*session_idle))),
+        ("max_open_calls", max_open_calls.to_string()),
+        ("max_tasks", max_tasks.to_string()),
+        ("orphan_wait", wait(Some(*orphan_wait))),
+        ("max_label_values", max_label_values.to_string()),
+        ("max_client_names", max_client_names.to_string()),
+        ("observe_bytes", size(*observe_bytes as u64)),
+        ("decoded_bytes", size(*decoded_bytes)),
+    ]
+}
+
+fn off() -> String {
+    "\"off\"".to_owned()
+}
+
+fn count(limit: Option<usize>) -> String {
+    limit.map_or_else(off, |count| count.to_string())
+}
+
+fn wait(limit: Option<Duration>) -> String {
+    limit.map_or_else(off, |wait| match wait.as_millis() {
+        ms if ms % 1000 == 0 => format!("\"{}s\"", ms / 1000),
+        ms => format!("\"{ms}ms\""),
+    })
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0 => "0".to_owned(),
+        _ if bytes.is_multiple_of(1 << 20) => format!("\"{}MiB\"", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) => format!("\"{}KiB\"", bytes >> 10),
+        _ => bytes.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -98,12 +159,12 @@ mod tests {
         let mut config = one();
         config.limits.max_connections = None;
         config.limits.max_tasks = 7;
-        config.limits.keep_alive = Some(std::time::Duration::from_millis(1500));
+        config.limits.keep_alive = Some(Duration::from_millis(1500));
         assert_eq!(
             changed_limits(&config.limits),
             [
-                "        max_connections = off (default 10000)",
-                "        keep_alive = 1.5s (default 75s)",
+                "        max_connections = \"off\" (default 10000)",
+                "        keep_alive = \"1500ms\" (default \"75s\")",
                 "        max_tasks = 7 (default 100000)",
             ]
         );

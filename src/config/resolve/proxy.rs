@@ -56,13 +56,17 @@ fn workers(raw: Optional<Count>, default: usize) -> Result<usize, Mistake> {
 fn listener_tls(tls: Spanned<raw::Tls>, base: &Path) -> Result<ListenerTls, Mistake> {
     let span = tls.span();
     let raw::Tls { cert, key, client_ca } = tls.into_inner();
-    let missing = |key: &str| {
-        Fault::new(format!("`tls` without `{key}`"), "write tls = { cert = \"cert.pem\", key = \"key.pem\" }")
-            .at(span.clone())
+    let (cert, key) = match (cert, key) {
+        (Some(cert), Some(key)) => (cert, key),
+        (cert, _) => {
+            let missing = if cert.is_some() { "key" } else { "cert" };
+            let hint = "write tls = { cert = \"cert.pem\", key = \"key.pem\" }";
+            return Err(Fault::new(format!("`tls` without `{missing}`"), hint).at(span));
+        }
     };
     Ok(ListenerTls {
-        cert: files::certificates(&cert.ok_or_else(|| missing("cert"))?, base)?,
-        key: files::private_key(&key.ok_or_else(|| missing("key"))?, base)?,
+        cert: files::certificates(&cert, base)?,
+        key: files::private_key(&key, base)?,
         client_ca: client_ca.map(|ca| files::certificates(&ca, base)).transpose()?,
     })
 }

@@ -221,7 +221,19 @@ fn check_prints_what_a_configuration_resolves_to() {
     folder.write("config.toml", &text);
     let output = sightglass(&["check"], &folder.0, &[("KEY", "very-secret")]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_snapshot!(stdout(&output), @"");
+    assert_snapshot!(stdout(&output), @r#"
+        The configuration is valid.
+
+        listen  127.0.0.1:8080
+        admin   127.0.0.1:9464 (/metrics, /health)
+
+        server  a
+                http://127.0.0.1:8080/a -> http://127.0.0.1:3001/mcp
+                sets X-Key: ***
+
+        limits that are not the default:
+                max_connections = "off" (default 10000)
+    "#);
 }
 
 #[test]
@@ -230,7 +242,14 @@ fn check_of_a_mistake_exits_64_with_its_line() {
     folder.write("config.toml", "[proxy]\nlisten = \"localhost:8080\"\n");
     let output = sightglass(&["check"], &folder.0, &[]);
     assert_eq!(output.status.code(), Some(64));
-    assert_snapshot!(stderr(&output), @"");
+    assert_snapshot!(stderr(&output), @r#"
+        error: config.toml, line 2, column 10
+          |
+        2 | listen = "localhost:8080"
+          |          ^^^^^^^^^^^^^^^^
+        expected an IP address and a port such as "127.0.0.1:8080" or "[::]:8080"
+        hint: "127.0.0.1:8080" for this machine alone, "0.0.0.0:8080" for every network
+    "#);
 }
 
 #[test]
@@ -238,7 +257,10 @@ fn check_of_a_file_that_is_not_there_exits_64() {
     let folder = Folder::new("absent");
     let output = sightglass(&["check", "--config", "absent.toml"], &folder.0, &[]);
     assert_eq!(output.status.code(), Some(64));
-    assert_snapshot!(stderr(&output), @"");
+    assert_snapshot!(stderr(&output), @r"
+        error: absent.toml: cannot be read: No such file or directory (os error 2)
+        hint: give the file's name with `--config`, or a server's URL with `--upstream`
+    ");
 }
 
 #[test]
@@ -248,7 +270,10 @@ fn without_a_file_or_an_upstream_both_ways_to_begin_are_said() {
         let output = sightglass(arguments, &folder.0, &[]);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         insta::allow_duplicates! {
-            assert_snapshot!(stderr(&output), @"");
+            assert_snapshot!(stderr(&output), @r"
+                error: no server to observe: neither --config nor --upstream is given, and there is no config.toml here
+                hint: begin with `sightglass serve --upstream http://127.0.0.1:3001/mcp`, or with `sightglass serve --config FILE`
+            ");
         }
     }
 }

@@ -15,8 +15,8 @@ struct Row {
 
 const TABLE: &[Row] = &[
     Row { module: "config", imports: &[], crates: &["serde", "toml"] },
-    Row { module: "shutdown", imports: &[], crates: &["tokio*"] },
-    Row { module: "net", imports: &["config"], crates: &["tokio*", "hyper*", "rustls*"] },
+    Row { module: "shutdown", imports: &[], crates: &["tokio"] },
+    Row { module: "net", imports: &["config"], crates: &["tokio", "hyper*", "rustls*"] },
     Row { module: "mcp", imports: &[], crates: &["bytes", "serde", "serde_json", "memchr"] },
     Row {
         module: "observe",
@@ -60,6 +60,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
         &["net", "wire", "rewrite", "guard", "admin"],
         &["bytes", "http", "pin_project_lite", "tower_service", "http_body*"],
     ),
+    // TLS over tokio's sockets.
+    (&["net", "wire"], &["tokio_rustls"]),
     // Options of sockets that tokio does not set.
     (&["net", "wire"], &["socket2"]),
     // Bounded tables and their hashing.
