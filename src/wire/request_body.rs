@@ -9,8 +9,7 @@ use http::{Method, header, request};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::tap::Tap;
-use crate::rewrite::hop;
+use super::tap::{Tap, end_to_end};
 
 /// Why a request body did not reach its end: always the client's side.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +82,7 @@ impl RequestBody {
                 None => return Poll::Ready(Some(Err(RequestBodyError::TooLarge { limit: *limit }))),
             }
         }
-        Poll::Ready(Some(Ok(frame.map_data(|data| data).map_trailers(hop::trailers))))
+        Poll::Ready(Some(Ok(end_to_end(frame))))
     }
 }
 

@@ -9,10 +9,9 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use super::activity::Busy;
-use super::tap::Tap;
+use super::tap::{Tap, end_to_end};
 use crate::guard::limits::StreamPermit;
 use crate::rewrite::endpoint::EndpointBody;
-use crate::rewrite::hop;
 
 /// Why an answer broke off after its head was sent: the client's stream is broken, never ended cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +106,7 @@ impl ResponseBody {
 fn passed(
     frame: Option<Result<Frame<Bytes>, hyper::Error>>,
 ) -> Option<Result<Frame<Bytes>, ResponseBodyError>> {
-    let frame = frame?.map(|frame| frame.map_trailers(hop::trailers));
-    Some(frame.map_err(ResponseBodyError::Broken))
+    Some(frame?.map(end_to_end).map_err(ResponseBodyError::Broken))
 }
 
 impl Body for ResponseBody {

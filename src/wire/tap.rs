@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::observe::{End, Watch};
+use crate::rewrite::hop;
 
 pin_project_lite::pin_project! {
     /// A body whose data frames and end a [`Watch`] is told, each once, as they pass. Dropped before its end, it
@@ -61,6 +62,14 @@ impl<B: Body<Data = Bytes>> Body for Tap<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// The frame as the other side may have it: trailers lose what concerns one connection only.
+pub(super) fn end_to_end(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(hop::trailers(trailers)),
+        Err(data) => data,
     }
 }
 
