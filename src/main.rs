@@ -23,10 +23,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => cli::check::run(args, &variable),
-        Command::Serve(args) => {
-            let _config = cli::resolve(args, &variable)?;
-            anyhow::bail!("`serve` is not wired yet")
-        }
+        Command::Serve(args) => cli::serve::run(&cli::resolve(args, &variable)?),
         Command::Demo(_) => anyhow::bail!("`demo` is not wired yet"),
     }
 }

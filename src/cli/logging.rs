@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use crate::config::{LogFormat, LogLevel, Logs};
 
 /// Writes lines to standard output from now on. A second call changes nothing.
-pub fn start(logs: Logs) {
+pub fn start(logs: &Logs) {
     let level = match logs.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,

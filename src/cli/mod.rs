@@ -2,6 +2,8 @@
 
 pub mod arguments;
 pub mod check;
+pub mod logging;
+pub mod serve;
 
 use std::path::Path;
 

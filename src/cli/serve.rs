@@ -21,8 +21,8 @@ use crate::wire::Proxy;
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once.
-pub fn run(config: Config) -> anyhow::Result<ExitCode> {
-    super::logging::start(config.logs);
+pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    super::logging::start(&config.logs);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.proxy.workers > 0 {
         runtime.worker_threads(config.proxy.workers);
@@ -32,7 +32,7 @@ pub fn run(config: Config) -> anyhow::Result<ExitCode> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let grace = config.proxy.shutdown_grace;
         let running = start(config.clone()).await?;
-        announce(&config, &running);
+        announce(config, &running);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -128,7 +128,8 @@ async fn tell_shutdown(observer: Observer, shutdown: Shutdown) {
 
 /// One line that says what listens where and what is mounted where.
 fn announce(config: &Config, running: &Running) {
-    let listen: Vec<String> = running.data.iter().map(ToString::to_string).collect();
-    let mounts: Vec<String> = config.servers.iter().map(|server| super::mounted(config, server, &listen)).collect();
-    super::logging::started(&listen, running.admin, &mounts);
+    let Some(address) = running.data.first() else { return };
+    let mount = |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
+    let mounts: Vec<String> = config.servers.iter().map(mount).collect();
+    super::logging::started(config.logs.format, &running.data, running.admin, &mounts);
 }

@@ -1,3 +1,4 @@
-//! Admission: who may pass and how much.
+//! ADMISSION. Who may pass and how much: Host and Origin, limits.
 
 pub mod host;
+pub mod limits;
