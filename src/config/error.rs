@@ -97,7 +97,7 @@ impl Excerpt {
         let start = span.start.min(bytes.len());
         let before = bytes.get(..start).unwrap_or_default();
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let rest = bytes.get(line_start..).unwrap_or_default();
         let content = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let end = span.end.clamp(start, line_start + content.len().max(start - line_start));
