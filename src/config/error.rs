@@ -9,7 +9,8 @@ use std::ops::Range;
 pub struct Error {
     /// The file, or the option, that holds the mistake; empty where it is neither.
     origin: String,
-    excerpt: Option<Excerpt>,
+    /// Boxed to keep results small.
+    excerpt: Option<Box<Excerpt>>,
     fault: Fault,
 }
 
@@ -75,7 +76,7 @@ impl Error {
 
     /// A mistake somewhere in the `text` of `file`.
     pub(super) fn in_text(file: &str, text: &str, mistake: Mistake) -> Self {
-        let excerpt = mistake.span.map(|span| Excerpt::of(text, &span));
+        let excerpt = mistake.span.map(|span| Box::new(Excerpt::of(text, &span)));
         Self { origin: file.to_owned(), excerpt, fault: mistake.fault }
     }
 
