@@ -19,16 +19,18 @@ pub const DEFAULT_FILE: &str = "config.toml";
 /// The configuration that `args` ask for: flags and their `SIGHTGLASS_*` variables over the file, the file over the
 /// defaults. `env` looks variables up for `${VAR}` in the file.
 pub fn resolve(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Error> {
+    // A variable that is set but empty, as compose files leave it, says nothing.
+    let upstreams: Vec<String> = args.upstream.iter().filter(|text| !text.is_empty()).cloned().collect();
     let overrides = Overrides {
         listen: args.listen.clone(),
         admin: args.admin,
         log_format: args.log_format.map(Into::into),
-        upstreams: config::upstreams(&args.upstream)?,
+        upstreams: config::upstreams(&upstreams)?,
     };
     if let Some(file) = &args.config {
         return config::load_over(file, env, overrides);
     }
-    if !args.upstream.is_empty() {
+    if !upstreams.is_empty() {
         return Config::from_overrides(overrides);
     }
     let file = Path::new(DEFAULT_FILE);

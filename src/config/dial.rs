@@ -9,12 +9,11 @@ impl Config {
     /// is 0) or, where it is set, `public_url`. A listener on all addresses is shown as `localhost`.
     pub fn dialled(&self, server: &Server, address: SocketAddr) -> String {
         let path = server.path.as_deref().unwrap_or(&server.url.path);
-        let (scheme, authority, prefix) = match &self.proxy.public_url {
-            Some(url) => (url.scheme(), host_of(server, &url.host, url.port), url.path.trim_end_matches('/')),
-            None => {
-                let scheme = if self.proxy.tls.is_some() { "https" } else { "http" };
-                (scheme, host_of(server, &shown(address), Some(address.port())), "")
-            }
+        let (scheme, authority, prefix) = if let Some(url) = &self.proxy.public_url {
+            (url.scheme(), host_of(server, &url.host, url.port), url.path.trim_end_matches('/'))
+        } else {
+            let scheme = if self.proxy.tls.is_some() { "https" } else { "http" };
+            (scheme, host_of(server, &shown(address), Some(address.port())), "")
         };
         format!("{scheme}://{authority}{prefix}{path}")
     }

@@ -9,7 +9,8 @@ use std::ops::Range;
 pub struct Error {
     /// The file, or the option, that holds the mistake; empty where it is neither.
     origin: String,
-    excerpt: Option<Excerpt>,
+    /// Boxed to keep results small.
+    excerpt: Option<Box<Excerpt>>,
     fault: Fault,
 }
 
@@ -34,12 +35,17 @@ pub(super) struct Mistake {
 struct Excerpt {
     line: usize,
     column: usize,
+    /// Characters of `text` before the caret: fewer than `column` where the line is cut.
+    indent: usize,
     width: usize,
     text: String,
 }
 
 /// Between a fault's message and its hint where both travel as one string through `serde`.
 const HINT: &str = "\nhint: ";
+
+/// Of a longer line only this many characters around the mistake are shown.
+const LONGEST_LINE: usize = 160;
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -70,7 +76,7 @@ impl Error {
 
     /// A mistake somewhere in the `text` of `file`.
     pub(super) fn in_text(file: &str, text: &str, mistake: Mistake) -> Self {
-        let excerpt = mistake.span.map(|span| Excerpt::of(text, &span));
+        let excerpt = mistake.span.map(|span| Box::new(Excerpt::of(text, &span)));
         Self { origin: file.to_owned(), excerpt, fault: mistake.fault }
     }
 
@@ -97,28 +103,33 @@ impl Excerpt {
         let start = span.start.min(bytes.len());
         let before = bytes.get(..start).unwrap_or_default();
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = before.split(|byte| *byte == b'\n').count();
         let rest = bytes.get(line_start..).unwrap_or_default();
         let content = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let end = span.end.clamp(start, line_start + content.len().max(start - line_start));
         let characters = |range: Range<usize>| {
             String::from_utf8_lossy(bytes.get(range).unwrap_or_default()).chars().count()
         };
+        let text = String::from_utf8_lossy(content).trim_end_matches('\r').replace('\t', " ");
+        let (column, width) = (characters(line_start..start) + 1, characters(start..end).max(1));
+        let cut =
+            if text.chars().count() > LONGEST_LINE { column.saturating_sub(LONGEST_LINE / 2) } else { 0 };
         Self {
             line,
-            column: characters(line_start..start) + 1,
-            width: characters(start..end).max(1),
-            text: String::from_utf8_lossy(content).trim_end_matches('\r').replace('\t', " "),
+            column,
+            indent: column - 1 - cut.min(column - 1),
+            width: width.min(LONGEST_LINE / 2),
+            text: text.chars().skip(cut).take(LONGEST_LINE).collect(),
         }
     }
 
     fn draw(&self, formatter: &mut fmt::Formatter<'_>, file: &str) -> fmt::Result {
-        let Self { line, column, width, text } = self;
+        let Self { line, column, indent, width, text } = self;
         let gutter = " ".repeat(line.to_string().len());
         writeln!(formatter, "{file}, line {line}, column {column}")?;
         writeln!(formatter, "{gutter} |")?;
         writeln!(formatter, "{line} | {text}")?;
-        writeln!(formatter, "{gutter} | {}{}", " ".repeat(column.saturating_sub(1)), "^".repeat(*width))
+        writeln!(formatter, "{gutter} | {}{}", " ".repeat(*indent), "^".repeat(*width))
     }
 }
 
@@ -138,6 +149,17 @@ mod tests {
     #[test]
     fn a_span_over_several_lines_ends_with_its_first() {
         assert_eq!(drawn("ab\r\ncd", 1..6).lines().nth(3), Some("  |  ^^"));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_its_mistake() {
+        let text = format!("{}x{}", "a".repeat(100_000), "b".repeat(100_000));
+        let drawn = drawn(&text, 100_000..150_000);
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert_eq!(lines.first(), Some(&"f, line 1, column 100001"));
+        assert_eq!(lines.get(2).map(|line| line.chars().count()), Some(4 + LONGEST_LINE));
+        let caret = lines.get(3).and_then(|line| line.find('^'));
+        assert_eq!(caret, lines.get(2).and_then(|line| line.find('x')));
     }
 
     #[test]

@@ -79,9 +79,10 @@ pub struct Proxy {
     /// TLS on the listener; `None` = plain text.
     pub tls: Option<ListenerTls>,
     /// Host names answered for (`name` matches any port, `name:port` that one); `None` = loopback names when
-    /// listening on loopback, else any.
+    /// listening on loopback, else any. In lower case.
     pub allowed_hosts: Option<Vec<String>>,
     /// Values of `Origin` accepted; `None` = pages of loopback when listening on loopback, else any.
+    /// In lower case.
     pub allowed_origins: Option<Vec<String>>,
     /// Networks whose `X-Forwarded-*` and `Forwarded` are believed and extended.
     pub trusted_networks: Vec<Network>,
@@ -130,7 +131,7 @@ pub struct Server {
     pub url: Url,
     /// Mount by path prefix, without a trailing slash.
     pub path: Option<String>,
-    /// Mount by Host name, instead of or beside `path`. With neither, every path is this server's.
+    /// Mount by Host name (lower case, no port), instead of or beside `path`. With neither, every path is this server's.
     pub host: Option<String>,
     /// Send the client's Host upstream rather than the authority of `url`.
     pub preserve_host: bool,

@@ -18,9 +18,8 @@ impl Written for SocketAddr {
     const EXPECTED: &'static str = "an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
 
     fn from_text(text: &str) -> Result<Self, Fault> {
-        text.parse().map_err(|_: std::net::AddrParseError| {
-            Fault::new(format!("expected {}", Self::EXPECTED), hint(text))
-        })
+        let address = text.parse().ok();
+        address.ok_or_else(|| Fault::new(format!("expected {}", Self::EXPECTED), hint(text)))
     }
 
     fn from_integer(value: i64) -> Result<Self, Fault> {

@@ -14,7 +14,7 @@ impl Written for Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_: std::net::AddrParseError| unreadable())?;
+        let address: IpAddr = address.parse().ok().ok_or_else(unreadable)?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Ok(bits), |prefix| {
             prefix.parse::<u8>().ok().filter(|prefix| *prefix <= bits).ok_or_else(|| {

@@ -33,7 +33,7 @@ impl Written for Size {
     }
 
     fn from_integer(value: i64) -> Result<Self, Fault> {
-        u64::try_from(value).map_err(|_| unreadable("-")).and_then(|value| bounded(Some(value)))
+        bounded(Some(u64::try_from(value).ok().ok_or_else(|| unreadable("-"))?))
     }
 }
 

@@ -3,9 +3,14 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use toml::Spanned;
+
 use crate::config::Limits;
 use crate::config::error::{Fault, Mistake};
-use crate::config::raw::{self, Count, Optional, Size, Wait};
+use crate::config::raw::{self, Count, Size, Value, Wait};
+
+/// A key as the file has it.
+type Key<'a, T> = Option<&'a Spanned<Value<T>>>;
 
 /// Below, HTTP parsers cannot work; above, one head could fill the memory.
 const HEADER_BYTES: RangeInclusive<usize> = 8 * 1024..=16 * 1024 * 1024;
@@ -16,45 +21,45 @@ const MOST_HEADERS: usize = 32_768;
 pub(super) fn resolve(raw: &raw::Limits) -> Result<Limits, Mistake> {
     let default = Limits::default();
     Ok(Limits {
-        max_connections: count(&raw.max_connections, default.max_connections),
+        max_connections: count(raw.max_connections.as_ref(), default.max_connections),
         max_connections_per_address: count(
-            &raw.max_connections_per_address,
+            raw.max_connections_per_address.as_ref(),
             default.max_connections_per_address,
         ),
-        max_streams: count(&raw.max_streams, default.max_streams),
-        first_byte_timeout: wait(&raw.first_byte_timeout, default.first_byte_timeout),
-        header_timeout: wait(&raw.header_timeout, default.header_timeout),
-        keep_alive: wait(&raw.keep_alive, default.keep_alive),
-        header_bytes: header_bytes(&raw.header_bytes, default.header_bytes)?,
-        max_headers: max_headers(&raw.max_headers, default.max_headers)?,
+        max_streams: count(raw.max_streams.as_ref(), default.max_streams),
+        first_byte_timeout: wait(raw.first_byte_timeout.as_ref(), default.first_byte_timeout),
+        header_timeout: wait(raw.header_timeout.as_ref(), default.header_timeout),
+        keep_alive: wait(raw.keep_alive.as_ref(), default.keep_alive),
+        header_bytes: header_bytes(raw.header_bytes.as_ref(), default.header_bytes)?,
+        max_headers: max_headers(raw.max_headers.as_ref(), default.max_headers)?,
         request_body: raw.request_body.as_ref().map_or(default.request_body, |size| size.get_ref().0.0),
-        hold_back: hold_back(&raw.hold_back, default.hold_back),
-        max_sessions: capped(&raw.max_sessions, default.max_sessions)?,
-        session_idle: finite(&raw.session_idle, default.session_idle)?,
-        max_open_calls: capped(&raw.max_open_calls, default.max_open_calls)?,
-        max_tasks: capped(&raw.max_tasks, default.max_tasks)?,
-        orphan_wait: finite(&raw.orphan_wait, default.orphan_wait)?,
-        max_label_values: capped(&raw.max_label_values, default.max_label_values)?,
-        max_client_names: capped(&raw.max_client_names, default.max_client_names)?,
-        observe_bytes: memory(&raw.observe_bytes, default.observe_bytes)?,
-        decoded_bytes: bytes(&raw.decoded_bytes, default.decoded_bytes)?,
+        hold_back: hold_back(raw.hold_back.as_ref(), default.hold_back),
+        max_sessions: capped(raw.max_sessions.as_ref(), default.max_sessions)?,
+        session_idle: finite(raw.session_idle.as_ref(), default.session_idle)?,
+        max_open_calls: capped(raw.max_open_calls.as_ref(), default.max_open_calls)?,
+        max_tasks: capped(raw.max_tasks.as_ref(), default.max_tasks)?,
+        orphan_wait: finite(raw.orphan_wait.as_ref(), default.orphan_wait)?,
+        max_label_values: capped(raw.max_label_values.as_ref(), default.max_label_values)?,
+        max_client_names: capped(raw.max_client_names.as_ref(), default.max_client_names)?,
+        observe_bytes: memory(raw.observe_bytes.as_ref(), default.observe_bytes)?,
+        decoded_bytes: bytes(raw.decoded_bytes.as_ref(), default.decoded_bytes)?,
     })
 }
 
-fn count(raw: &Optional<Count>, default: Option<usize>) -> Option<usize> {
-    raw.as_ref().map_or(default, |count| count.get_ref().0.0)
+fn count(raw: Key<Count>, default: Option<usize>) -> Option<usize> {
+    raw.map_or(default, |count| count.get_ref().0.0)
 }
 
-fn wait(raw: &Optional<Wait>, default: Option<Duration>) -> Option<Duration> {
-    raw.as_ref().map_or(default, |wait| wait.get_ref().0.0)
+fn wait(raw: Key<Wait>, default: Option<Duration>) -> Option<Duration> {
+    raw.map_or(default, |wait| wait.get_ref().0.0)
 }
 
-fn hold_back(raw: &Optional<Size>, default: usize) -> usize {
-    raw.as_ref().map_or(default, |size| in_memory(size.get_ref().0.0.unwrap_or(0)))
+fn hold_back(raw: Key<Size>, default: usize) -> usize {
+    raw.map_or(default, |size| in_memory(size.get_ref().0.0.unwrap_or(0)))
 }
 
 /// The number of entries of a table.
-fn capped(raw: &Optional<Count>, default: usize) -> Result<usize, Mistake> {
+fn capped(raw: Key<Count>, default: usize) -> Result<usize, Mistake> {
     match raw {
         None => Ok(default),
         Some(raw) => raw.get_ref().0.0.ok_or_else(|| unlimited(default).at(raw.span())),
@@ -62,7 +67,7 @@ fn capped(raw: &Optional<Count>, default: usize) -> Result<usize, Mistake> {
 }
 
 /// How long an entry of a table may live.
-fn finite(raw: &Optional<Wait>, default: Duration) -> Result<Duration, Mistake> {
+fn finite(raw: Key<Wait>, default: Duration) -> Result<Duration, Mistake> {
     match raw {
         None => Ok(default),
         Some(raw) => {
@@ -72,7 +77,7 @@ fn finite(raw: &Optional<Wait>, default: Duration) -> Result<Duration, Mistake> 
     }
 }
 
-fn bytes(raw: &Optional<Size>, default: u64) -> Result<u64, Mistake> {
+fn bytes(raw: Key<Size>, default: u64) -> Result<u64, Mistake> {
     match raw {
         None => Ok(default),
         Some(raw) => {
@@ -82,11 +87,11 @@ fn bytes(raw: &Optional<Size>, default: u64) -> Result<u64, Mistake> {
     }
 }
 
-fn memory(raw: &Optional<Size>, default: usize) -> Result<usize, Mistake> {
+fn memory(raw: Key<Size>, default: usize) -> Result<usize, Mistake> {
     bytes(raw, default as u64).map(in_memory)
 }
 
-fn header_bytes(raw: &Optional<Size>, default: usize) -> Result<usize, Mistake> {
+fn header_bytes(raw: Key<Size>, default: usize) -> Result<usize, Mistake> {
     let Some(raw) = raw else { return Ok(default) };
     let size = raw.get_ref().0.0.map(in_memory);
     size.filter(|size| HEADER_BYTES.contains(size)).ok_or_else(|| {
@@ -95,7 +100,7 @@ fn header_bytes(raw: &Optional<Size>, default: usize) -> Result<usize, Mistake> 
     })
 }
 
-fn max_headers(raw: &Optional<Count>, default: usize) -> Result<usize, Mistake> {
+fn max_headers(raw: Key<Count>, default: usize) -> Result<usize, Mistake> {
     let Some(raw) = raw else { return Ok(default) };
     raw.get_ref().0.0.filter(|count| *count <= MOST_HEADERS).ok_or_else(|| {
         let message = format!("expected 1 to {MOST_HEADERS} header fields");

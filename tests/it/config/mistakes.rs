@@ -8,10 +8,7 @@ use super::SERVER;
 fn mistake(text: &str) -> String {
     let environment = |name: &str| (name == "SECRET").then(|| "very-secret".to_owned());
     let text = text.replace("{S}", SERVER);
-    match sightglass::config::parse(&text, "config.toml", &environment) {
-        Ok(config) => panic!("accepted: {config:#?}"),
-        Err(error) => error.to_string(),
-    }
+    sightglass::config::parse(&text, "config.toml", &environment).expect_err("a mistake").to_string()
 }
 
 #[test]
@@ -228,6 +225,10 @@ fn limits_that_refuse_to_be_unlimited() {
         this limit cannot be switched off: what is remembered about traffic is bounded
         hint: raise it if it is too low; the default is "256MiB"
     "#);
+}
+
+#[test]
+fn limits_of_request_heads() {
     assert_snapshot!(mistake("[limits]\nmax_headers = 0\n"), @r"
         config.toml, line 2, column 15
           |
@@ -288,6 +289,10 @@ fn addresses() {
         the proxy (127.0.0.1:9464) and `admin` (127.0.0.1:9464) would listen on the same address
         hint: give one of them another port: `proxy.listen`, `admin.listen`
     "#);
+}
+
+#[test]
+fn networks_hosts_and_origins() {
     assert_snapshot!(mistake("[proxy]\ntrusted_networks = [\"10.0.0.1/8\"]\n"), @r#"
         config.toml, line 2, column 21
           |
@@ -367,7 +372,7 @@ fn urls_of_servers() {
 }
 
 #[test]
-fn names_and_mounts_of_servers() {
+fn servers_that_get_in_each_others_way() {
     assert_snapshot!(mistake(""), @r#"
         config.toml: no MCP server is configured
         hint: add a block: [[server]] with name = "github", url = "http://127.0.0.1:3001/mcp" and path = "/github"
@@ -412,6 +417,10 @@ fn names_and_mounts_of_servers() {
         the servers `a` and `b` have neither `path` nor `host`: both would get every request
         hint: add path = "/b"
     "#);
+}
+
+#[test]
+fn paths_of_mounts() {
     assert_snapshot!(mistake("{S}path = \"github\"\n"), @r#"
         config.toml, line 4, column 8
           |

@@ -1,5 +1,7 @@
 //! The configuration: what a file resolves to, and what a mistake in it says.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! The habits that no compiler checks: who may import whom (the table of the architecture), what no file may hold, and
 //! formatting.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -154,7 +154,7 @@ impl Lexer<'_> {
         while self.peek(0).is_alphanumeric() || self.peek(0) == '_' {
             word.push(self.next());
         }
-        let hashes = (0..).take_while(|offset| self.peek(*offset) == '#').count();
+        let hashes = self.characters.iter().skip(self.at).take_while(|character| **character == '#').count();
         match word.as_str() {
             "r" | "br" | "cr" if self.peek(hashes) == '"' => self.raw_string(line, hashes),
             "r" if hashes == 1 => {
