@@ -3,14 +3,17 @@
 use rmcp::ServiceError;
 use rmcp::model::{
     ArgumentInfo, CallToolRequest, CallToolRequestParams, CallToolResponse, CallToolResult, ClientRequest,
-    CompleteRequestParams, CustomRequest, GetPromptRequestParams, PaginatedRequestParams,
-    ReadResourceRequestParams, Reference,
+    CompleteRequestParams, CustomRequest, ErrorCode, GetPromptRequestParams, ListToolsRequest,
+    PaginatedRequestParams, ReadResourceRequestParams, Reference,
 };
 use rmcp::service::PeerRequestOptions;
 use serde_json::{Value, json};
 
 use crate::Session;
 use crate::transcript::Transcript;
+
+/// How often the tools are listed again for the sake of one header.
+const LISTINGS_MAX: u32 = 5;
 
 /// Runs them all, in order.
 pub(crate) async fn run(session: &Session, transcript: &mut Transcript) {
@@ -61,7 +64,7 @@ async fn calls(session: &Session, transcript: &mut Transcript) {
         transcript.answered(name, call(session, name, &json!({})).await).await;
     }
     let value = json!({"value": "grün, and\tnot ASCII"});
-    transcript.answered("argument as a header", call(session, "test_custom_header", &value).await).await;
+    transcript.answered("argument as a header", call_with_header(session, &value).await).await;
     transcript.refused("missing argument", call(session, "test_custom_header", &json!({})).await).await;
     transcript.refused("unknown tool", call(session, "no_such_tool", &json!({})).await).await;
     transcript
@@ -74,6 +77,22 @@ async fn calls(session: &Session, transcript: &mut Transcript) {
         json!({"length": text})
     });
     transcript.answered("a quarter of a mebibyte and back", echoed).await;
+}
+
+/// A call one argument of which is also a header. rmcp 3.9.0 may forget that it is: the end of the stream that held the
+/// answer to `tools/list` sometimes overtakes the answer. The remedy is the specification's for -32020: list, call again.
+async fn call_with_header(session: &Session, arguments: &Value) -> Result<CallToolResult, ServiceError> {
+    let mut outcome = call(session, "test_custom_header", arguments).await;
+    for _ in 0..LISTINGS_MAX {
+        if !matches!(&outcome, Err(ServiceError::McpError(error)) if error.code == ErrorCode::HEADER_MISMATCH)
+        {
+            break;
+        }
+        // Not `list_tools`: that one would answer from its cache and learn nothing.
+        session.send_request(ClientRequest::ListToolsRequest(ListToolsRequest::default())).await?;
+        outcome = call(session, "test_custom_header", arguments).await;
+    }
+    outcome
 }
 
 async fn reads(session: &Session, transcript: &mut Transcript) {
