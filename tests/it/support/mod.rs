@@ -2,3 +2,4 @@
 
 pub(crate) mod observed;
 pub(crate) mod scrape;
+pub(crate) mod stub;
