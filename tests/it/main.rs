@@ -1,5 +1,6 @@
 //! What the product promises, one file a promise.
 
+mod bounded;
 mod config;
 mod correlation;
 mod exact;

@@ -98,6 +98,7 @@ async fn perform(message: &Value) -> Response<Fed> {
         "accepted" => whole(StatusCode::ACCEPTED, "text/plain", ""),
         "challenge" => whole(StatusCode::UNAUTHORIZED, "text/plain", "no"),
         "not_found" => whole(StatusCode::NOT_FOUND, "application/json", &result(id, "jsonrpc_error").to_string()),
+        "huge" => huge(id),
         "reset" | "silent" | "hang" | "ended" => faulty(kind).await,
         _ if streamed => {
             let (feed, fed) = mpsc::channel(4);
@@ -108,6 +109,25 @@ async fn perform(message: &Value) -> Response<Fed> {
         }
         _ => whole(StatusCode::OK, "application/json", &result(id, kind).to_string()),
     }
+}
+
+/// How long the text of the tool `huge` is.
+pub(crate) const HUGE: usize = 200 << 20;
+
+/// A result of 200 MB whose `isError` and `id` come last.
+fn huge(id: &Value) -> Response<Fed> {
+    let (feed, fed) = mpsc::channel(4);
+    let end = format!(r#""}}],"isError":true}},"jsonrpc":"2.0","id":{id}}}"#);
+    tokio::spawn(async move {
+        let start = Bytes::from_static(br#"{"result":{"content":[{"type":"text","text":""#);
+        let chunk = Bytes::from(vec![b'x'; 64 << 10]);
+        let _ = feed.send(Ok(start)).await;
+        for _ in 0..HUGE / chunk.len() {
+            let _ = feed.send(Ok(chunk.clone())).await;
+        }
+        let _ = feed.send(Ok(Bytes::from(end))).await;
+    });
+    with(StatusCode::OK, "application/json", fed)
 }
 
 async fn faulty(kind: &str) -> Response<Fed> {

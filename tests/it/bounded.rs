@@ -1,0 +1,145 @@
+//! Nothing grows without a cap: a result of any size, any number of names, any number of sessions.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use sightglass::observe::End;
+
+use crate::support::observed::{Observed, one_server};
+use crate::support::scrape::Scrape;
+use crate::support::stub;
+
+/// The program itself, so that its memory is its own.
+struct Program {
+    child: Child,
+    proxy: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Program {
+    fn start(upstream: SocketAddr) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"])
+            .args(["--upstream", &format!("http://{upstream}/mcp")])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let started: serde_json::Value = serde_json::from_str(&line).expect("the start line");
+        let address = |value: &serde_json::Value| value.as_str().and_then(|text| text.parse().ok()).expect("an address");
+        Self { child, proxy: address(&started["listen"][0]), admin: address(&started["admin"]) }
+    }
+
+    /// The most memory that was ever resident, bytes.
+    fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("a peak");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+async fn call(http: &Http, proxy: SocketAddr, tool: &str) -> usize {
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#);
+    let request = Request::post(format!("http://{proxy}/mcp")).header("content-type", "application/json");
+    let mut response = http.request(request.body(Full::from(body)).expect("a request")).await.expect("an answer");
+    let mut length = 0;
+    while let Some(frame) = response.body_mut().frame().await {
+        length += frame.expect("a frame").data_ref().map_or(0, Bytes::len);
+    }
+    length
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_of_200_mb_that_ends_in_is_error_costs_no_memory() {
+    let upstream = stub::start().await;
+    let program = Program::start(upstream);
+    let http: Http = Client::builder(TokioExecutor::new()).build_http();
+    call(&http, program.proxy, "ok").await;
+    let before = program.peak();
+    assert!(call(&http, program.proxy, "huge").await > stub::HUGE);
+    let grown = program.peak().saturating_sub(before);
+    assert!(grown < 8 << 20, "resident memory grew by {grown} bytes");
+    let request = Request::get(format!("http://{}/metrics", program.admin)).body(Full::default()).expect("a request");
+    let page = http.request(request).await.expect("a page").into_body().collect().await.expect("a body");
+    let scrape = Scrape::of(std::str::from_utf8(&page.to_bytes()).expect("text"));
+    scrape.metric("mcp_requests_total").label("outcome", "tool_error").is(1);
+    assert!(scrape.metric("mcp_payload_size_bytes_sum").label("direction", "server_to_client").sum() > 2e8);
+}
+
+#[test]
+fn a_hundred_thousand_names_from_a_client_are_one_label_value() {
+    let observed = Observed::new();
+    for number in 0..100_000 {
+        let asked = format!(r#"{{"id":1,"method":"tools/call","params":{{"name":"tool{number}"}},"jsonrpc":"2.0"}}"#);
+        observed.post(&[], &asked).json(200, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}"#);
+    }
+    let scrape = observed.scrape();
+    assert_eq!(scrape.values("mcp_tool_invocations_total", "tool_name"), ["_other"]);
+    scrape.metric("mcp_tool_invocations_total").is(100_000);
+}
+
+#[test]
+fn client_names_have_a_cap_of_their_own() {
+    let observed = Observed::new();
+    for number in 0..1000 {
+        let meta = format!(
+            r#"{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"c{number}"}}}}"#
+        );
+        let asked = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{meta}}}}}"#);
+        observed.post(&[], &asked).json(200, r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#);
+    }
+    let scrape = observed.scrape();
+    assert_eq!(scrape.values("mcp_clients_total", "client_name").len(), 101);
+    scrape.metric("mcp_clients_total").label("client_name", "_other").is(900);
+    scrape.metric("mcp_proxy_label_overflow_total").label("label", "client_name").is(900);
+}
+
+#[test]
+fn three_hundred_thousand_abandoned_sessions_stay_under_the_cap() {
+    const ASKED: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+    const ANSWERED: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#;
+    let observed = Observed::with(&one_server());
+    for number in 0..300_000 {
+        let id = number.to_string();
+        let headers = [("content-type", "application/json"), ("mcp-session-id", id.as_str())];
+        observed.post(&[], ASKED).answer(200, &headers).text(ANSWERED).end(End::Complete);
+    }
+    let scrape = observed.scrape();
+    scrape.metric("mcp_sessions_total").is(300_000);
+    let active = scrape.metric("mcp_active_sessions").sum();
+    let evicted = scrape.metric("mcp_session_duration_seconds_count").label("end_reason", "evicted").sum();
+    assert!(active <= 100_000.0, "{active} sessions are open");
+    assert!((active + evicted - 300_000.0).abs() < 0.5, "{active} open and {evicted} evicted");
+    scrape.metric("mcp_proxy_limit").label("limit", "sessions").is(100_000);
+}
+
+#[test]
+fn calls_past_the_cap_are_given_up_and_counted() {
+    let mut config = one_server();
+    config.limits.max_open_calls = 10;
+    let observed = Observed::with(&config);
+    let asked: Vec<String> = (0..100).map(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#)).collect();
+    let waiting = observed.post(&[], &format!("[{}]", asked.join(",")));
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_active").is(10);
+    scrape.metric("mcp_proxy_dropped_total").label("what", "event").label("reason", "queue_full").is(90);
+    waiting.abandon();
+    observed.scrape().metric("mcp_proxy_limit_used").label("limit", "open_calls").is(0);
+}
