@@ -37,15 +37,15 @@ impl ToolMetrics {
         metrics
     }
 
-    /// The `share` quantile (0 to 1) of a tool's durations in seconds, interpolated within its bucket as
+    /// The seconds that `percent` of a tool's calls did not exceed, interpolated within its bucket as
     /// Prometheus' `histogram_quantile` does; cancelled calls are left out. `None` without any.
-    pub(super) fn quantile(&self, tool: &str, share: f64) -> Option<f64> {
+    pub(super) fn quantile(&self, tool: &str, percent: u8) -> Option<f64> {
         let buckets = self.durations.get(tool)?;
         let total = buckets.last()?.count;
         if total <= 0.0 {
             return None;
         }
-        let rank = share * total;
+        let rank = f64::from(percent) / 100.0 * total;
         let index = buckets.iter().position(|bucket| bucket.count >= rank)?;
         let bucket = buckets.get(index)?;
         let below = index.checked_sub(1).and_then(|index| buckets.get(index));
@@ -174,15 +174,15 @@ process_cpu_seconds_total 1.5
     #[test]
     fn quantiles_are_interpolated_within_their_bucket() {
         let metrics = ToolMetrics::read(PAGE, "demo");
-        let near = |share: f64, seconds: f64| {
-            let quantile = metrics.quantile("echo", share).unwrap();
-            assert!((quantile - seconds).abs() < 1e-9, "{share}: {quantile}");
+        let near = |percent: u8, seconds: f64| {
+            let quantile = metrics.quantile("echo", percent).unwrap();
+            assert!((quantile - seconds).abs() < 1e-9, "{percent}: {quantile}");
         };
-        near(0.25, 0.0025);
-        near(0.5, 0.005);
-        near(0.7, 0.0075);
-        near(0.99, 0.01);
-        assert_eq!(metrics.quantile("flaky", 0.5), None);
+        near(25, 0.0025);
+        near(50, 0.005);
+        near(70, 0.0075);
+        near(99, 0.01);
+        assert_eq!(metrics.quantile("flaky", 50), None);
     }
 
     #[test]

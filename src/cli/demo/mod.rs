@@ -83,7 +83,7 @@ async fn demo(port: Option<u16>, duration: Option<Duration>) -> anyhow::Result<E
 async fn show(places: &Places, tally: &Arc<Tally>, duration: Option<Duration>) -> ExitCode {
     run_users(places, tally, duration).await;
     let counts = tally.counts();
-    let mut wrong = counts.failures.clone();
+    let mut wrong = counts.failures_told();
     let metrics = match settled(&places.metrics, &counts).await {
         Ok(metrics) => {
             wrong.extend(report::disagreements(&counts, &metrics));

@@ -21,29 +21,36 @@ pub(super) struct Places {
 /// Said at the start.
 pub(super) fn welcome(places: &Places, users: usize, duration: Option<Duration>) -> String {
     let end = match duration {
-        Some(duration) => format!("for {duration:?}, then checks itself"),
+        Some(duration) => format!("{duration:?} and then a check"),
         None => "until Ctrl-C".to_owned(),
     };
-    format!(
-        "\nsightglass demo: {users} simulated users call a small MCP server through the proxy {end}.\n\n  \
-         proxy    {}   point an MCP client of your own here\n  \
-         metrics  {}   watch its calls arrive here\n  \
-         server   {}   the same server without the proxy\n\n",
-        places.proxy, places.metrics, places.server,
-    )
+    let width = places.metrics.len().max(places.proxy.len()).max(places.server.len());
+    let mut text = format!(
+        "\nsightglass demo: {users} simulated users call a small MCP server through the proxy, {end}.\n\n"
+    );
+    for (what, place, hint) in [
+        ("proxy", &places.proxy, "point an MCP client of your own here"),
+        ("metrics", &places.metrics, "watch the calls arrive here"),
+        ("server", &places.server, "the same server without the proxy"),
+    ] {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {what:7}  {place:width$}  {hint}");
+    }
+    text.push('\n');
+    text
 }
 
 /// One line of progress, without an end of line.
 pub(super) fn progress(counts: &Counts, calls_before: u64, since: Duration, elapsed: Duration) -> String {
     let total = counts.total();
-    let rate = total.saturating_sub(calls_before) as f64 / since.as_secs_f64().max(0.001);
+    let newer = u32::try_from(total.saturating_sub(calls_before)).unwrap_or(u32::MAX);
+    let rate = f64::from(newer) / since.as_secs_f64().max(0.001);
     let mut line = format!(
         "  {:>4} s  {total:>6} calls  {rate:>5.1}/s  {:>4} errors",
         elapsed.as_secs(),
         counts.errors()
     );
     if counts.failures_total > 0 {
-        // Writing to a string cannot fail.
         let _ = write!(line, "  {} unexpected failures", counts.failures_total);
     }
     line
@@ -73,17 +80,17 @@ pub(super) fn table(counts: &Counts, metrics: &ToolMetrics) -> String {
     );
     for tool in tools {
         let row = Row::of(tool, metrics);
-        let proxy = |share| time(metrics.quantile(tool, share));
-        let users = |share| time(counts.quantile(tool, share).map(|duration| duration.as_secs_f64()));
+        let proxy = |percent| time(metrics.quantile(tool, percent));
+        let users = |percent| time(counts.quantile(tool, percent).map(|duration| duration.as_secs_f64()));
         let _ = writeln!(
             table,
             "{tool:width$}  {:>7}  {:>7}  {:>8}  {:>8}  {:>8}  {:>8}{}",
             row.calls,
             row.errors,
-            proxy(0.5),
-            proxy(0.95),
-            users(0.5),
-            users(0.95),
+            proxy(50),
+            proxy(95),
+            users(50),
+            users(95),
             row.remarks,
         );
     }
@@ -190,7 +197,16 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
 
     #[test]
     fn the_table_shows_both_views() {
-        insta::assert_snapshot!(table(&counted(), &ToolMetrics::read(PAGE, "demo")), @"");
+        insta::assert_snapshot!(table(&counted(), &ToolMetrics::read(PAGE, "demo")), @r"
+                                   seen by the proxy        by the users
+    tool          calls   errors       p50       p95       p50       p95
+    _other            1        1         -         -    1.0 ms    1.0 ms   1 jsonrpc_error
+    book_table        2        0    2.50 s    4.75 s    3.0 ms    4.0 ms   1 input_required
+    echo              2        0    2.5 ms    4.8 ms    1.2 ms    2.3 ms
+
+    The proxy's quantiles are interpolated in its histogram's buckets, the users' are exact.
+    _other stands for every name that the server never listed.
+    ");
     }
 
     #[test]
@@ -204,7 +220,13 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
             .replace(r#"outcome="ok"} 2"#, r#"outcome="ok"} 3"#)
             .replace(r#"outcome="jsonrpc_error"} 1"#, r#"outcome="tool_error"} 1"#);
         let wrong = disagreements(&counted(), &ToolMetrics::read(&page, "demo"));
-        insta::assert_snapshot!(verdict(&counted(), &wrong), @"");
+        insta::assert_snapshot!(verdict(&counted(), &wrong), @r"
+
+    self-check failed:
+      _other, jsonrpc_error: the users counted 1, the metrics page says 0
+      _other, tool_error: the users counted 0, the metrics page says 1
+      echo, ok: the users counted 2, the metrics page says 3
+    ");
     }
 
     #[test]
@@ -217,7 +239,7 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
     #[test]
     fn progress_is_one_line() {
         let line = progress(&counted(), 1, Duration::from_secs(2), Duration::from_secs(61));
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @"    61 s       5 calls    2.0/s     1 errors");
     }
 
     #[test]
@@ -227,6 +249,13 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
             metrics: "http://127.0.0.1:9464/metrics".into(),
             server: "http://127.0.0.1:40001/mcp".into(),
         };
-        insta::assert_snapshot!(welcome(&places, 6, Some(Duration::from_secs(10))), @"");
+        insta::assert_snapshot!(welcome(&places, 6, Some(Duration::from_secs(10))), @r"
+
+    sightglass demo: 6 simulated users call a small MCP server through the proxy, 10s and then a check.
+
+      proxy    http://127.0.0.1:8080/mcp      point an MCP client of your own here
+      metrics  http://127.0.0.1:9464/metrics  watch the calls arrive here
+      server   http://127.0.0.1:40001/mcp     the same server without the proxy
+    ");
     }
 }

@@ -91,10 +91,9 @@ pub(super) struct Tally(Mutex<Counts>);
 pub(super) struct Counts {
     /// Calls by tool (as the proxy labels it) and outcome.
     pub(super) calls: BTreeMap<(&'static str, Outcome), u64>,
-    /// What nobody expected, in words; the first few.
-    pub(super) failures: Vec<String>,
-    /// How many of those there were.
+    /// How often something happened that nobody expected.
     pub(super) failures_total: u64,
+    failures: Vec<String>,
     durations: BTreeMap<&'static str, VecDeque<Duration>>,
     features: BTreeSet<(Era, Feature)>,
 }
@@ -149,12 +148,22 @@ impl Counts {
         self.calls.iter().filter(|((_, outcome), _)| outcome.is_error()).map(|(_, count)| count).sum()
     }
 
-    /// The `share` quantile (0 to 1) of a tool's durations, exactly; `None` without any.
-    pub(super) fn quantile(&self, tool: &str, share: f64) -> Option<Duration> {
+    /// The duration that `percent` of a tool's calls did not exceed, exactly (nearest rank); `None` without any.
+    pub(super) fn quantile(&self, tool: &str, percent: u8) -> Option<Duration> {
         let mut durations: Vec<Duration> = self.durations.get(tool)?.iter().copied().collect();
         durations.sort_unstable();
-        let rank = (1..=durations.len()).find(|rank| *rank as f64 >= share * durations.len() as f64)?;
+        let rank = (durations.len() * usize::from(percent)).div_ceil(100).max(1);
         durations.get(rank - 1).copied()
+    }
+
+    /// What nobody expected: the first few in words, the rest as a number.
+    pub(super) fn failures_told(&self) -> Vec<String> {
+        let mut told = self.failures.clone();
+        let untold = self.failures_total.saturating_sub(told.len() as u64);
+        if untold > 0 {
+            told.push(format!("{untold} more unexpected failures"));
+        }
+        told
     }
 
     /// What a self-check should have seen and did not, in words.
@@ -180,9 +189,9 @@ mod tests {
             tally.call("echo", Outcome::Ok, Duration::from_millis(milliseconds));
         }
         let counts = tally.counts();
-        assert_eq!(counts.quantile("echo", 0.5), Some(Duration::from_millis(10)));
-        assert_eq!(counts.quantile("echo", 0.95), Some(Duration::from_millis(19)));
-        assert_eq!(counts.quantile("add", 0.5), None);
+        assert_eq!(counts.quantile("echo", 50), Some(Duration::from_millis(10)));
+        assert_eq!(counts.quantile("echo", 95), Some(Duration::from_millis(19)));
+        assert_eq!(counts.quantile("add", 50), None);
     }
 
     #[test]
@@ -192,7 +201,7 @@ mod tests {
         tally.call("flaky", Outcome::ToolError, Duration::from_secs(1));
         let counts = tally.counts();
         assert_eq!((counts.total(), counts.errors()), (2, 1));
-        assert_eq!(counts.quantile("slow_report", 0.5), None);
+        assert_eq!(counts.quantile("slow_report", 50), None);
     }
 
     #[test]
@@ -204,8 +213,10 @@ mod tests {
         }
         let counts = tally.counts();
         assert_eq!(counts.durations["echo"].len(), DURATIONS_MAX);
-        assert_eq!(counts.quantile("echo", 0.0), Some(Duration::from_micros(10)));
-        assert_eq!((counts.failures.len(), counts.failures_total), (FAILURES_MAX, DURATIONS_MAX as u64 + 10));
+        assert_eq!(counts.quantile("echo", 0), Some(Duration::from_micros(10)));
+        assert_eq!(counts.failures_total, DURATIONS_MAX as u64 + 10);
+        assert_eq!(counts.failures_told().len(), FAILURES_MAX + 1);
+        assert_eq!(counts.failures_told().last().unwrap(), "4101 more unexpected failures");
     }
 
     #[test]

@@ -130,11 +130,11 @@ impl User {
 
     async fn steps(&mut self, session: &mut Session, stop: &mut watch::Receiver<bool>) -> anyhow::Result<()> {
         for _ in 0..self.schedule.session_steps() {
-            let step = self.schedule.next_step();
-            timeout(STEP_WAIT, self.step(session, step))
+            let next = self.schedule.next_step();
+            timeout(STEP_WAIT, self.step(session, next))
                 .await
                 .unwrap_or_else(|_| Err(anyhow!("took more than {} s", STEP_WAIT.as_secs())))
-                .with_context(|| format!("{step:?}"))?;
+                .with_context(|| format!("{next:?}"))?;
             let pause = self.schedule.pause();
             if rest(stop, pause).await && !self.schedule.is_opening() {
                 break;
