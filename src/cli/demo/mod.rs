@@ -18,13 +18,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::cli::serve;
-use crate::config::{self, Config};
+use crate::config::{self, Config, LogLevel};
 use exposition::ToolMetrics;
 use http::HttpClient;
 use report::Places;
@@ -61,7 +61,7 @@ pub fn run(port: Option<u16>, duration: Option<Duration>) -> anyhow::Result<Exit
 
 async fn demo(port: Option<u16>, duration: Option<Duration>) -> anyhow::Result<ExitCode> {
     let server = server::start().await.context("the demo's server cannot start")?;
-    let proxy = serve::start(configuration(port, server)?).await.context("the proxy cannot start")?;
+    let proxy = serve::start(configuration(port, server)).await.context("the proxy cannot start")?;
     let data = proxy.data.first().copied().context("the proxy listens nowhere")?;
     let places = Places {
         proxy: format!("http://{data}{}", server::PATH),
@@ -79,26 +79,25 @@ async fn demo(port: Option<u16>, duration: Option<Duration>) -> anyhow::Result<E
     Ok(code)
 }
 
-/// The run itself and, after it, the table and the verdict.
+/// The run itself and, after it, the table and what there is to say about it.
 async fn show(places: &Places, tally: &Arc<Tally>, duration: Option<Duration>) -> ExitCode {
     run_users(places, tally, duration).await;
     let counts = tally.counts();
     let mut wrong = counts.failures_told();
-    let metrics = match settled(&places.metrics, &counts).await {
-        Ok(metrics) => {
-            wrong.extend(report::disagreements(&counts, &metrics));
-            metrics
-        }
-        Err(error) => {
-            wrong.push(format!("{} cannot be read: {error:#}", places.metrics));
-            ToolMetrics::default()
-        }
-    };
-    wrong.extend(counts.missing_features().iter().map(|feature| format!("never occurred: {feature}")));
-    say(&report::table(&counts, &metrics));
+    let page = settled(&places.metrics, &counts).await;
+    match &page {
+        Ok(metrics) => say(&report::table(&counts, metrics)),
+        Err(error) => wrong.push(format!("{} cannot be read: {error:#}", places.metrics)),
+    }
     if duration.is_none() {
+        // Somebody's own client may have called too: nothing has to agree.
+        say(&report::trouble(&wrong));
         return ExitCode::SUCCESS;
     }
+    if let Ok(metrics) = &page {
+        wrong.extend(report::disagreements(&counts, metrics));
+    }
+    wrong.extend(counts.missing_features().iter().map(|feature| format!("never occurred: {feature}")));
     say(&report::verdict(&counts, &wrong));
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -153,21 +152,21 @@ async fn tell_progress(tally: &Tally) {
     }
 }
 
-/// The metrics page once it agrees with the users, or as it stands when [`SETTLE_WAIT`] is over.
+/// The metrics page once it knows of all that the users counted, or as it stands when [`SETTLE_WAIT`] is over.
 async fn settled(url: &str, counts: &Counts) -> anyhow::Result<ToolMetrics> {
     let http = HttpClient::new("sightglass-demo", env!("CARGO_PKG_VERSION"));
     let started = Instant::now();
     loop {
         let page = timeout(SETTLE_WAIT, http.page(url)).await.context("no answer in time")??;
         let metrics = ToolMetrics::read(&page, SERVER);
-        if started.elapsed() >= SETTLE_WAIT || report::disagreements(counts, &metrics).is_empty() {
+        if started.elapsed() >= SETTLE_WAIT || !report::is_behind(counts, &metrics) {
             return Ok(metrics);
         }
         sleep(SETTLE_POLL).await;
     }
 }
 
-fn configuration(port: Option<u16>, server: SocketAddr) -> anyhow::Result<Config> {
+fn configuration(port: Option<u16>, server: SocketAddr) -> Config {
     let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let url = config::Url {
         tls: false,
@@ -179,15 +178,13 @@ fn configuration(port: Option<u16>, server: SocketAddr) -> anyhow::Result<Config
     mounted.path = Some(server::PATH.to_owned());
     mounted.tools = server::TOOLS.map(str::to_owned).to_vec();
     let mut config = Config { servers: vec![mounted], ..Config::default() };
-    config.proxy.listen = vec![loopback(port.unwrap_or_else(|| free(PORT)))];
-    config.admin.listen = loopback(if port == Some(0) { 0 } else { free(ADMIN_PORT) });
-    if config.proxy.listen.contains(&config.admin.listen) && port != Some(0) {
-        return Err(anyhow!(
-            "port {} is where the metrics are; name another one",
-            config.admin.listen.port()
-        ));
-    }
-    Ok(config)
+    let data = port.unwrap_or_else(|| free(PORT));
+    let admin = if port == Some(0) || data == ADMIN_PORT { 0 } else { free(ADMIN_PORT) };
+    config.proxy.listen = vec![loopback(data)];
+    config.admin.listen = loopback(admin);
+    // The welcome says where everything is.
+    config.logs.level = LogLevel::Warn;
+    config
 }
 
 /// The port, or 0 (any) where another program has it.
@@ -211,4 +208,28 @@ async fn interrupted_twice() {
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_zero_lets_both_listeners_take_any() {
+        let config = configuration(Some(0), SocketAddr::from(([127, 0, 0, 1], 4000)));
+        assert_eq!((config.proxy.listen[0].port(), config.admin.listen.port()), (0, 0));
+        assert_eq!(config.servers[0].url.to_string(), "http://127.0.0.1:4000/mcp");
+    }
+
+    #[test]
+    fn a_proxy_on_the_port_of_the_metrics_sends_them_elsewhere() {
+        let config = configuration(Some(ADMIN_PORT), SocketAddr::from(([127, 0, 0, 1], 4000)));
+        assert_eq!((config.proxy.listen[0].port(), config.admin.listen.port()), (ADMIN_PORT, 0));
+    }
+
+    #[test]
+    fn a_taken_port_becomes_any() {
+        let taken = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        assert_eq!(free(taken.local_addr().unwrap().port()), 0);
+    }
 }

@@ -64,19 +64,8 @@ pub(super) fn table(counts: &Counts, metrics: &ToolMetrics) -> String {
     }
     let width = tools.iter().map(|tool| tool.chars().count()).max().unwrap_or_default().max("tool".len());
     let mut table = format!(
-        "{:width$}  {:>7}  {:>7}  {:>18}  {:>18}\n{:width$}  {:>7}  {:>7}  {:>8}  {:>8}  {:>8}  {:>8}\n",
-        "",
-        "",
-        "",
-        "seen by the proxy",
-        "by the users",
-        "tool",
-        "calls",
-        "errors",
-        "p50",
-        "p95",
-        "p50",
-        "p95",
+        "{:width$}  {:>6}  {:>6}  {:>16}  {:>16}\n{:width$}  {:>6}  {:>6}  {:>7}  {:>7}  {:>7}  {:>7}\n",
+        "", "", "", "by the proxy", "by the users", "tool", "calls", "errors", "p50", "p95", "p50", "p95",
     );
     for tool in tools {
         let row = Row::of(tool, metrics);
@@ -84,7 +73,7 @@ pub(super) fn table(counts: &Counts, metrics: &ToolMetrics) -> String {
         let users = |percent| time(counts.quantile(tool, percent).map(|duration| duration.as_secs_f64()));
         let _ = writeln!(
             table,
-            "{tool:width$}  {:>7}  {:>7}  {:>8}  {:>8}  {:>8}  {:>8}{}",
+            "{tool:width$}  {:>6}  {:>6}  {:>7}  {:>7}  {:>7}  {:>7}{}",
             row.calls,
             row.errors,
             proxy(50),
@@ -103,21 +92,18 @@ pub(super) fn table(counts: &Counts, metrics: &ToolMetrics) -> String {
 
 /// In which numbers the page differs from what the users counted; empty when in none.
 pub(super) fn disagreements(counts: &Counts, metrics: &ToolMetrics) -> Vec<String> {
-    let counted: BTreeMap<(&str, &str), u64> =
-        counts.calls.iter().map(|((tool, outcome), count)| ((*tool, outcome.label()), *count)).collect();
-    let shown: BTreeMap<(&str, &str), u64> = metrics
-        .calls
-        .iter()
-        .map(|((tool, outcome), count)| ((tool.as_str(), outcome.as_str()), *count))
-        .collect();
-    let keys: BTreeSet<(&str, &str)> = counted.keys().chain(shown.keys()).copied().collect();
-    keys.into_iter()
-        .map(|key| (key, counted.get(&key).copied().unwrap_or(0), shown.get(&key).copied().unwrap_or(0)))
+    compared(counts, metrics)
+        .into_iter()
         .filter(|(_, counted, shown)| counted != shown)
         .map(|((tool, outcome), counted, shown)| {
             format!("{tool}, {outcome}: the users counted {counted}, the metrics page says {shown}")
         })
         .collect()
+}
+
+/// Whether the page does not know yet of all that the users counted.
+pub(super) fn is_behind(counts: &Counts, metrics: &ToolMetrics) -> bool {
+    compared(counts, metrics).iter().any(|(_, counted, shown)| shown < counted)
 }
 
 /// The verdict of a self-check, a line for each thing that is wrong.
@@ -129,11 +115,30 @@ pub(super) fn verdict(counts: &Counts, wrong: &[String]) -> String {
             counts.errors(),
         );
     }
-    let mut text = "\nself-check failed:\n".to_owned();
-    for line in wrong {
-        let _ = writeln!(text, "  {line}");
+    format!("\nself-check failed:\n{}", lines(wrong))
+}
+
+/// What went wrong in a run that checks nothing; empty when nothing did.
+pub(super) fn trouble(wrong: &[String]) -> String {
+    if wrong.is_empty() { String::new() } else { format!("\nnot as it should be:\n{}", lines(wrong)) }
+}
+
+fn lines(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| ["  ", line, "\n"]).collect()
+}
+
+type ToolAndOutcome<'a> = (&'a str, &'a str);
+
+/// Every tool and outcome that either side knows, with the users' count and the page's.
+fn compared<'a>(counts: &Counts, metrics: &'a ToolMetrics) -> Vec<(ToolAndOutcome<'a>, u64, u64)> {
+    let mut compared: BTreeMap<ToolAndOutcome<'a>, (u64, u64)> = BTreeMap::new();
+    for ((tool, outcome), count) in &counts.calls {
+        compared.entry((tool, outcome.label())).or_default().0 = *count;
     }
-    text
+    for ((tool, outcome), count) in &metrics.calls {
+        compared.entry((tool, outcome)).or_default().1 = *count;
+    }
+    compared.into_iter().map(|(key, (counted, shown))| (key, counted, shown)).collect()
 }
 
 struct Row {
@@ -153,7 +158,7 @@ impl Row {
                 | "auth_challenge" => {}
                 _ => row.errors += count,
             }
-            let separator = if row.remarks.is_empty() { "   " } else { ", " };
+            let separator = if row.remarks.is_empty() { "  " } else { ", " };
             let _ = write!(row.remarks, "{separator}{count} {outcome}");
         }
         row
@@ -198,11 +203,11 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
     #[test]
     fn the_table_shows_both_views() {
         insta::assert_snapshot!(table(&counted(), &ToolMetrics::read(PAGE, "demo")), @r"
-                                   seen by the proxy        by the users
-    tool          calls   errors       p50       p95       p50       p95
-    _other            1        1         -         -    1.0 ms    1.0 ms   1 jsonrpc_error
-    book_table        2        0    2.50 s    4.75 s    3.0 ms    4.0 ms   1 input_required
-    echo              2        0    2.5 ms    4.8 ms    1.2 ms    2.3 ms
+                                    by the proxy      by the users
+    tool         calls  errors      p50      p95      p50      p95
+    _other           1       1        -        -   1.0 ms   1.0 ms  1 jsonrpc_error
+    book_table       2       0   2.50 s   4.75 s   3.0 ms   4.0 ms  1 input_required
+    echo             2       0   2.5 ms   4.8 ms   1.2 ms   2.3 ms
 
     The proxy's quantiles are interpolated in its histogram's buckets, the users' are exact.
     _other stands for every name that the server never listed.
@@ -212,6 +217,14 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
     #[test]
     fn equal_counts_agree() {
         assert!(disagreements(&counted(), &ToolMetrics::read(PAGE, "demo")).is_empty());
+    }
+
+    #[test]
+    fn a_page_that_says_less_is_behind_and_one_that_says_more_is_not() {
+        let less = PAGE.replace(r#"outcome="ok"} 2"#, r#"outcome="ok"} 1"#);
+        let more = PAGE.replace(r#"outcome="ok"} 2"#, r#"outcome="ok"} 9"#);
+        assert!(is_behind(&counted(), &ToolMetrics::read(&less, "demo")));
+        assert!(!is_behind(&counted(), &ToolMetrics::read(&more, "demo")));
     }
 
     #[test]

@@ -285,6 +285,7 @@ impl User {
             Ok(CallToolResponse::InputRequired(question)) => Answer::Question(question),
             Ok(_) => bail!("an answer of a kind that nobody asked for"),
             Err(ServiceError::McpError(error)) => Answer::Error(error),
+            Err(ServiceError::TransportSend(error)) => bail!("{}", error.error),
             Err(error) => return Err(error.into()),
         };
         self.tally.call(label, answer.outcome(), started.elapsed());
