@@ -72,7 +72,7 @@ async fn demo(port: Option<u16>, duration: Option<Duration>) -> anyhow::Result<E
     let tally = Arc::new(Tally::default());
     let code = tokio::select! {
         code = show(&places, &tally, duration) => code,
-        () = interrupted_twice() => ExitCode::from(130),
+        () = interrupted_twice() => return Ok(ExitCode::from(130)),
     };
     // What is still open after that ends with the process.
     let _ = timeout(STOP_WAIT, proxy.stop()).await;
