@@ -24,7 +24,8 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => cli::check::run(args, &variable),
         Command::Serve(args) => cli::serve::run(&cli::resolve(args, &variable)?),
-        Command::Demo(_) => anyhow::bail!("`demo` is not wired yet"),
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => cli::demo::run(args.port, args.for_),
     }
 }
 

@@ -38,6 +38,7 @@ pub enum Command {
     Check(ServeArgs),
     /// Try everything with nothing to install: an MCP server, a client that keeps calling it, the proxy between
     #[command(after_help = "Example:\n  sightglass demo --for 30s")]
+    #[cfg(feature = "demo")]
     Demo(DemoArgs),
 }
 

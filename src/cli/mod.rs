@@ -2,6 +2,8 @@
 
 pub mod arguments;
 pub mod check;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod logging;
 pub mod serve;
 
