@@ -64,6 +64,10 @@ struct MetaDraft {
 
 impl Draft {
     /// A container that is walked begins: whatever an earlier one of the same key held is gone.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a finite tree of which each function answers for one branch"
+    )]
     pub(super) fn open(&mut self, slot: Slot) {
         match slot {
             Slot::Result => self.answer = Some(Box::default()),
@@ -74,6 +78,10 @@ impl Draft {
     }
 
     /// A container that is walked ended, `bytes` after it began.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a finite tree of which each function answers for one branch"
+    )]
     pub(super) fn close(&mut self, slot: Slot, bytes: u64) {
         match slot {
             Slot::Result => {
@@ -92,6 +100,10 @@ impl Draft {
     }
 
     /// A value of `bytes` bytes stood in `slot`.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a finite tree of which each function answers for one branch"
+    )]
     pub(super) fn set(&mut self, slot: Slot, value: Value, bytes: u64) {
         match slot {
             Slot::Jsonrpc => self.message.jsonrpc = value.text().is_some_and(|text| text == "2.0"),
@@ -164,6 +176,10 @@ impl Draft {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a finite tree of which each function answers for one branch"
+    )]
     fn set_leaf(&mut self, slot: Slot, value: Value, bytes: u64) {
         let params = &mut self.message.params;
         match slot {
@@ -187,6 +203,10 @@ impl Draft {
 }
 
 impl AnswerDraft {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a finite tree of which each function answers for one branch"
+    )]
     fn set(&mut self, slot: Slot, value: Value) {
         let answer = &mut self.answer;
         match slot {
@@ -289,7 +309,7 @@ impl Value {
     fn text(self) -> Option<Text> {
         match self {
             Self::Text(text) => Some(text),
-            _ => None,
+            Self::Number(_) | Self::True | Self::False | Self::Null | Self::There => None,
         }
     }
 
@@ -297,7 +317,7 @@ impl Value {
         match self {
             Self::Text(text) => Some(Id::Text(text)),
             Self::Number(id) => Some(id),
-            _ => None,
+            Self::True | Self::False | Self::Null | Self::There => None,
         }
     }
 

@@ -124,12 +124,13 @@ pub struct Meta {
 pub enum Widget {
     /// MCP Apps: `ui.resourceUri`, or the older `ui/resourceUri`. Wins where both are there.
     McpApp,
-    /// ChatGPT: `openai/outputTemplate`.
+    /// The Apps SDK: `openai/outputTemplate`.
     OpenAi,
 }
 
 /// What a `result` held; all empty where it is no object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four members of the wire, none of which implies another")]
 pub struct Answer {
     /// `isError` is `true`.
     pub is_error: bool,
@@ -230,8 +231,8 @@ mod tests {
         assert_eq!(message.kind(), Kind::Odd);
         assert_eq!(Message { id: id.clone(), ..message.clone() }.kind(), Kind::Odd);
         assert_eq!(Message { method: method.clone(), ..message.clone() }.kind(), Kind::Notification);
-        assert_eq!(Message { method, id, ..message.clone() }.kind(), Kind::Request);
-        assert_eq!(Message { error: fault, result: answer.clone(), ..message.clone() }.kind(), Kind::Failure);
+        assert_eq!(Message { id, method, ..message.clone() }.kind(), Kind::Request);
+        assert_eq!(Message { result: answer.clone(), error: fault, ..message.clone() }.kind(), Kind::Failure);
         assert_eq!(Message { result: answer, ..message }.kind(), Kind::Success);
     }
 

@@ -134,7 +134,19 @@ impl Scanner {
             State::Broken(reason) => Some(reason),
             State::Done => self.odd.then_some(Unreadable::NotJsonRpc),
             State::Number(number) if self.depth == 0 && number.is_whole() => Some(Unreadable::NotJsonRpc),
-            _ => Some(Unreadable::Truncated),
+            State::Number(_)
+            | State::Bom(_)
+            | State::Value
+            | State::FirstElement
+            | State::FirstKey
+            | State::NextKey
+            | State::Key
+            | State::Colon
+            | State::AfterValue
+            | State::Text
+            | State::Unread(_)
+            | State::Skip
+            | State::Literal(_) => Some(Unreadable::Truncated),
         }
     }
 
@@ -398,11 +410,11 @@ impl Scanner {
 
     /// The value at hand ended at offset `end`.
     fn set(&mut self, value: Value, end: u64) {
-        match self.slot {
-            Slot::Unwanted => {}
+        if self.slot == Slot::Message {
             // An element of a batch, and no object.
-            Slot::Message => self.odd = true,
-            slot => self.draft.set(slot, value, end - self.begun),
+            self.odd = true;
+        } else if self.slot != Slot::Unwanted {
+            self.draft.set(self.slot, value, end - self.begun);
         }
         self.after();
     }
@@ -426,4 +438,158 @@ impl Default for Scanner {
 /// Where the string ends whose inside this is, if it ends here and holds no escape.
 fn plain_end(inside: &[u8]) -> Option<usize> {
     memchr2(b'"', b'\\', inside).filter(|&at| inside[at] == b'"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kind, Method, Widget};
+    use super::*;
+
+    fn scan(body: &[u8]) -> (Vec<Message>, Option<Unreadable>) {
+        let mut scanner = Scanner::new();
+        let mut messages = Vec::new();
+        scanner.feed(body, &mut |message| messages.push(message));
+        (messages, scanner.finish())
+    }
+
+    fn one(body: &str) -> Message {
+        let (mut messages, reason) = scan(body.as_bytes());
+        assert_eq!((messages.len(), reason), (1, None), "{body}");
+        messages.remove(0)
+    }
+
+    fn reason(body: impl AsRef<[u8]>) -> Option<Unreadable> {
+        scan(body.as_ref()).1
+    }
+
+    #[test]
+    fn a_message_comes_out_with_its_closing_brace() {
+        let mut scanner = Scanner::new();
+        let mut seen = 0;
+        scanner.feed(br#"{"id":1,"method":"ping""#, &mut |_| seen += 1);
+        assert!(!scanner.is_idle());
+        scanner.feed(b"}", &mut |_| seen += 1);
+        scanner.feed(b" \n", &mut |_| seen += 1);
+        assert_eq!((seen, scanner.finish()), (1, None));
+        scanner.reset();
+        assert!(scanner.is_idle());
+        scanner.feed(br#"{"id":1,"method":"ping"}"#, &mut |_| seen += 1);
+        assert_eq!((seen, scanner.finish()), (2, None));
+    }
+
+    #[test]
+    fn a_call_says_what_it_asks_for() {
+        let message = one(
+            r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"echo","arguments":{"a":[1, 2]},
+               "inputResponses":{},"requestState":"s","task":{"ttl":1},"_meta":{"progressToken":7,"traceparent":"00-1",
+               "openai/session":"o","io.modelcontextprotocol/protocolVersion":"2026-07-28",
+               "io.modelcontextprotocol/clientInfo":{"name":"c","version":"1"}}}}"#,
+        );
+        assert_eq!((message.kind(), message.known_method()), (Kind::Request, Method::ToolsCall));
+        let params = message.params;
+        assert_eq!(params.name.unwrap(), "echo");
+        assert_eq!(params.arguments_bytes, Some(12));
+        assert!(params.has_input_responses && params.task);
+        assert_eq!(params.progress_token, Some(Id::Number(7)));
+        assert_eq!(params.client_name.unwrap(), "c");
+        assert_eq!(params.meta.traceparent.unwrap(), "00-1");
+    }
+
+    #[test]
+    fn a_result_says_how_it_went_wherever_it_says_so() {
+        let long = "x".repeat(1000);
+        let message = one(&format!(
+            r#"{{"result":{{"content":[{{"type":"text","text":"{long}"}}],"isError":true}},"jsonrpc":"2.0","id":3}}"#
+        ));
+        let answer = message.result.unwrap();
+        assert!(answer.is_error && message.id == Some(Id::Number(3)));
+        let listed = one(
+            r#"{"id":1,"result":{"tools":[{"name":"a","inputSchema":{"name":"no"}},{"_meta":{"ui":{"resourceUri":"ui://x"}},
+               "name":"b"},{"title":"nameless"}],"nextCursor":"2","_meta":{"openai/outputTemplate":"t"}}}"#,
+        );
+        let answer = listed.result.unwrap();
+        assert_eq!(answer.tools, [Text::new("a"), Text::new("b")]);
+        assert_eq!(answer.widget_tools, [Text::new("b")]);
+        assert_eq!((answer.next_cursor, answer.meta.widget), (true, Some(Widget::OpenAi)));
+    }
+
+    #[test]
+    fn a_later_duplicate_replaces_all_of_the_earlier() {
+        let message = one(
+            r#"{"method":"a","params":{"name":"x","_meta":{"traceparent":"t"}},"params":{"uri":"u"},"m\u0065thod":"b"}"#,
+        );
+        assert_eq!(message.method.unwrap(), "b");
+        assert_eq!(message.params.name, None);
+        assert_eq!(message.params.meta.traceparent, None);
+        assert_eq!(message.params.uri.unwrap(), "u");
+        assert_eq!(one(r#"{"id":1,"id":2,"result":{"isError":true},"result":5}"#).result.unwrap().bytes, 1);
+        assert!(one(r#"{"id":1,"error":{"code":1},"error":null,"result":null}"#).error.is_none());
+    }
+
+    #[test]
+    fn a_batch_gives_each_of_its_messages() {
+        let (messages, reason) =
+            scan(br#" [ {"id":1,"method":"a"} , {"method":"b"}, 5, [{"method":"c"}], {} ] "#);
+        assert_eq!((messages.len(), reason), (2, Some(Unreadable::NotJsonRpc)));
+        assert!(messages.iter().all(|message| message.batch));
+        assert_eq!(scan(b"[]"), (vec![], Some(Unreadable::NotJsonRpc)));
+    }
+
+    #[test]
+    fn an_id_of_no_known_shape_is_null_and_an_absent_one_is_none() {
+        for id in ["null", "true", "{}", "[1]"] {
+            assert_eq!(one(&format!(r#"{{"id":{id},"method":"x"}}"#)).id, Some(Id::Null));
+        }
+        assert_eq!(one(r#"{"method":"x"}"#).id, None);
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_from_what_is_cut_short() {
+        for body in [
+            "Accepted",
+            "<html>",
+            "{a",
+            "{\"a\" 1}",
+            "{\"a\":1,}",
+            "[1 2]",
+            "nul!",
+            "{}x",
+            "{}{}",
+            "01",
+            "\0",
+        ] {
+            assert_eq!(reason(body), Some(Unreadable::InvalidJson), "{body}");
+        }
+        for body in ["{", "[", "{\"a", "{\"a\":", "{\"a\":[1,[", "tru", "-", "\"a", "{\"method\":\"\\ud8"] {
+            assert_eq!(reason(body), Some(Unreadable::Truncated), "{body}");
+        }
+        for body in ["null", "5", "\"x\"", "{}", "[1]", r#"{"error":"invalid_token"}"#, r#"{"id":1}"#] {
+            assert_eq!(reason(body), Some(Unreadable::NotJsonRpc), "{body}");
+        }
+        for body in ["", " \r\n\t", "\u{FEFF}"] {
+            assert_eq!(reason(body), None);
+        }
+        assert_eq!(reason(b"\xEF\xBB{}"), Some(Unreadable::InvalidJson));
+    }
+
+    #[test]
+    fn depth_is_bounded_wherever_it_is() {
+        let nested = |depth: usize| {
+            format!(r#"{{"method":"x","params":{{"a":{}1{}}}}}"#, "[".repeat(depth), "]".repeat(depth))
+        };
+        assert_eq!(reason(nested(510)), None);
+        assert_eq!(reason(nested(511)), Some(Unreadable::TooDeep));
+        assert_eq!(reason("[".repeat(1_000_000)), Some(Unreadable::TooDeep));
+        assert_eq!(reason("{\"params\":".repeat(1_000_000)), Some(Unreadable::TooDeep));
+    }
+
+    #[test]
+    fn the_names_of_tools_are_capped() {
+        let tools = vec![r#"{"name":"t"}"#; 5000].join(",");
+        let message = one(&format!(r#"{{"id":1,"result":{{"tools":[{tools}]}}}}"#));
+        assert_eq!(message.result.unwrap().tools.len(), 4096);
+        let tools = vec![format!(r#"{{"name":"{}"}}"#, "n".repeat(600)); 1000].join(",");
+        let message = one(&format!(r#"{{"id":1,"result":{{"tools":[{tools}]}}}}"#));
+        assert_eq!(message.result.unwrap().tools.len(), 512);
+    }
 }

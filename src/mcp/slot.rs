@@ -165,6 +165,10 @@ impl Slot {
     }
 
     /// The slot of an array's elements.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a finite tree of which each function answers for one branch"
+    )]
     pub(super) fn element(self) -> Self {
         match self {
             Self::Batch => Self::Message,
@@ -174,6 +178,10 @@ impl Slot {
     }
 
     /// The slot of an object's member.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a finite tree of which each function answers for one branch"
+    )]
     pub(super) fn member(self, key: &[u8]) -> Self {
         match self {
             Self::Message => message(key),

@@ -398,3 +398,95 @@ impl Field {
 fn is_beginning_of_name(bytes: &[u8]) -> bool {
     ["data", "event", "id", "retry"].iter().any(|name| name.as_bytes().starts_with(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(stream: &[u8]) -> (Vec<Item>, Option<Unreadable>) {
+        let mut reader = EventReader::new();
+        let mut items = Vec::new();
+        reader.feed(stream, &mut |item| items.push(item));
+        (items, reader.finish())
+    }
+
+    fn kinds(stream: &str) -> Vec<EventKind> {
+        let events = read(stream.as_bytes()).0.into_iter().filter_map(|item| match item {
+            Item::Event(event) => Some(event.kind),
+            Item::Message(_) | Item::Unreadable(_) | Item::Comment => None,
+        });
+        events.collect()
+    }
+
+    #[test]
+    fn every_kind_of_line_end_ends_a_line() {
+        for end in ["\n", "\r", "\r\n"] {
+            let stream =
+                format!("event: message{end}data: {{\"id\":1,{end}data:\"result\":1}}{end}{end}: ping{end}");
+            let (items, reason) = read(stream.as_bytes());
+            assert!(matches!(&items[..], [Item::Message(_), Item::Event(_), Item::Comment]), "{items:?}");
+            assert_eq!(reason, None);
+        }
+    }
+
+    #[test]
+    fn a_message_comes_out_before_its_event_ends_and_even_if_it_never_does() {
+        let (items, reason) = read(b"data: {\"id\":1,\"result\":{}}");
+        assert!(matches!(&items[..], [Item::Message(_)]));
+        assert_eq!(reason, None);
+        assert_eq!(read(b"data: {\"id\":1,\"res"), (vec![], Some(Unreadable::Truncated)));
+    }
+
+    #[test]
+    fn events_are_told_apart() {
+        use EventKind::{Endpoint, Message, Other, Priming};
+        assert_eq!(kinds("id: 1\ndata: \n\n"), [Priming]);
+        assert_eq!(kinds("retry: 500\n\n"), [Priming]);
+        assert_eq!(kinds("event: endpoint\ndata: /m\n\n"), [Endpoint]);
+        assert_eq!(kinds("event: ping\ndata: {}\n\n"), [Other]);
+        assert_eq!(kinds("event:\ndata:{}\n\nevent: message\ndata:[]\n\n"), [Message, Message]);
+        assert_eq!(kinds("\n\nevent: message\n\nretry: x\n\nfoo: bar\n\n: c\n\n"), []);
+    }
+
+    #[test]
+    fn an_endpoint_is_kept_whichever_line_comes_first() {
+        for stream in ["event: endpoint\ndata: /m?s=1\n\n", "data: /m?s=1\nevent: endpoint\n\n"] {
+            let (items, _) = read(stream.as_bytes());
+            let [Item::Event(event)] = &items[..] else { panic!("{items:?}") };
+            assert_eq!(event.endpoint.as_ref().unwrap(), "/m?s=1");
+        }
+    }
+
+    #[test]
+    fn data_that_is_no_message_is_told_with_its_event() {
+        let (items, reason) = read(b"data: hello\n\ndata: {}\n\ndata: {\n\n");
+        let told: Vec<_> = items.iter().filter(|item| matches!(item, Item::Unreadable(_))).collect();
+        assert_eq!(
+            told,
+            [
+                &Item::Unreadable(Unreadable::InvalidJson),
+                &Item::Unreadable(Unreadable::NotJsonRpc),
+                &Item::Unreadable(Unreadable::Truncated)
+            ]
+        );
+        assert_eq!(reason, None);
+    }
+
+    #[test]
+    fn an_id_belongs_to_its_event_alone() {
+        let (items, _) = read(b"id: a\nid: b\nid: \0\ndata\n\ndata\n\n");
+        let [Item::Event(first), Item::Event(second)] = &items[..] else { panic!("{items:?}") };
+        assert_eq!((first.id.clone(), second.id.clone()), (Some(Text::new("b")), None));
+        assert_eq!((first.bytes, second.bytes), (24, 6));
+    }
+
+    #[test]
+    fn what_is_no_event_stream_is_told() {
+        for stream in ["{\"jsonrpc\":\"2.0\"}", "<html>\n", "<html>", "\u{FEFF}\u{FEFF}data: x\n\n"] {
+            assert_eq!(read(stream.as_bytes()).1, Some(Unreadable::BadEventStream), "{stream}");
+        }
+        for stream in ["", "dat", "\n\n", ": c\n\nfoo\n", "\u{FEFF}data: {\"method\":\"x\"}\n\n"] {
+            assert_eq!(read(stream.as_bytes()).1, None, "{stream}");
+        }
+    }
+}

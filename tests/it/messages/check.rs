@@ -74,7 +74,9 @@ fn forget_digits(id: &mut Option<Id>) {
 fn oracle(body: &Value, exact: bool) -> (Vec<Message>, bool) {
     let (elements, batch) = match body {
         Value::Array(elements) => (&**elements, true),
-        other => (std::slice::from_ref(other), false),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            (std::slice::from_ref(body), false)
+        }
     };
     let objects = elements.iter().filter_map(Value::as_object);
     let messages: Vec<_> = objects.map(|object| message(object, batch, exact)).filter(is_jsonrpc).collect();
@@ -101,7 +103,7 @@ fn message(object: &Map<String, Value>, batch: bool, exact: bool) -> Message {
             message: text(value.get("message")).unwrap_or_else(|| Text::new("")),
         }),
         jsonrpc: object.get("jsonrpc").is_some_and(|value| value == "2.0"),
-        bytes: if exact { serde_json::to_string(object).unwrap().len() as u64 } else { 0 },
+        bytes: length(object, exact),
         batch,
     }
 }
@@ -200,7 +202,7 @@ fn id(value: Option<&Value>) -> Option<Id> {
             }
             _ => Id::Decimal(Text::new("")),
         }),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -208,6 +210,6 @@ fn is_there(value: Option<&Value>) -> bool {
     value.is_some_and(|value| !value.is_null())
 }
 
-fn length(value: &Value, exact: bool) -> u64 {
-    if exact { serde_json::to_string(value).unwrap().len() as u64 } else { 0 }
+fn length(value: &impl serde::Serialize, exact: bool) -> u64 {
+    if exact { serde_json::to_string(value).map_or(0, |written| written.len() as u64) } else { 0 }
 }
