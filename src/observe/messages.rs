@@ -118,6 +118,9 @@ impl Shared {
             let (mut outcome, mut error) = outcome::of_message(message, http);
             if outcome == Outcome::Ok && created_task(&call, message) {
                 (outcome, error) = (Outcome::Task, None);
+            } else if outcome == Outcome::Task && call.task.is_some() {
+                // It tells of a task, it does not make one.
+                (outcome, error) = (Outcome::Ok, None);
             }
             self.learn(&call, outcome, message);
             if !self.inner.end(&call, outcome, error, Some(message), now) {

@@ -5,6 +5,7 @@ mod config;
 mod correlation;
 mod exact;
 mod messages;
+mod metrics;
 mod outcomes;
 mod rewrites;
 mod support;
