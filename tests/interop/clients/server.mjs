@@ -12,6 +12,8 @@ import { localhostHostValidation, NodeStreamableHTTPServerTransport, toNodeHandl
 import { z } from 'zod';
 
 const NOTE = 'note://one';
+/** After a stream was closed early: so that its client is back before the answer is there. */
+const TIME_TO_RESUME_MS = 200;
 const text = value => ({ content: [{ type: 'text', text: value }] });
 
 /** Calls that ended because their client gave up, by the name the client chose; `waiters` want to hear of one. */
@@ -93,6 +95,7 @@ function registerAnswers(server) {
     );
     server.registerTool('cut', { inputSchema: z.object({}) }, async (_args, ctx) => {
         ctx.http?.closeSSE?.();
+        await new Promise(resolve => setTimeout(resolve, TIME_TO_RESUME_MS));
         return text('delivered on the resumed stream');
     });
 }

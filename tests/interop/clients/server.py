@@ -165,6 +165,15 @@ async def complete(
     return types.Completion(values=[choice for choice in choices if choice.startswith(argument.value)])
 
 
+async def accept_subscription(ctx: Any, params: types.SubscribeRequestParams) -> types.EmptyResult:
+    return types.EmptyResult()
+
+
+# MCPServer has no decorator for the subscriptions of the older revisions; `touch` notifies whether asked or not.
+for method in ("resources/subscribe", "resources/unsubscribe"):
+    server._lowlevel_server.add_request_handler(method, types.SubscribeRequestParams, accept_subscription)
+
+
 def said(text: str) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(type="text", text=text)])
 
