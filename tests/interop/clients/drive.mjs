@@ -1,5 +1,7 @@
 // Runs every session of `matrix.mjs` directly, through a proxy of one server that changes no path, and through one that
 // mounts all servers under prefixes; prints one line for each. Run it where the packages are installed.
+//
+//   node drive.mjs [WORDS]      only the sessions that have WORDS in their name, such as "python server, sse"
 
 import { execFile } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -12,6 +14,7 @@ import { brokenStep, differences, readTranscript } from './transcript.mjs';
 
 const AT_ONCE = 3;
 const SESSION_TIMEOUT_MS = 120_000;
+const only = process.argv[2] ?? '';
 const logs = join(process.env.WORK, 'clients-logs');
 const home = join(process.env.WORK, 'clients-home');
 const began = performance.now();
@@ -66,8 +69,7 @@ async function hold(client, endpoint, url, auto) {
 }
 
 /** One client and endpoint: the direct session, then each proxied one against it. */
-async function compare({ client, endpoint, auto }, routes) {
-    const subject = `${client.name} client${auto ? ' (auto)' : ''}, ${endpoint.replace(' ', ' server, ')}`;
+async function compare({ client, endpoint, auto, subject }, routes) {
     let direct;
     const results = [];
     for (const [route, url] of Object.entries(routes)) {
@@ -107,10 +109,15 @@ function inTurn(job, act) {
 }
 
 function jobs() {
-    return clients.flatMap(client => [
+    const all = clients.flatMap(client => [
         ...client.endpoints.map(endpoint => ({ client, endpoint, auto: false })),
         ...(client.auto ?? []).map(endpoint => ({ client, endpoint, auto: true }))
     ]);
+    const named = all.map(job => {
+        const subject = `${job.client.name} client${job.auto ? ' (auto)' : ''}, ${job.endpoint.replace(' ', ' server, ')}`;
+        return { ...job, subject };
+    });
+    return named.filter(({ subject }) => subject.includes(only));
 }
 
 async function work(waiting, routes) {

@@ -58,6 +58,13 @@ async function until(condition) {
     while (!condition()) await once(bell, 'ring', { signal: deadline });
 }
 
+/** Waits until the server has written a line of its log about something so often, if it writes one. */
+async function logged(what, times) {
+    const text = plan.logs?.[what];
+    if (text === undefined) return;
+    await until(() => heard.filter(notification => JSON.stringify(notification).includes(text)).length === times);
+}
+
 const hears = method => until(() => heard.some(notification => notification.method === method));
 
 /** Long texts become their length and hash. */
@@ -241,9 +248,8 @@ async function changes() {
     if (stateless) return;
     await step('resources/subscribe', async () => {
         await until(() => streamIsOpen);
-        const before = heard.length;
         const result = await client.subscribeResource({ uri: plan.resource });
-        if (plan.logged_on_subscribe) await until(() => heard.length > before);
+        await logged('subscribed', 1);
         return result;
     });
     await step('notifications of the server', async () => {
@@ -251,10 +257,14 @@ async function changes() {
         for (const method of plan.changed) await hears(method);
         if (plan.announces_roots) await call('touch');
     });
-    await step('resources/unsubscribe', () => client.unsubscribeResource({ uri: plan.resource }));
+    await step('resources/unsubscribe', async () => {
+        const result = await client.unsubscribeResource({ uri: plan.resource });
+        await logged('unsubscribed', 1);
+        return result;
+    });
     await step('notifications/roots/list_changed', async () => {
         await client.sendRootsListChanged();
-        if (plan.announces_roots) await until(() => asked.filter(({ method }) => method === 'roots/list').length === 2);
+        await logged('roots', 2);
     });
 }
 
@@ -264,7 +274,7 @@ async function cancelling() {
     const controller = new AbortController();
     const before = heard.length;
     const refused = refusal(() => call('cancel', { signal: controller.signal, onprogress: () => {} }));
-    await until(() => heard.length > before);
+    await until(() => heard.slice(before).some(({ method }) => method === 'notifications/progress'));
     // The server may go on telling of its progress for a while.
     ending = true;
     controller.abort('enough');
@@ -303,7 +313,7 @@ if (plan.was_cancelled) plan.was_cancelled[1] = { name: plan.cancel[1].name };
 await step('connect', connect);
 if (steps[0].broken === undefined) {
     // server-everything asks for the roots a moment after the handshake, on the standalone stream.
-    if (plan.announces_roots) await step('requests of the server', () => until(() => heard.length > 0));
+    if (plan.announces_roots) await step('requests of the server', () => logged('roots', 1));
     await tools();
     await reading();
     if (!modern) await step('ping', () => client.ping());

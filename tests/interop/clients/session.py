@@ -68,6 +68,12 @@ class Session:
         while not condition():
             await anyio.sleep(0.005)
 
+    async def logged(self, what: str, times: int) -> None:
+        """Waits until the server has written a line of its log about something so often, if it writes one."""
+        text = self.plan.get("logs", {}).get(what)
+        if text is not None:
+            await self.until(lambda: len([one for one in self.heard if text in json.dumps(one)]) == times)
+
     async def hears(self, method: str) -> None:
         await self.until(lambda: any(heard["method"] == method for heard in self.heard))
 
@@ -134,7 +140,7 @@ class Session:
             async with client as self.client:
                 await self.step("connect", self.connected)
                 if self.plan.get("announces_roots"):
-                    await self.step("requests of the server", lambda: self.hears("notifications/message"))
+                    await self.step("requests of the server", lambda: self.logged("roots", 1))
                 await self.tools()
                 await self.reading()
                 if not self.modern:
@@ -224,13 +230,12 @@ class Session:
             await self.step(f"completion/complete {ref['type']}", lambda: client.complete(reference, argument))
 
     async def changes(self) -> None:
-        client = self.client
         if self.modern:
             await self.step("subscriptions/listen", self.listening)
         elif "stream" not in self.without:
             await self.step("resources/subscribe", self.subscribing)
             await self.step("notifications of the server", self.notified)
-            await self.step("resources/unsubscribe", lambda: client.unsubscribe_resource(self.plan["resource"]))
+            await self.step("resources/unsubscribe", self.unsubscribing)
             await self.step("notifications/roots/list_changed", self.announcing_roots)
 
     async def listening(self) -> Any:
@@ -246,10 +251,13 @@ class Session:
 
     async def subscribing(self) -> Any:
         await self.until(lambda: self.stream_is_open)
-        before = len(self.heard)
         result = await self.client.subscribe_resource(self.plan["resource"])
-        if self.plan.get("logged_on_subscribe"):
-            await self.until(lambda: len(self.heard) > before)
+        await self.logged("subscribed", 1)
+        return result
+
+    async def unsubscribing(self) -> Any:
+        result = await self.client.unsubscribe_resource(self.plan["resource"])
+        await self.logged("unsubscribed", 1)
         return result
 
     async def notified(self) -> None:
@@ -261,10 +269,10 @@ class Session:
 
     async def announcing_roots(self) -> None:
         await self.client.send_roots_list_changed()
-        if self.plan.get("announces_roots"):
-            await self.until(lambda: len([one for one in self.asked if one["method"] == "roots/list"]) == 2)
+        await self.logged("roots", 2)
 
     async def cancelling(self) -> Any:
+        before = len(self.heard)
         started = anyio.Event()
 
         async def start(*_: Any) -> None:
@@ -273,6 +281,7 @@ class Session:
         async with anyio.create_task_group() as group:
             group.start_soon(lambda: self.call("cancel", progress_callback=start))
             await started.wait()
+            await self.until(lambda: any(one["method"] == "notifications/progress" for one in self.heard[before:]))
             # The server may go on telling of its progress for a while.
             self.ending = True
             group.cancel_scope.cancel()
