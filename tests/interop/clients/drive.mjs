@@ -14,6 +14,8 @@ import { brokenStep, differences, readTranscript } from './transcript.mjs';
 
 const AT_ONCE = 3;
 const SESSION_TIMEOUT_MS = 120_000;
+const DIFFERENCES_MAX = 5;
+const DIFFERENCE_CHARACTERS_MAX = 1500;
 const only = process.argv[2] ?? '';
 const logs = join(process.env.WORK, 'clients-logs');
 const home = join(process.env.WORK, 'clients-home');
@@ -93,8 +95,9 @@ function verdict(name, direct, steps) {
     }
     const different = differences(direct, steps);
     if (different.length === 0) return [`pass: ${name}: ${steps.length} steps identical`];
-    const details = different.map(difference => `  ${JSON.stringify(difference)}`);
-    return [`FAIL: ${name}: differs from the direct session in ${different.map(({ step }) => step).join('; ')}`, ...details];
+    const details = different.map(difference => `  ${JSON.stringify(difference)}`.slice(0, DIFFERENCE_CHARACTERS_MAX));
+    const reason = brokenStep(steps) ?? `differs from the direct session in ${different[0].step}`;
+    return [`FAIL: ${name}: ${reason} (${different.length} steps differ)`, ...details.slice(0, DIFFERENCES_MAX)];
 }
 
 /** A change in the newest era is told to every listener of the server, so its sessions come one after the other. */
