@@ -7,6 +7,7 @@ const legacy = [
     'python http legacy',
     'python sse',
     'typescript http legacy',
+    'typescript http quiet',
     'typescript http stateless'
 ];
 const modern = ['python http modern', 'typescript http modern'];
@@ -35,7 +36,7 @@ export const clients = [
         name: 'inspector',
         program: node,
         argv: (endpoint, url) => ['inspector.mjs', endpoint, url],
-        // It has no sessions to tell the two older kinds of the TypeScript server apart.
-        endpoints: [...legacy, ...modern].filter(endpoint => endpoint !== 'typescript http legacy')
+        // One request in a process does not tell the older kinds of the TypeScript server apart.
+        endpoints: [...legacy, ...modern].filter(name => !['typescript http legacy', 'typescript http quiet'].includes(name))
     }
 ];

@@ -1,7 +1,8 @@
 // A server on the TypeScript v2 packages, with one tool for every way an answer can travel.
 //
 // `/mcp` is `createMcpHandler` as shipped: the 2026-07-28 revision, and the older ones without sessions, at one URL.
-// `/sessions` is the older revisions with sessions, a standalone stream and resumable events.
+// `/sessions` is the older revisions with sessions, a standalone stream and resumable events; `/quiet` has no such
+// events, so that nothing follows the head of a stream until there is something to say.
 // It listens on a free port of loopback and says which on its first line.
 
 import { createServer } from 'node:http';
@@ -207,8 +208,7 @@ async function serveSession(request, response) {
     }
     const transport = new NodeStreamableHTTPServerTransport({
         sessionIdGenerator: randomUUID,
-        eventStore: new Events(),
-        retryInterval: 50,
+        ...(request.url.startsWith('/sessions') ? { eventStore: new Events(), retryInterval: 50 } : { keepAliveMs: 0 }),
         onsessioninitialized: id => void sessions.set(id, transport),
         onsessionclosed: id => void sessions.delete(id)
     });
@@ -222,7 +222,7 @@ const hostIsLocal = localhostHostValidation();
 
 const listener = createServer((request, response) => {
     if (!hostIsLocal(request, response)) return;
-    const serve = request.url.startsWith('/sessions') ? serveSession : serveBothEras;
+    const serve = request.url.startsWith('/mcp') ? serveBothEras : serveSession;
     Promise.resolve(serve(request, response)).catch(error => {
         console.error(error);
         response.destroy();
