@@ -151,6 +151,8 @@ async function connect() {
     transport.onmessage = (message, extra) => {
         deliver(message, extra);
         if (ending || message.id !== undefined || message.method === undefined) return;
+        // server-everything tells of its tools at the end of the handshake, whether the stream is there yet or not.
+        if (plan.unheard?.includes(message.method)) return;
         heard.push(message);
         bell.emit('ring');
     };

@@ -85,7 +85,10 @@ class Session:
     # What the server sends of itself.
 
     async def hear(self, message: Any) -> None:
-        if isinstance(message, types.ServerNotification) and not self.ending:
+        if not isinstance(message, types.ServerNotification) or self.ending:
+            return
+        # server-everything tells of its tools at the end of the handshake, whether the stream is there yet or not.
+        if message.method not in self.plan.get("unheard", []):
             self.heard.append(plain(message))
 
     async def sample(self, _: Any, params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
