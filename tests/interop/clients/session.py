@@ -197,8 +197,7 @@ class Session:
             pass
 
         result = await self.call("progress", progress_callback=ignore)
-        told = lambda: [heard for heard in self.heard if heard["method"] == "notifications/progress"]  # noqa: E731
-        await self.until(lambda: len(told()) == 3)
+        await self.until(lambda: [one["method"] for one in self.heard].count("notifications/progress") == 3)
         return result
 
     async def chatter(self) -> types.CallToolResult:
