@@ -34,13 +34,14 @@ async function examineRevision(server, url, revision) {
   const title = `conformance ${server.name} ${revision}`;
   const direct = await ask(server, url, revision, "directly");
   console.log(`${title} directly: ${summary(direct.checks)}`);
-  if (server.green?.includes(revision)) judge(`${title} directly: all checks green`, notGreen(direct.checks));
+  if (server.green?.includes(revision)) judge(`${title} directly`, "every check green", notGreen(direct.checks));
   // Only a run that can be repeated can be compared with another.
   const again = await ask(server, url, revision, "directly again");
-  judge(`${title} directly again: ${counted(direct)}`, differences(direct, again));
+  judge(`${title} directly again`, `${direct.checks.length} checks identical`, differences(direct, again));
   for (const path of PATHS.filter((candidate) => candidate.fits(server))) {
-    const proxied = await throughProxy(server, url, revision, path);
-    judge(`${title} ${path.name}: ${counted(direct)}`, differences(path.expected(direct), proxied));
+    const proxied = await throughProxy(server, url, revision, path).catch((error) => error);
+    if (proxied instanceof Error) fail(`${title} ${path.name}`, proxied.message);
+    else judge(`${title} ${path.name}`, `${direct.checks.length} checks identical`, differences(path.expected(direct), proxied));
   }
 }
 
@@ -60,10 +61,6 @@ async function ask(server, url, revision, name) {
   return { name, checks };
 }
 
-function counted({ checks }) {
-  return `${checks.length} checks identical`;
-}
-
 function notGreen(checks) {
   return checks.filter(({ status }) => !["SUCCESS", "INFO", "SKIPPED"].includes(status)).map(line);
 }
@@ -73,9 +70,9 @@ function summary(checks) {
   return [...counts].map(([status, group]) => `${group.length} ${status}`).join(", ");
 }
 
-function judge(title, complaints) {
-  if (complaints.length === 0) console.log(`pass: ${title}`);
-  else fail(title, `${complaints.length} differ`, complaints);
+function judge(title, verdict, complaints) {
+  if (complaints.length === 0) console.log(`pass: ${title}: ${verdict}`);
+  else fail(title, `not ${verdict}`, complaints);
 }
 
 function fail(title, reason, details = []) {
