@@ -14,7 +14,6 @@ export const SERVERS = [
   {
     name: "rmcp",
     guarded: true,
-    green: ["2025-11-25"],
     start: (log) => startFixture([RMCP_FIXTURE, "--port", "0"], log),
   },
   {
