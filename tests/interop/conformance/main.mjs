@@ -34,7 +34,8 @@ async function examineRevision(server, url, revision) {
   const title = `conformance ${server.name} ${revision}`;
   const direct = await ask(server, url, revision, "directly");
   console.log(`${title} directly: ${summary(direct.checks)}`);
-  if (server.green?.includes(revision)) judge(`${title} directly`, "every check green", notGreen(direct.checks));
+  const due = direct.checks.filter(({ scenario }) => !server.mayFail(scenario));
+  if (due.length > 0) judge(`${title} directly`, `${due.length} checks green`, notGreen(due));
   // Only a run that can be repeated can be compared with another.
   const again = await ask(server, url, revision, "directly again");
   judge(`${title} directly again`, `${direct.checks.length} checks identical`, differences(direct, again));
