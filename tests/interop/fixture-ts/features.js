@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { registerInputTools } from "./input.js";
 import { registerPrompts } from "./prompts.js";
 import { registerResources } from "./resources.js";
+import { registerTasks, TASKS_EXTENSION } from "./tasks.js";
 import { registerTools } from "./tools.js";
 
 const state = createRequestStateCodec({ key: randomBytes(32) });
@@ -19,11 +20,12 @@ export function buildServer({ legacy = false, closeStream, notifier } = {}) {
   const server = new McpServer(
     { name: "sightglass-interop-typescript", version: "1.0.0" },
     {
-      capabilities: { logging: {} },
+      capabilities: { logging: {}, ...(!legacy && { extensions: { [TASKS_EXTENSION]: {} } }) },
       cacheHints: cacheHints(["tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"]),
       requestState: { verify: state.verify },
     },
   );
+  if (!legacy) registerTasks(server);
   registerTools(server, { closeStream, notifier });
   registerInputTools(server, state);
   registerPrompts(server);
