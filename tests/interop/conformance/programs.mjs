@@ -5,9 +5,9 @@ import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 
-/** How long a program may take to say where it listens, and then to end, in milliseconds. */
+/** How long a program may take to say where it listens, and to end (the proxy drains for 30 s at most), in milliseconds. */
 const START_MS = 20_000;
-const STOP_MS = 10_000;
+const STOP_MS = 40_000;
 
 const running = new Set();
 
