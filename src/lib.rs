@@ -2,4 +2,10 @@
 #![warn(missing_docs)]
 
 pub mod config;
+pub mod shutdown;
+
+pub mod guard;
+pub mod net;
 pub mod observe;
+pub mod rewrite;
+pub mod wire;

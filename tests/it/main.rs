@@ -1,1 +1,12 @@
+//! Promises, one file each; a test's name is a sentence.
 
+mod support;
+
+mod failures;
+mod http2;
+mod overload;
+mod shutdown;
+mod streams;
+mod tls;
+mod transparency;
+mod upgrade;

@@ -1,0 +1,210 @@
+//! Connects to one configured server, whatever URI it is asked for.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use hyper::rt::ReadBufCursor;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, TlsStream};
+use tower_service::Service;
+
+use super::tls::{Alpn, TlsError, client_config};
+use super::{Stamps, Stream};
+use crate::config;
+
+/// After how long an idle TCP connection is asked whether its peer still lives.
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// Makes connections to one server: name, TCP (IPv6 and IPv4 raced), TLS; all within `connect_timeout`. The URI it is
+/// called with decides nothing: it may carry a Host that a client chose.
+#[derive(Clone)]
+pub struct Connector {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    target: Uri,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    timeout: Option<Duration>,
+    http: HttpConnector,
+    made: Box<dyn Fn(Duration) + Send + Sync>,
+}
+
+/// Why no connection came about: always the server's side.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ConnectError {
+    #[error("cannot connect: {0}")]
+    Tcp(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("TLS handshake failed: {0}")]
+    Tls(#[source] io::Error),
+    #[error("no connection within {0:?}")]
+    Timeout(Duration),
+}
+
+/// Why a [`Connector`] cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ConnectorError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("`{0}` is not a host that can be connected to")]
+    Host(String),
+}
+
+impl Connector {
+    /// A connector to `server`. `made` is told how long each new connection took.
+    pub fn new(
+        server: &config::Server,
+        alpn: Alpn,
+        made: impl Fn(Duration) + Send + Sync + 'static,
+    ) -> Result<Self, ConnectorError> {
+        let url = &server.url;
+        let unusable = || ConnectorError::Host(url.authority());
+        let target = Uri::builder()
+            .scheme(url.scheme())
+            .authority(url.authority())
+            .path_and_query("/")
+            .build()
+            .map_err(|_malformed| unusable())?;
+        let tls = if url.tls {
+            let name = url.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let name = ServerName::try_from(name).map_err(|_malformed| unusable())?;
+            Some((TlsConnector::from(Arc::new(client_config(&server.tls, alpn)?)), name))
+        } else {
+            None
+        };
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(TCP_KEEP_ALIVE));
+        let timeout = server.connect_timeout;
+        Ok(Self { shared: Arc::new(Shared { target, tls, timeout, http, made: Box::new(made) }) })
+    }
+
+    /// Makes one connection.
+    pub async fn connect(&self) -> Result<Upstream, ConnectError> {
+        let began = Instant::now();
+        let stream = match self.shared.timeout {
+            Some(limit) => tokio::time::timeout(limit, self.shared.handshakes())
+                .await
+                .unwrap_or(Err(ConnectError::Timeout(limit)))?,
+            None => self.shared.handshakes().await?,
+        };
+        (self.shared.made)(began.elapsed());
+        Ok(Upstream { inner: TokioIo::new(stream), stamps: Arc::default() })
+    }
+}
+
+impl Shared {
+    async fn handshakes(&self) -> Result<Stream, ConnectError> {
+        let tcp = self
+            .http
+            .clone()
+            .call(self.target.clone())
+            .await
+            .map_err(|error| ConnectError::Tcp(Box::new(error)))?
+            .into_inner();
+        match &self.tls {
+            None => Ok(Stream::Plain(tcp)),
+            Some((connector, name)) => secured(connector, name.clone(), tcp).await,
+        }
+    }
+}
+
+async fn secured(
+    connector: &TlsConnector,
+    name: ServerName<'static>,
+    tcp: TcpStream,
+) -> Result<Stream, ConnectError> {
+    let stream = connector.connect(name, tcp).await.map_err(ConnectError::Tls)?;
+    Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
+}
+
+impl Service<Uri> for Connector {
+    type Response = Upstream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Upstream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _asked: Uri) -> Self::Future {
+        let connector = self.clone();
+        Box::pin(async move { connector.connect().await })
+    }
+}
+
+/// A connection to a server. Its [`Stamps`] stand, as `Arc<Stamps>`, in the extensions of every response that came
+/// over it.
+pub struct Upstream {
+    inner: TokioIo<Stream>,
+    stamps: Arc<Stamps>,
+}
+
+impl Connection for Upstream {
+    fn connected(&self) -> Connected {
+        let connected = Connected::new().extra(Arc::clone(&self.stamps));
+        if self.inner.inner().is_http2() { connected.negotiated_h2() } else { connected }
+    }
+}
+
+impl hyper::rt::Read for Upstream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if let Poll::Ready(Ok(())) = polled {
+            self.stamps.note_read();
+        }
+        polled
+    }
+}
+
+impl hyper::rt::Write for Upstream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.inner).poll_write(context, buffer);
+        if let Poll::Ready(Ok(_)) = polled {
+            self.stamps.note_write();
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
+        if let Poll::Ready(Ok(_)) = polled {
+            self.stamps.note_write();
+        }
+        polled
+    }
+}

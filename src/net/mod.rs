@@ -1,0 +1,11 @@
+//! CONNECTIONS. Resolve, connect, TLS: a leaf that all who talk to somebody share.
+
+mod connector;
+mod stamps;
+mod stream;
+mod tls;
+
+pub use connector::{ConnectError, Connector, ConnectorError, Upstream};
+pub use stamps::Stamps;
+pub use stream::Stream;
+pub use tls::{Alpn, TlsError, client_config, server_config};

@@ -1,0 +1,123 @@
+//! TLS settings from PEM files, for both sides. The provider is always aws-lc-rs, named here so that no process-wide
+//! default is needed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_platform_verifier::BuilderVerifierExt;
+
+use crate::config::{ListenerTls, ServerTls};
+
+/// Why TLS cannot be set up. Each names the file that must be mended.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum TlsError {
+    #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: rustls_pki_types::pem::Error },
+    #[error("{} holds no certificate", path.display())]
+    Empty { path: PathBuf },
+    #[error("{} is not accepted as an authority: {source}", path.display())]
+    Authority { path: PathBuf, source: rustls::Error },
+    #[error("{} cannot verify client certificates: {source}", path.display())]
+    ClientVerifier { path: PathBuf, source: rustls::server::VerifierBuilderError },
+    #[error("certificate and key do not work together: {0}")]
+    Identity(#[source] rustls::Error),
+    #[error("TLS is not available: {0}")]
+    Provider(#[source] rustls::Error),
+}
+
+/// What is offered by ALPN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alpn {
+    /// HTTP/2, else HTTP/1.1.
+    Both,
+    /// HTTP/1.1 alone.
+    Http1,
+    /// HTTP/2 alone.
+    Http2,
+}
+
+impl Alpn {
+    fn names(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Both => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Self::Http1 => vec![b"http/1.1".to_vec()],
+            Self::Http2 => vec![b"h2".to_vec()],
+        }
+    }
+}
+
+/// How to speak TLS to a server: the system's authorities or those of `tls.ca`, a client certificate where one is
+/// given.
+pub fn client_config(tls: &ServerTls, alpn: Alpn) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Provider)?;
+    let builder = match &tls.ca {
+        Some(path) => builder.with_root_certificates(authorities(path)?),
+        None => builder.with_platform_verifier().map_err(TlsError::Provider)?,
+    };
+    let mut config = match (&tls.cert, &tls.key) {
+        (Some(cert), Some(key)) => builder
+            .with_client_auth_cert(certificates(cert)?, private_key(key)?)
+            .map_err(TlsError::Identity)?,
+        (None, _) | (_, None) => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = alpn.names();
+    Ok(config)
+}
+
+/// How to answer TLS clients: HTTP/2 and HTTP/1.1 by ALPN, client certificates demanded where `client_ca` is given.
+pub fn server_config(tls: &ListenerTls) -> Result<ServerConfig, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Provider)?;
+    let builder = match &tls.client_ca {
+        Some(path) => {
+            let roots = Arc::new(authorities(path)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
+                .build()
+                .map_err(|source| TlsError::ClientVerifier { path: path.clone(), source })?;
+            builder.with_client_cert_verifier(verifier)
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder
+        .with_single_cert(certificates(&tls.cert)?, private_key(&tls.key)?)
+        .map_err(TlsError::Identity)?;
+    config.alpn_protocols = Alpn::Both.names();
+    Ok(config)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|source| TlsError::Authority { path: path.to_owned(), source })?;
+    }
+    Ok(roots)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let unreadable = |source| TlsError::File { path: path.to_owned(), source };
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(unreadable)?
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)?;
+    if found.is_empty() {
+        return Err(TlsError::Empty { path: path.to_owned() });
+    }
+    Ok(found)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
+}

@@ -1,0 +1,151 @@
+//! Why an exchange was not carried, whose fault it was, and what the client is told.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use http::StatusCode;
+use hyper_util::client::legacy;
+
+use super::request_body::RequestBodyError;
+use crate::net::ConnectError;
+use crate::observe::{Failure, Refusal};
+use crate::rewrite::mount::RouteError;
+
+/// Why the proxy answers in the server's place. Upstream trouble is always 502, 503 or 504, never 4xx: a 4xx on a
+/// probe flips a dual-era client to the old era.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    // The client's.
+    #[error("no server is mounted here")]
+    NoRoute,
+    #[error("the path holds dot segments")]
+    DotSegment,
+    #[error("{0}")]
+    BadRequest(&'static str),
+    #[error("this Host is not served here")]
+    HostRefused,
+    #[error("this Origin is not allowed here")]
+    OriginRefused,
+    #[error("the request head is larger than {limit} bytes")]
+    HeadTooLarge { limit: usize },
+    #[error(transparent)]
+    Body(#[from] RequestBodyError),
+    // The proxy's.
+    #[error("too many event streams are open")]
+    TooManyStreams,
+    #[error("the proxy is shutting down")]
+    ShuttingDown,
+    // The server's.
+    #[error("the server cannot be reached")]
+    Unreachable(#[source] legacy::Error),
+    #[error("the server could not be reached in time")]
+    ConnectTimeout(#[source] legacy::Error),
+    #[error("the connection to the server broke before it answered")]
+    Reset(#[source] legacy::Error),
+    #[error("the server's answer is not HTTP")]
+    Invalid(#[source] legacy::Error),
+    #[error("the server switched protocols without being asked")]
+    UnaskedUpgrade,
+    #[error("the server did not answer within {0:?}")]
+    HeadTimeout(Duration),
+    #[error("the call took longer than {0:?}")]
+    CallTimeout(Duration),
+}
+
+/// How telemetry is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The proxy said no.
+    Refused(Refusal),
+    /// The leg to the server failed.
+    Failed(Failure),
+}
+
+impl Error {
+    /// Status, `X-Sightglass-Error`, and what telemetry is told.
+    pub(super) fn reply(&self) -> (StatusCode, &'static str, Verdict) {
+        use {Failure as F, Refusal as R, StatusCode as S, Verdict::Failed, Verdict::Refused};
+        match self {
+            Self::NoRoute => (S::NOT_FOUND, "no_route", Refused(R::NoRoute)),
+            Self::DotSegment | Self::BadRequest(_) | Self::Body(RequestBodyError::Broken(_)) => {
+                (S::BAD_REQUEST, "bad_request", Refused(R::BadRequest))
+            }
+            Self::HostRefused => (S::FORBIDDEN, "host_refused", Refused(R::HostRefused)),
+            Self::OriginRefused => (S::FORBIDDEN, "origin_refused", Refused(R::OriginRefused)),
+            Self::HeadTooLarge { .. } => {
+                (S::REQUEST_HEADER_FIELDS_TOO_LARGE, "bad_request", Refused(R::BadRequest))
+            }
+            Self::Body(RequestBodyError::TooLarge { .. }) => {
+                (S::PAYLOAD_TOO_LARGE, "limit", Refused(R::Limit))
+            }
+            Self::TooManyStreams => (S::SERVICE_UNAVAILABLE, "limit", Refused(R::Limit)),
+            Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting_down", Refused(R::ShuttingDown)),
+            Self::Unreachable(_) => (S::BAD_GATEWAY, "upstream_unreachable", Failed(F::Unreachable)),
+            Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::CallTimeout(_) => {
+                (S::GATEWAY_TIMEOUT, "upstream_timeout", Failed(F::Timeout))
+            }
+            Self::Reset(_) => (S::BAD_GATEWAY, "upstream_invalid", Failed(F::Reset)),
+            Self::Invalid(_) | Self::UnaskedUpgrade => {
+                (S::BAD_GATEWAY, "upstream_invalid", Failed(F::Invalid))
+            }
+        }
+    }
+
+    /// After how many seconds trying again makes sense; where waiting helps.
+    pub(super) fn retry_after(&self) -> Option<u32> {
+        matches!(self, Self::TooManyStreams | Self::ShuttingDown).then_some(1)
+    }
+}
+
+impl From<RouteError> for Error {
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::NotFound => Self::NoRoute,
+            RouteError::DotSegment => Self::DotSegment,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    /// What a guard said.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoRoute => Self::NoRoute,
+            Refusal::OriginRefused => Self::OriginRefused,
+            Refusal::BadRequest | Refusal::BadHead | Refusal::SlowHead => Self::BadRequest("malformed request"),
+            Refusal::ShuttingDown => Self::ShuttingDown,
+            Refusal::Limit | Refusal::CircuitOpen | Refusal::BulkheadFull => Self::TooManyStreams,
+            Refusal::HostRefused | Refusal::Unauthorized => Self::HostRefused,
+        }
+    }
+}
+
+impl From<legacy::Error> for Error {
+    /// What the client to the servers said. A request body that failed comes back through it.
+    fn from(error: legacy::Error) -> Self {
+        if let Some(RequestBodyError::TooLarge { limit }) = cause::<RequestBodyError>(&error) {
+            return Self::Body(RequestBodyError::TooLarge { limit: *limit });
+        }
+        if let Some(ConnectError::Timeout(_)) = cause::<ConnectError>(&error) {
+            return Self::ConnectTimeout(error);
+        }
+        let is_invalid = cause::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse);
+        match (error.is_connect(), is_invalid) {
+            (true, _) => Self::Unreachable(error),
+            (false, true) => Self::Invalid(error),
+            (false, false) => Self::Reset(error),
+        }
+    }
+}
+
+/// The first error of this type among `error` and its sources.
+fn cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}

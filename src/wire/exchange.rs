@@ -1,0 +1,299 @@
+//! One request and its answer: the order of the steps, and each of them.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
+use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Shared;
+use super::activity::Busy;
+use super::error::{Error, Verdict};
+use super::link::Link;
+use super::request_body::RequestBody;
+use super::response_body::{Cut, ResponseBody, UntilCut};
+use super::tap::Tap;
+use super::{head, tunnel};
+use crate::observe::{self, Route, Target};
+use crate::rewrite::endpoint::{self, EndpointBody};
+use crate::rewrite::mount::{Kind, Routed};
+use crate::rewrite::{forwarded, hop, location, reply};
+
+/// A client connection, as requests come over it.
+pub(super) struct Client {
+    pub(super) observed: observe::Connection,
+    pub(super) link: Arc<Link>,
+}
+
+/// Carries one request to its server and the answer back. This is the drawing of the architecture page.
+pub(super) fn carry(
+    shared: &Arc<Shared>,
+    client: &Client,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
+    let (head, body) = request.into_parts();
+    let busy = Busy::new(&client.link.activity);
+    let asked = Asked::new(&head);
+    let admitted = admit(shared, &head, &asked); // guard ─▶ route
+    let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer.ip());
+    let body = Tap::new(body, exchange.request()); // tap
+    let mut call = Call { shared: Arc::clone(shared), link: Arc::clone(&client.link), asked, busy, exchange };
+    async move {
+        let routed = match admitted {
+            Ok(routed) => routed,
+            Err(error) => return call.refuse(&error, None),
+        };
+        let (body, held) = match call.hold(&head, body).await {
+            Ok(held) => held,
+            Err(error) => return call.refuse(&error, None),
+        };
+        let request = match call.rewrite(head, body, &routed) {
+            Ok(request) => request,
+            Err(error) => return call.refuse(&error, Some(&held)),
+        };
+        match call.send(request, &routed).await {
+            Ok(response) => call.answer(response, routed, &held),
+            Err(error) => call.refuse(&error, Some(&held)),
+        }
+    }
+}
+
+/// What of the request's head is needed after it was sent on.
+struct Asked {
+    method: Method,
+    version: Version,
+    /// The name the client dialled: `:authority`, an absolute target, or `Host`.
+    host: Option<String>,
+    upgrade: Option<OnUpgrade>,
+    /// What the client is to find in what it is told; empty until the request is rewritten.
+    public_origin: String,
+    at: Instant,
+}
+
+impl Asked {
+    fn new(head: &request::Parts) -> Self {
+        Self {
+            method: head.method.clone(),
+            version: head.version,
+            host: head::host(head).map(str::to_owned),
+            upgrade: None,
+            public_origin: String::new(),
+            at: Instant::now(),
+        }
+    }
+}
+
+/// Whether the request may pass, and where to.
+fn admit(shared: &Shared, head: &request::Parts, asked: &Asked) -> Result<Routed, Error> {
+    head::validate(head, &shared.limits)?;
+    let host = asked.host.as_deref();
+    shared.hosts.check(host, head.headers.get(header::ORIGIN))?;
+    let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    Ok(shared.mounts.route(host, path)?)
+}
+
+fn target(admitted: &Result<Routed, Error>) -> Target<'_> {
+    match admitted {
+        Ok(routed) => Target {
+            server: Some(routed.server),
+            route: match routed.upstream.kind {
+                Kind::Mount => Route::Mount,
+                Kind::Origin => Route::Origin,
+                Kind::WellKnown => Route::WellKnown,
+            },
+            upstream_path: &routed.upstream.path_and_query,
+        },
+        Err(_) => Target { server: None, route: Route::None, upstream_path: "" },
+    }
+}
+
+/// A call under way.
+struct Call {
+    shared: Arc<Shared>,
+    link: Arc<Link>,
+    asked: Asked,
+    busy: Busy,
+    exchange: observe::Exchange,
+}
+
+impl Call {
+    /// Holds the body back where a reply of our own would need what it says.
+    async fn hold(&self, head: &request::Parts, body: Tap<Incoming>) -> Result<(RequestBody, Bytes), Error> {
+        let limits = &self.shared.limits;
+        let mut body = RequestBody::new(body, limits.request_body);
+        if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
+            return Ok((body, Bytes::new()));
+        }
+        let held = body.hold(limits.hold_back).await?;
+        Ok((body, held))
+    }
+
+    /// The head that the server is to see.
+    fn rewrite(
+        &mut self,
+        mut head: request::Parts,
+        body: RequestBody,
+        routed: &Routed,
+    ) -> Result<Request<RequestBody>, Error> {
+        let upstream = self.shared.upstream(routed.server)?;
+        let client_upgrade = head.extensions.remove::<OnUpgrade>();
+        let wanted = head.version == Version::HTTP_11 && hop::wants_upgrade(&head.headers);
+        self.asked.upgrade = client_upgrade.filter(|_| wanted && upstream.can_upgrade());
+        let (on, client) = (self.shared.rewrite, self.forwarded());
+        if on.location || on.endpoint {
+            self.asked.public_origin =
+                forwarded::public_origin(&client, &head.headers, self.shared.public_url.as_ref());
+        }
+        head.headers = hop::request_fields(&head.headers, self.asked.upgrade.is_some());
+        if on.forwarded {
+            forwarded::add(&mut head.headers, &client);
+        }
+        let may_be_rewritten = on.endpoint && endpoint::may_apply(&head.method, &head.headers);
+        if may_be_rewritten && head.headers.contains_key(header::ACCEPT_ENCODING) {
+            head.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        let path = routed.upstream.path_and_query.clone();
+        upstream.finish(&mut head, path, self.asked.host.as_deref())?;
+        Ok(Request::from_parts(head, body))
+    }
+
+    fn forwarded(&self) -> forwarded::Client {
+        let address = self.link.peer.ip();
+        forwarded::Client {
+            address,
+            tls: self.link.tls,
+            version: self.asked.version,
+            trusted: self.shared.trusts(address),
+            host: self.asked.host.clone(),
+        }
+    }
+
+    /// Sends the request and waits for the answer's head, as long as the limits allow.
+    async fn send(
+        &self,
+        request: Request<RequestBody>,
+        routed: &Routed,
+    ) -> Result<Response<Incoming>, Error> {
+        let upstream = self.shared.upstream(routed.server)?;
+        self.exchange.forwarded();
+        tokio::select! {
+            biased;
+            sent = upstream.send(request, self.asked.upgrade.is_some()) => sent,
+            error = self.expiry(upstream.head_timeout, upstream.call_timeout) => Err(error),
+            () = self.link.until_cut() => Err(Error::ShuttingDown),
+        }
+    }
+
+    async fn expiry(&self, head: Option<Duration>, call: Option<Duration>) -> Error {
+        let head_is_late = async {
+            match head {
+                Some(limit) => sleep(limit).await,
+                None => pending().await,
+            }
+        };
+        let call_is_late = async {
+            match call {
+                Some(limit) => sleep_until(self.asked.at + limit).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = head_is_late => Error::HeadTimeout(head.unwrap_or_default()),
+            () = call_is_late => Error::CallTimeout(call.unwrap_or_default()),
+        }
+    }
+
+    /// Passes the server's answer on.
+    fn answer(self, response: Response<Incoming>, routed: Routed, held: &Bytes) -> Response<ResponseBody> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return self.upgrade(response, held);
+        }
+        let is_stream = head::is_event_stream(response.headers());
+        let permit = match is_stream.then(|| self.shared.streams.admit()) {
+            Some(None) => return self.refuse(&Error::TooManyStreams, Some(held)),
+            Some(Some(permit)) => Some(permit),
+            None => None,
+        };
+        let until = self.until_cut(&routed, is_stream);
+        let (mut head, body) = response.into_parts();
+        let path = &routed.upstream.path_and_query;
+        let body = Tap::new(body, self.exchange.answered(&head)); // tap
+        head.headers = hop::response_fields(&head.headers, false);
+        head.version = Version::default();
+        if self.shared.rewrite.location {
+            head.headers = location::rewrite(head.headers, &routed.mount, path, &self.asked.public_origin);
+        }
+        let body = if self.shared.rewrite.endpoint && endpoint::applies(&self.asked.method, &head) {
+            let body = EndpointBody::new(body, routed.mount, path, &self.asked.public_origin);
+            ResponseBody::endpoint(body, self.busy)
+        } else if let Some(length) = declared_length(&self.asked, &head, &body) {
+            ResponseBody::declared(length, self.busy)
+        } else {
+            ResponseBody::passed(body, self.busy)
+        };
+        Response::from_parts(head, body.lasting(until, permit))
+    }
+
+    /// What may end the answer's body before the server does.
+    fn until_cut(&self, routed: &Routed, is_stream: bool) -> Option<UntilCut> {
+        let limit = self.shared.upstream(routed.server).ok().and_then(|upstream| upstream.call_timeout);
+        let deadline = limit.map(|limit| self.asked.at + limit);
+        if deadline.is_none() && !is_stream {
+            return None;
+        }
+        let link = Arc::clone(&self.link);
+        Some(Box::pin(async move {
+            let late = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => pending().await,
+                }
+            };
+            let ending = async {
+                if is_stream { link.until_cut().await } else { pending().await }
+            };
+            tokio::select! {
+                () = late => Cut::CallTimeout,
+                () = ending => Cut::Shutdown,
+            }
+        }))
+    }
+
+    /// Joins both connections once each has switched.
+    fn upgrade(mut self, response: Response<Incoming>, held: &Bytes) -> Response<ResponseBody> {
+        let (mut head, _empty) = response.into_parts();
+        let server = head.extensions.remove::<OnUpgrade>();
+        let (Some(client), Some(server)) = (self.asked.upgrade.take(), server) else {
+            return self.refuse(&Error::UnaskedUpgrade, Some(held));
+        };
+        let guard = self.exchange.upgraded(&head);
+        head.headers = hop::response_fields(&head.headers, true);
+        head.version = Version::default();
+        self.link.leave_tunnel(Box::pin(tunnel::join(client, server, guard)));
+        Response::from_parts(head, ResponseBody::own(Bytes::new(), self.busy))
+    }
+
+    /// Answers in the server's place.
+    fn refuse(self, error: &Error, held: Option<&Bytes>) -> Response<ResponseBody> {
+        let (status, kind, verdict) = error.reply();
+        match verdict {
+            Verdict::Refused(refusal) => self.exchange.refused(refusal, status),
+            Verdict::Failed(failure) => self.exchange.failed(failure, status),
+        }
+        let held = held.filter(|held| !held.is_empty()).map(AsRef::as_ref);
+        let reply = reply::reply(status, kind, &error.to_string(), held, error.retry_after());
+        reply.map(|data| ResponseBody::own(data, self.busy))
+    }
+}
+
+/// The length that a bodyless answer declares and that hyper would move or drop on HTTP/1.
+fn declared_length(asked: &Asked, head: &response::Parts, body: &Tap<Incoming>) -> Option<u64> {
+    if !body.is_end_stream() || asked.method == Method::HEAD || asked.version == Version::HTTP_2 {
+        return None;
+    }
+    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

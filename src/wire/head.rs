@@ -1,0 +1,73 @@
+//! What heads say.
+
+use http::{HeaderMap, Method, header, request};
+
+use super::error::Error;
+use super::request_body::RequestBodyError;
+use crate::config::Limits;
+
+/// The name the client dialled: `:authority` or an absolute target's, else `Host`.
+pub(super) fn host(head: &request::Parts) -> Option<&str> {
+    let named = head.uri.authority().map(http::uri::Authority::as_str);
+    named.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
+}
+
+/// Whether a request can be carried at all.
+pub(super) fn validate(head: &request::Parts, limits: &Limits) -> Result<(), Error> {
+    if head.method == Method::CONNECT {
+        return Err(Error::BadRequest("CONNECT is not served here"));
+    }
+    if head.headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Err(Error::BadRequest("more than one Host"));
+    }
+    if size(head) > limits.header_bytes {
+        return Err(Error::HeadTooLarge { limit: limits.header_bytes });
+    }
+    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    match (limits.request_body, length) {
+        (Some(limit), Some(length)) if limit < length => Err(RequestBodyError::TooLarge { limit }.into()),
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+/// About as many bytes as the head had on the wire: `name: value\r\n` for each field.
+fn size(head: &request::Parts) -> usize {
+    let target = head.uri.path_and_query().map_or(1, |path| path.as_str().len());
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    target + fields.sum::<usize>()
+}
+
+/// Whether a reply of our own to this request would need the id that stands in its body.
+pub(super) fn may_be_json_rpc(head: &request::Parts) -> bool {
+    head.method == Method::POST && has_media_type(&head.headers, "application/json")
+}
+
+/// Whether the body is an event stream.
+pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
+    has_media_type(fields, "text/event-stream")
+}
+
+/// Whether `Content-Type` is this media type, parameters and case apart.
+fn has_media_type(fields: &HeaderMap, media_type: &str) -> bool {
+    let Some(value) = fields.get(header::CONTENT_TYPE) else { return false };
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(media_type.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn media_types_are_compared_without_parameters_or_case() {
+        let is_stream = |value| {
+            is_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))]))
+        };
+        assert!(is_stream("Text/Event-Stream; charset=utf-8"));
+        assert!(is_stream("text/event-stream"));
+        assert!(!is_stream("text/event-streams"));
+        assert!(!is_stream("application/json"));
+    }
+}

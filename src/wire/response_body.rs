@@ -1,0 +1,153 @@
+//! The answer's body on its way down, and what lives as long as it does.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use super::activity::Busy;
+use super::tap::{Tap, end_to_end};
+use crate::guard::limits::StreamPermit;
+use crate::rewrite::endpoint::EndpointBody;
+
+/// Why an answer broke off after its head was sent: the client's stream is broken, never ended cleanly.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ResponseBodyError {
+    #[error("the server broke off its answer")]
+    Broken(#[source] hyper::Error),
+    #[error("the call took longer than its limit")]
+    CallTimeout,
+}
+
+/// Why a body ends before its sender ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// `call_timeout` passed: the stream breaks.
+    CallTimeout,
+    /// The process ends: the stream ends in an orderly way, the client may come back to another replica.
+    Shutdown,
+}
+
+/// Resolves when a body has to end. Only bodies that may have to carry one.
+pub(super) type UntilCut = Pin<Box<dyn Future<Output = Cut> + Send>>;
+
+/// What is sent to a client.
+pub(super) struct ResponseBody {
+    content: Content,
+    until: Option<UntilCut>,
+    _stream: Option<StreamPermit>,
+    _busy: Busy,
+}
+
+enum Content {
+    /// The proxy's own words.
+    Own(Full<Bytes>),
+    /// The server's bytes.
+    Passed(Tap<Incoming>),
+    /// The server's event stream, its `endpoint` events naming this proxy.
+    Endpoint(Pin<Box<EndpointBody<Tap<Incoming>>>>),
+    /// Nothing, where the head declares the length that a body would have had (304).
+    Declared(u64),
+    /// It was cut.
+    Over,
+}
+
+impl ResponseBody {
+    /// The proxy's own answer.
+    pub(super) fn own(data: Bytes, busy: Busy) -> Self {
+        Self::new(Content::Own(Full::new(data)), busy)
+    }
+
+    /// The server's body as it comes.
+    pub(super) fn passed(body: Tap<Incoming>, busy: Busy) -> Self {
+        Self::new(Content::Passed(body), busy)
+    }
+
+    /// The server's event stream with its `endpoint` events rewritten.
+    pub(super) fn endpoint(body: EndpointBody<Tap<Incoming>>, busy: Busy) -> Self {
+        Self::new(Content::Endpoint(Box::pin(body)), busy)
+    }
+
+    /// No bytes, under a head that declares `length` of them. Without this hyper drops `content-length` from a 204
+    /// or 304 on HTTP/1.1, and moves it to the end of the head elsewhere.
+    pub(super) fn declared(length: u64, busy: Busy) -> Self {
+        Self::new(Content::Declared(length), busy)
+    }
+
+    fn new(content: Content, busy: Busy) -> Self {
+        Self { content, until: None, _stream: None, _busy: busy }
+    }
+
+    /// The same, ended when `until` says so, holding `stream`'s place until then.
+    pub(super) fn lasting(mut self, until: Option<UntilCut>, stream: Option<StreamPermit>) -> Self {
+        self.until = until;
+        self._stream = stream;
+        self
+    }
+
+    fn poll_content(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
+        match &mut self.content {
+            Content::Own(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
+            Content::Passed(body) => Pin::new(body).poll_frame(context).map(passed),
+            Content::Endpoint(body) => body.as_mut().poll_frame(context).map(passed),
+            Content::Declared(_) | Content::Over => Poll::Ready(None),
+        }
+    }
+}
+
+fn passed(
+    frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+) -> Option<Result<Frame<Bytes>, ResponseBodyError>> {
+    Some(frame?.map(end_to_end).map_err(ResponseBodyError::Broken))
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = ResponseBodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
+        let this = self.get_mut();
+        if let Some(until) = &mut this.until
+            && let Poll::Ready(cut) = until.as_mut().poll(context)
+        {
+            this.until = None;
+            this.content = Content::Over;
+            return Poll::Ready(match cut {
+                Cut::CallTimeout => Some(Err(ResponseBodyError::CallTimeout)),
+                Cut::Shutdown => None,
+            });
+        }
+        Poll::Ready(ready!(this.poll_content(context)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Own(body) => body.is_end_stream(),
+            Content::Passed(body) => body.is_end_stream(),
+            Content::Endpoint(body) => body.is_end_stream(),
+            Content::Declared(_) => false,
+            Content::Over => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Own(body) => body.size_hint(),
+            Content::Passed(body) => body.size_hint(),
+            Content::Endpoint(body) => body.size_hint(),
+            Content::Declared(length) => SizeHint::with_exact(*length),
+            Content::Over => SizeHint::with_exact(0),
+        }
+    }
+}
