@@ -100,7 +100,8 @@ impl Activity {
         let Some(limit) = patience.limit(phase) else { return Check::At(later) };
         let began = self.stamps.origin() + Duration::from_nanos(self.since.load(Ordering::Relaxed));
         // An answer may still be on its way to a slow reader when its exchange is over.
-        let began = if phase == Phase::Idle { began.max(self.stamps.last_write().unwrap_or(began)) } else { began };
+        let began =
+            if phase == Phase::Idle { began.max(self.stamps.last_write().unwrap_or(began)) } else { began };
         let due = began + limit;
         match phase {
             _ if due > now => Check::At(due.min(later)),
@@ -224,11 +225,7 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_write(context, buffer);
         this.note_write(&polled);

@@ -55,7 +55,12 @@ pub(super) fn server(limits: &Limits) -> Server {
 }
 
 /// Serves one accepted connection; returns when it is closed.
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit) {
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+) {
     let observed = shared.observer.connection();
     match secure(&shared, stream).await {
         Ok(stream) => {

@@ -15,7 +15,7 @@ use super::activity::Busy;
 use super::error::{Error, Verdict};
 use super::link::Link;
 use super::request_body::RequestBody;
-use super::response_body::{Cut, ResponseBody, UntilCut};
+use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
 use super::tap::Tap;
 use super::{head, tunnel};
 use crate::observe::{self, Route, Target};
@@ -47,17 +47,17 @@ pub(super) fn carry(
             Ok(routed) => routed,
             Err(error) => return call.refuse(&error, None),
         };
-        let (body, held) = match call.hold(&head, body).await {
-            Ok(held) => held,
+        let (body, said) = match call.hold(&head, body).await {
+            Ok(said) => said,
             Err(error) => return call.refuse(&error, None),
         };
         let request = match call.rewrite(head, body, &routed) {
             Ok(request) => request,
-            Err(error) => return call.refuse(&error, Some(&held)),
+            Err(error) => return call.refuse(&error, Some(&said)),
         };
         match call.send(request, &routed).await {
-            Ok(response) => call.answer(response, routed, &held),
-            Err(error) => call.refuse(&error, Some(&held)),
+            Ok(response) => call.answer(response, routed, &said),
+            Err(error) => call.refuse(&error, Some(&said)),
         }
     }
 }
@@ -128,8 +128,8 @@ impl Call {
         if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
             return Ok((body, Bytes::new()));
         }
-        let held = body.hold(limits.hold_back).await?;
-        Ok((body, held))
+        let said = body.hold(limits.hold_back).await?;
+        Ok((body, said))
     }
 
     /// The head that the server is to see.
@@ -208,17 +208,18 @@ impl Call {
     }
 
     /// Passes the server's answer on.
-    fn answer(self, response: Response<Incoming>, routed: Routed, held: &Bytes) -> Response<ResponseBody> {
+    fn answer(self, response: Response<Incoming>, routed: Routed, said: &Bytes) -> Response<ResponseBody> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.upgrade(response, held);
+            return self.upgrade(response, said);
         }
         let is_stream = head::is_event_stream(response.headers());
         let permit = match is_stream.then(|| self.shared.streams.admit()) {
-            Some(None) => return self.refuse(&Error::TooManyStreams, Some(held)),
+            Some(None) => return self.refuse(&Error::TooManyStreams, Some(said)),
             Some(Some(permit)) => Some(permit),
             None => None,
         };
         let until = self.until_cut(&routed, is_stream);
+        let kept = Kept::new(self.busy, permit);
         let (mut head, body) = response.into_parts();
         let path = &routed.upstream.path_and_query;
         let body = Tap::new(body, self.exchange.answered(&head)); // tap
@@ -229,13 +230,13 @@ impl Call {
         }
         let body = if self.shared.rewrite.endpoint && endpoint::applies(&self.asked.method, &head) {
             let body = EndpointBody::new(body, routed.mount, path, &self.asked.public_origin);
-            ResponseBody::endpoint(body, self.busy)
+            ResponseBody::endpoint(body, kept)
         } else if let Some(length) = declared_length(&self.asked, &head, &body) {
-            ResponseBody::declared(length, self.busy)
+            ResponseBody::declared(length, kept)
         } else {
-            ResponseBody::passed(body, self.busy)
+            ResponseBody::passed(body, kept)
         };
-        Response::from_parts(head, body.lasting(until, permit))
+        Response::from_parts(head, body.ended_by(until))
     }
 
     /// What may end the answer's body before the server does.
@@ -253,9 +254,7 @@ impl Call {
                     None => pending().await,
                 }
             };
-            let ending = async {
-                if is_stream { link.until_cut().await } else { pending().await }
-            };
+            let ending = async { if is_stream { link.until_cut().await } else { pending().await } };
             tokio::select! {
                 () = late => Cut::CallTimeout,
                 () = ending => Cut::Shutdown,
@@ -264,11 +263,11 @@ impl Call {
     }
 
     /// Joins both connections once each has switched.
-    fn upgrade(mut self, response: Response<Incoming>, held: &Bytes) -> Response<ResponseBody> {
+    fn upgrade(mut self, response: Response<Incoming>, said: &Bytes) -> Response<ResponseBody> {
         let (mut head, _empty) = response.into_parts();
         let server = head.extensions.remove::<OnUpgrade>();
         let (Some(client), Some(server)) = (self.asked.upgrade.take(), server) else {
-            return self.refuse(&Error::UnaskedUpgrade, Some(held));
+            return self.refuse(&Error::UnaskedUpgrade, Some(said));
         };
         let guard = self.exchange.upgraded(&head);
         head.headers = hop::response_fields(&head.headers, true);
@@ -278,14 +277,14 @@ impl Call {
     }
 
     /// Answers in the server's place.
-    fn refuse(self, error: &Error, held: Option<&Bytes>) -> Response<ResponseBody> {
+    fn refuse(self, error: &Error, said: Option<&Bytes>) -> Response<ResponseBody> {
         let (status, kind, verdict) = error.reply();
         match verdict {
             Verdict::Refused(refusal) => self.exchange.refused(refusal, status),
             Verdict::Failed(failure) => self.exchange.failed(failure, status),
         }
-        let held = held.filter(|held| !held.is_empty()).map(AsRef::as_ref);
-        let reply = reply::reply(status, kind, &error.to_string(), held, error.retry_after());
+        let said = said.filter(|said| !said.is_empty()).map(AsRef::as_ref);
+        let reply = reply::reply(status, kind, &error.to_string(), said, error.retry_after());
         reply.map(|data| ResponseBody::own(data, self.busy))
     }
 }

@@ -8,7 +8,9 @@ use crate::config::Limits;
 
 /// The name the client dialled: `:authority` or an absolute target's, else `Host`.
 pub(super) fn host(head: &request::Parts) -> Option<&str> {
+    let without_user = |authority: &str| authority.rfind('@').map_or(0, |at| at + 1);
     let named = head.uri.authority().map(http::uri::Authority::as_str);
+    let named = named.and_then(|authority| authority.get(without_user(authority)..));
     named.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
 }
 
@@ -23,7 +25,8 @@ pub(super) fn validate(head: &request::Parts, limits: &Limits) -> Result<(), Err
     if size(head) > limits.header_bytes {
         return Err(Error::HeadTooLarge { limit: limits.header_bytes });
     }
-    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length =
+        head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     match (limits.request_body, length) {
         (Some(limit), Some(length)) if limit < length => Err(RequestBodyError::TooLarge { limit }.into()),
         (Some(_) | None, Some(_) | None) => Ok(()),

@@ -58,7 +58,8 @@ impl RequestBody {
             (None, _) => Bytes::new(),
             (Some(only), None) => only.clone(),
             (Some(_), Some(_)) => {
-                let data: Vec<&[u8]> = self.held.iter().filter_map(Frame::data_ref).map(AsRef::as_ref).collect();
+                let data: Vec<&[u8]> =
+                    self.held.iter().filter_map(Frame::data_ref).map(AsRef::as_ref).collect();
                 Bytes::from(data.concat())
             }
         }

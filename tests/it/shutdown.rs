@@ -106,3 +106,21 @@ async fn a_body_under_way_after_the_grace_breaks() {
     proxy.ended().await;
     server_side.closed().await;
 }
+
+#[tokio::test]
+async fn a_tunnel_is_closed_after_the_grace() {
+    let server = RawServer::start().await;
+    let mut config = proxy::config(server.address);
+    config.proxy.shutdown_grace = Duration::from_millis(50);
+    let mut proxy = Proxy::start(config);
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await;
+    let mut server_side = server.accept().await;
+    server_side.read_head().await;
+    server_side.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await;
+    client.read_head().await;
+    proxy.shutdown.start();
+    client.closed().await;
+    server_side.closed().await;
+    proxy.ended().await;
+}

@@ -159,6 +159,19 @@ async fn a_client_that_leaves_amid_its_request_takes_it_along() {
 }
 
 #[tokio::test]
+async fn a_client_that_closes_its_half_is_taken_for_gone() {
+    // A documented limit: otherwise one that left during a silent call would go unseen.
+    let mut upstream = Upstream::start().await;
+    let proxy = Proxy::before(upstream.address);
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let mut call = upstream.call().await;
+    client.stream.shutdown().await.unwrap();
+    call.aborted().await;
+    client.closed().await;
+}
+
+#[tokio::test]
 async fn an_upstream_that_breaks_breaks_the_clients_stream() {
     for version in VERSIONS {
         let mut upstream = Upstream::start().await;

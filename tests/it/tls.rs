@@ -67,7 +67,11 @@ impl Drop for Pki {
 }
 
 /// A client that speaks TLS and, by ALPN, `version`.
-async fn connect(address: std::net::SocketAddr, tls: &ServerTls, version: Version) -> std::io::Result<Client> {
+async fn connect(
+    address: std::net::SocketAddr,
+    tls: &ServerTls,
+    version: Version,
+) -> std::io::Result<Client> {
     let alpn = if version == Version::HTTP_2 { Alpn::Http2 } else { Alpn::Http1 };
     let config = client_config(tls, alpn).unwrap();
     let tcp = within(TcpStream::connect(address)).await.unwrap();

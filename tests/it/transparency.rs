@@ -90,7 +90,8 @@ async fn hop_by_hop_fields_are_removed() {
     )
     .await;
     assert_eq!(arrived, "GET / HTTP/1.1\nhost: SERVER\nX-Kept: 2\n\n");
-    let response = "HTTP/1.1 200 OK\nconnection: keep-alive, x-private\nkeep-alive: timeout=5\nx-private: 1\n";
+    let response =
+        "HTTP/1.1 200 OK\nconnection: keep-alive, x-private\nkeep-alive: timeout=5\nx-private: 1\n";
     let arrived = answered("GET / HTTP/1.1", &format!("{response}content-length: 0\n\n")).await;
     assert_eq!(arrived, "HTTP/1.1 200 OK\ncontent-length: 0\nconnection: close\n\n");
 }
@@ -210,7 +211,8 @@ async fn trailers_pass_both_ways() {
         let proxy = Proxy::before(upstream.address);
         let mut client = Client::connect(proxy.address, version).await;
         let (feed, body) = fed();
-        let request = Request::post("/").header("te", "trailers").header("trailer", "x-sum").body(body).unwrap();
+        let request =
+            Request::post("/").header("te", "trailers").header("trailer", "x-sum").body(body).unwrap();
         let answer = tokio::spawn(client.start(request));
         feed.data("data").await;
         let trailers = || HeaderMap::from_iter([("x-sum".parse().unwrap(), "1".parse().unwrap())]);
@@ -253,7 +255,8 @@ async fn a_known_length_stays_known() {
 
 #[tokio::test]
 async fn a_get_with_a_body_keeps_it() {
-    for body in ["content-length: 4\r\n\r\nbody", "transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"] {
+    for body in ["content-length: 4\r\n\r\nbody", "transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"]
+    {
         let mut upstream = Upstream::start().await;
         let proxy = Proxy::before(upstream.address);
         let mut client = Raw::connect(proxy.address).await;
@@ -293,7 +296,10 @@ async fn configured_fields_are_set_or_replaced() {
     client.write("GET / HTTP/1.1\r\nauthorization: mine\r\nhost: a\r\nauthorization: too\r\n\r\n").await;
     let head = server.accept().await.read_head().await;
     let host = server.address;
-    assert_eq!(head, format!("GET / HTTP/1.1\r\nauthorization: Bearer 1\r\nhost: {host}\r\nx-new: 2\r\n\r\n"));
+    assert_eq!(
+        head,
+        format!("GET / HTTP/1.1\r\nauthorization: Bearer 1\r\nhost: {host}\r\nx-new: 2\r\n\r\n")
+    );
 }
 
 #[tokio::test]

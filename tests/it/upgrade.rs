@@ -3,8 +3,7 @@
 use crate::support::{Proxy, Raw, RawServer};
 
 const ASK: &str = "GET /ws HTTP/1.1\r\nhost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-const GRANT: &str =
-    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+const GRANT: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 
 async fn tunnel(proxy: &Proxy, server: &RawServer) -> (Raw, Raw) {
     let mut client = Raw::connect(proxy.address).await;

@@ -46,6 +46,7 @@ impl Drop for Proxy {
 /// One server that takes every path, every rewrite off: the bytes that the tests send are those that must arrive.
 pub(crate) fn config(address: SocketAddr) -> Config {
     let mut config = Config { servers: vec![Server::new("test", url(address))], ..Config::default() };
+    config.proxy.allowed_hosts = Some(vec!["*".to_owned()]);
     config.rewrite.endpoint = false;
     config.rewrite.location = false;
     config.rewrite.forwarded = false;

@@ -34,7 +34,11 @@ impl Raw {
                 return text(std::mem::replace(&mut self.unread, rest));
             }
             let so_far = self.unread.len();
-            assert!(self.read_more().await > 0, "ended after {so_far} bytes: {:?}", text(self.unread.clone()));
+            assert!(
+                self.read_more().await > 0,
+                "ended after {so_far} bytes: {:?}",
+                text(self.unread.clone())
+            );
         }
     }
 
