@@ -75,7 +75,7 @@ async fn a_late_head_is_a_504_and_the_call_is_taken_back() {
         for whole_call in [false, true] {
             let mut upstream = Upstream::start().await;
             let mut config = proxy::config(upstream.address);
-            let limit = Some(Duration::from_millis(50));
+            let limit = Some(Duration::from_millis(300));
             if whole_call {
                 config.servers[0].call_timeout = limit;
             } else {
@@ -96,7 +96,7 @@ async fn a_call_past_its_limit_breaks_its_stream() {
     for version in VERSIONS {
         let mut upstream = Upstream::start().await;
         let mut config = proxy::config(upstream.address);
-        config.servers[0].call_timeout = Some(Duration::from_millis(500));
+        config.servers[0].call_timeout = Some(Duration::from_secs(1));
         let proxy = Proxy::start(config);
         let mut client = Client::connect(proxy.address, version).await;
         let answer = tokio::spawn(client.start(call()));

@@ -5,6 +5,7 @@ mod support;
 
 mod failures;
 mod http2;
+mod mounts;
 mod overload;
 mod shutdown;
 mod streams;

@@ -6,7 +6,7 @@ use http::{Request, Response, Version};
 
 use crate::support::{Client, Proxy, Raw, Upstream, VERSIONS, empty, full, proxy, within};
 
-const SHORT: Option<Duration> = Some(Duration::from_millis(100));
+const SHORT: Option<Duration> = Some(Duration::from_millis(300));
 
 #[tokio::test]
 async fn a_connection_past_the_limit_is_closed() {
