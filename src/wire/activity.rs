@@ -19,6 +19,8 @@ use crate::config::Limits;
 use crate::net::{Stamps, Stream};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// A year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// In `Activity::preface`: what came first was not HTTP/2.
 const NOT_HTTP2: u8 = u8::MAX;
 
@@ -68,10 +70,12 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(limits: &Limits) -> Self {
+        // Clocks cannot count to every limit that can be written.
+        let countable = |limit: Option<Duration>| limit.map(|limit| limit.min(LONGEST));
         Self {
-            first_byte: limits.first_byte_timeout,
-            head: limits.header_timeout,
-            keep_alive: limits.keep_alive,
+            first_byte: countable(limits.first_byte_timeout),
+            head: countable(limits.header_timeout),
+            keep_alive: countable(limits.keep_alive),
         }
     }
 

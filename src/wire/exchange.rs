@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::Shared;
 use super::activity::Busy;
@@ -197,7 +197,7 @@ impl Call {
         };
         let call_is_late = async {
             match call {
-                Some(limit) => sleep_until(self.asked.at + limit).await,
+                Some(limit) => sleep(limit.saturating_sub(self.asked.at.elapsed())).await,
                 None => pending().await,
             }
         };
@@ -242,15 +242,15 @@ impl Call {
     /// What may end the answer's body before the server does.
     fn until_cut(&self, routed: &Routed, is_stream: bool) -> Option<UntilCut> {
         let limit = self.shared.upstream(routed.server).ok().and_then(|upstream| upstream.call_timeout);
-        let deadline = limit.map(|limit| self.asked.at + limit);
-        if deadline.is_none() && !is_stream {
+        let left = limit.map(|limit| limit.saturating_sub(self.asked.at.elapsed()));
+        if left.is_none() && !is_stream {
             return None;
         }
         let link = Arc::clone(&self.link);
         Some(Box::pin(async move {
             let late = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline).await,
+                match left {
+                    Some(left) => sleep(left).await,
                     None => pending().await,
                 }
             };

@@ -16,7 +16,7 @@ fn config(servers: Vec<Server>) -> Config {
 fn server(name: &str, upstream: &Upstream, path: &str) -> Server {
     let mut server = Server::new(name, proxy::url(upstream.address));
     server.path = Some(format!("/{name}"));
-    server.url.path = path.to_owned();
+    path.clone_into(&mut server.url.path);
     server
 }
 

@@ -172,6 +172,21 @@ async fn a_client_that_closes_its_half_is_taken_for_gone() {
 }
 
 #[tokio::test]
+async fn a_client_that_pipelined_before_it_left_is_missed_only_after_its_answer() {
+    // A documented limit, too: the bytes that wait to be read hide the end behind them.
+    let mut upstream = Upstream::start().await;
+    let proxy = Proxy::before(upstream.address);
+    let mut client = Raw::connect(proxy.address).await;
+    let request = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    client.write(format!("{request}{request}")).await;
+    client.stream.shutdown().await.unwrap();
+    upstream.call().await.answer(Response::new(full("first")));
+    client.read_until("first").await;
+    upstream.call().await.aborted().await;
+    client.closed().await;
+}
+
+#[tokio::test]
 async fn an_upstream_that_breaks_breaks_the_clients_stream() {
     for version in VERSIONS {
         let mut upstream = Upstream::start().await;
