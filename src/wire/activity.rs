@@ -19,6 +19,8 @@ use crate::config::Limits;
 use crate::net::{Stamps, Stream};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// A year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// In `Activity::preface`: what came first was not HTTP/2.
 const NOT_HTTP2: u8 = u8::MAX;
 
@@ -68,10 +70,12 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(limits: &Limits) -> Self {
+        // Clocks cannot count to every limit that can be written.
+        let countable = |limit: Option<Duration>| limit.map(|limit| limit.min(LONGEST));
         Self {
-            first_byte: limits.first_byte_timeout,
-            head: limits.header_timeout,
-            keep_alive: limits.keep_alive,
+            first_byte: countable(limits.first_byte_timeout),
+            head: countable(limits.header_timeout),
+            keep_alive: countable(limits.keep_alive),
         }
     }
 
@@ -100,7 +104,8 @@ impl Activity {
         let Some(limit) = patience.limit(phase) else { return Check::At(later) };
         let began = self.stamps.origin() + Duration::from_nanos(self.since.load(Ordering::Relaxed));
         // An answer may still be on its way to a slow reader when its exchange is over.
-        let began = if phase == Phase::Idle { began.max(self.stamps.last_write().unwrap_or(began)) } else { began };
+        let began =
+            if phase == Phase::Idle { began.max(self.stamps.last_write().unwrap_or(began)) } else { began };
         let due = began + limit;
         match phase {
             _ if due > now => Check::At(due.min(later)),
@@ -224,11 +229,7 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_write(context, buffer);
         this.note_write(&polled);

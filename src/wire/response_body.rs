@@ -38,8 +38,20 @@ pub(super) type UntilCut = Pin<Box<dyn Future<Output = Cut> + Send>>;
 pub(super) struct ResponseBody {
     content: Content,
     until: Option<UntilCut>,
-    _stream: Option<StreamPermit>,
+    _kept: Kept,
+}
+
+/// What is given back when the body is over, read or not.
+pub(super) struct Kept {
     _busy: Busy,
+    _stream: Option<StreamPermit>,
+}
+
+impl Kept {
+    /// The exchange, and its place among the open streams where it is one.
+    pub(super) fn new(busy: Busy, stream: Option<StreamPermit>) -> Self {
+        Self { _busy: busy, _stream: stream }
+    }
 }
 
 enum Content {
@@ -58,34 +70,32 @@ enum Content {
 impl ResponseBody {
     /// The proxy's own answer.
     pub(super) fn own(data: Bytes, busy: Busy) -> Self {
-        Self::new(Content::Own(Full::new(data)), busy)
+        Self::new(Content::Own(Full::new(data)), Kept::new(busy, None))
     }
 
     /// The server's body as it comes.
-    pub(super) fn passed(body: Tap<Incoming>, busy: Busy) -> Self {
-        Self::new(Content::Passed(body), busy)
+    pub(super) fn passed(body: Tap<Incoming>, kept: Kept) -> Self {
+        Self::new(Content::Passed(body), kept)
     }
 
     /// The server's event stream with its `endpoint` events rewritten.
-    pub(super) fn endpoint(body: EndpointBody<Tap<Incoming>>, busy: Busy) -> Self {
-        Self::new(Content::Endpoint(Box::pin(body)), busy)
+    pub(super) fn endpoint(body: EndpointBody<Tap<Incoming>>, kept: Kept) -> Self {
+        Self::new(Content::Endpoint(Box::pin(body)), kept)
     }
 
     /// No bytes, under a head that declares `length` of them. Without this hyper drops `content-length` from a 204
-    /// or 304 on HTTP/1.1.
-    pub(super) fn declared(length: u64, busy: Busy) -> Self {
-        Self::new(Content::Declared(length), busy)
+    /// or 304 on HTTP/1.1, and moves it to the end of the head elsewhere.
+    pub(super) fn declared(length: u64, kept: Kept) -> Self {
+        Self::new(Content::Declared(length), kept)
     }
 
-    fn new(content: Content, busy: Busy) -> Self {
-        Self { content, until: None, _stream: None, _busy: busy }
+    fn new(content: Content, kept: Kept) -> Self {
+        Self { content, until: None, _kept: kept }
     }
 
-    /// The same, ended when `until` says so, holding `stream`'s place until then.
-    pub(super) fn lasting(mut self, until: Option<UntilCut>, stream: Option<StreamPermit>) -> Self {
-        self.until = until;
-        self._stream = stream;
-        self
+    /// The same, ended when `until` says so.
+    pub(super) fn ended_by(self, until: Option<UntilCut>) -> Self {
+        Self { until, ..self }
     }
 
     fn poll_content(
