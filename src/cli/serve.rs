@@ -37,7 +37,11 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!(event = "stopping", grace_seconds = grace.as_secs_f64(), "draining; a second signal ends it");
+        tracing::info!(
+            event = "stopping",
+            grace_seconds = grace.as_secs_f64(),
+            "draining; a second signal ends it"
+        );
         tokio::select! {
             () = running.stop() => {}
             _ = terminate.recv() => {}
@@ -94,9 +98,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tokio::spawn(admin.run(async {
             let _ = ended.await;
         })),
-        tokio::spawn(tick(observer.clone(), config.limits.orphan_wait)),
+        tokio::spawn(tick(observer, config.limits.orphan_wait)),
         tokio::spawn(upkeep(prometheus)),
-        tokio::spawn(tell_shutdown(observer, shutdown.clone())),
     ];
     let proxy = tokio::spawn(proxy.run());
     Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over })
@@ -121,15 +124,11 @@ async fn upkeep(prometheus: Arc<Prometheus>) {
     }
 }
 
-async fn tell_shutdown(observer: Observer, shutdown: Shutdown) {
-    shutdown.started().await;
-    observer.shutting_down();
-}
-
 /// One line that says what listens where and what is mounted where.
 fn announce(config: &Config, running: &Running) {
     let Some(address) = running.data.first() else { return };
-    let mount = |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
+    let mount =
+        |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
     super::logging::started(config.logs.format, &running.data, running.admin, &mounts);
 }

@@ -20,7 +20,7 @@ use super::reader::{Media, NotRead, Reader};
 use super::scope::Scope;
 use super::session::Session;
 use super::stream::Stream;
-use super::{End, Failure, Refusal, Route, Target, lock};
+use super::{Cut, End, Failure, Refusal, Route, Target, lock};
 use crate::mcp::{Era, Item, Text, Unreadable, Version};
 
 /// What both taps of an exchange share.
@@ -78,6 +78,8 @@ pub(super) struct State {
     /// `Mcp-Session-Id` of the answer.
     pub(super) answered_session: Option<Key>,
     pub(super) stream: Option<Stream>,
+    /// Why the proxy itself ended the answer.
+    pub(super) cut: Option<Cut>,
     /// How the answer ended.
     over: Option<Over>,
 }
@@ -172,7 +174,10 @@ impl Shared {
         {
             self.response_unreadable(&state, reason);
         }
-        state.over = Some(Over::Body(end));
+        state.over = Some(match state.cut {
+            Some(Cut::Timeout) => Over::Own(Outcome::Timeout),
+            Some(Cut::Shutdown) | None => Over::Body(end),
+        });
         self.settle(&state, now);
         self.close_stream(&mut state, end, now);
         // A client may still answer what it was asked here, on a request of its own.
@@ -180,6 +185,10 @@ impl Shared {
             self.inner.wait(call, Outcome::NoResponse, now);
         }
         self.tell_http(&state, now);
+    }
+
+    pub(super) fn cut(&self, why: Cut) {
+        lock::lock(&self.state).cut = Some(why);
     }
 
     /// The client went away before there was an answer.

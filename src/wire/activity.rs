@@ -8,13 +8,14 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::overhead::Overhead;
 use crate::config::Limits;
 use crate::net::{Stamps, Stream};
 
@@ -35,6 +36,9 @@ pub(super) struct Activity {
     /// How much of the HTTP/2 preface has come, or [`NOT_HTTP2`].
     preface: AtomicU8,
     ended: AtomicBool,
+    /// An answer is over whose last bytes are still to be written.
+    is_handing: AtomicBool,
+    handing: Mutex<Option<Overhead>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +123,30 @@ impl Activity {
         self.ended.load(Ordering::Relaxed)
     }
 
+    /// When bytes last moved.
+    pub(super) fn stamps(&self) -> &Stamps {
+        &self.stamps
+    }
+
+    /// An answer is over; its last bytes are written next.
+    pub(super) fn hand(&self, overhead: Overhead) {
+        let earlier = self.handing.lock().unwrap_or_else(PoisonError::into_inner).replace(overhead);
+        self.is_handing.store(true, Ordering::Relaxed);
+        if let Some(earlier) = earlier {
+            earlier.end(Instant::now());
+        }
+    }
+
+    fn note_write(&self) {
+        self.stamps.note_write();
+        if self.is_handing.load(Ordering::Relaxed) && self.is_handing.swap(false, Ordering::Relaxed) {
+            let handed = self.handing.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let (Some(handed), Some(written)) = (handed, self.stamps.last_write()) {
+                handed.end(written);
+            }
+        }
+    }
+
     fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Relaxed) {
             0 => Phase::Silent,
@@ -183,6 +211,11 @@ impl Busy {
         activity.enter(Phase::Busy);
         Self(Arc::clone(activity))
     }
+
+    /// The exchange's answer is over; its last bytes are written next.
+    pub(super) fn hand(&self, overhead: Overhead) {
+        self.0.hand(overhead);
+    }
 }
 
 impl Drop for Busy {
@@ -207,7 +240,7 @@ impl Watched {
 
     fn note_write(&self, polled: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(_)) = polled {
-            self.activity.stamps.note_write();
+            self.activity.note_write();
         }
     }
 }

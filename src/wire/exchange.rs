@@ -14,6 +14,7 @@ use super::Shared;
 use super::activity::Busy;
 use super::error::{Error, Verdict};
 use super::link::Link;
+use super::overhead::Overhead;
 use super::request_body::RequestBody;
 use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
 use super::tap::Tap;
@@ -21,7 +22,8 @@ use super::{head, tunnel};
 use crate::observe::{self, Route, Target};
 use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
-use crate::rewrite::{forwarded, hop, location, reply};
+use crate::rewrite::reply::{Said, reply};
+use crate::rewrite::{forwarded, hop, location};
 
 /// A client connection, as requests come over it.
 pub(super) struct Client {
@@ -42,22 +44,24 @@ pub(super) fn carry(
     let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer.ip());
     let body = Tap::new(body, exchange.request()); // tap
     let mut call = Call { shared: Arc::clone(shared), link: Arc::clone(&client.link), asked, busy, exchange };
+    let unread = if head::may_be_json_rpc(&head) { Said::Unread } else { Said::NoJson };
     async move {
         let routed = match admitted {
             Ok(routed) => routed,
-            Err(error) => return call.refuse(&error, None),
+            Err(error) => return call.refuse(&error, unread),
         };
         let (body, said) = match call.hold(&head, body).await {
             Ok(said) => said,
-            Err(error) => return call.refuse(&error, None),
+            Err(error) => return call.refuse(&error, unread),
         };
+        let said = if said.is_empty() { unread } else { Said::Held(&said) };
         let request = match call.rewrite(head, body, &routed) {
             Ok(request) => request,
-            Err(error) => return call.refuse(&error, Some(&said)),
+            Err(error) => return call.refuse(&error, said),
         };
         match call.send(request, &routed).await {
-            Ok(response) => call.answer(response, routed, &said),
-            Err(error) => call.refuse(&error, Some(&said)),
+            Ok(response) => call.answer(response, routed, said),
+            Err(error) => call.refuse(&error, said),
         }
     }
 }
@@ -208,18 +212,19 @@ impl Call {
     }
 
     /// Passes the server's answer on.
-    fn answer(self, response: Response<Incoming>, routed: Routed, said: &Bytes) -> Response<ResponseBody> {
+    fn answer(self, response: Response<Incoming>, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.upgrade(response, said);
         }
         let is_stream = head::is_event_stream(response.headers());
         let permit = match is_stream.then(|| self.shared.streams.admit()) {
-            Some(None) => return self.refuse(&Error::TooManyStreams, Some(said)),
+            Some(None) => return self.refuse(&Error::TooManyStreams, said),
             Some(Some(permit)) => Some(permit),
             None => None,
         };
-        let until = self.until_cut(&routed, is_stream);
-        let kept = Kept::new(self.busy, permit);
+        let until = self.until_cut(&routed, is_stream).map(|until| (until, self.exchange.cutter()));
+        let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), &response);
+        let kept = Kept::new(self.busy, permit, overhead);
         let (mut head, body) = response.into_parts();
         let path = &routed.upstream.path_and_query;
         let body = Tap::new(body, self.exchange.answered(&head)); // tap
@@ -263,11 +268,11 @@ impl Call {
     }
 
     /// Joins both connections once each has switched.
-    fn upgrade(mut self, response: Response<Incoming>, said: &Bytes) -> Response<ResponseBody> {
+    fn upgrade(mut self, response: Response<Incoming>, said: Said<'_>) -> Response<ResponseBody> {
         let (mut head, _empty) = response.into_parts();
         let server = head.extensions.remove::<OnUpgrade>();
         let (Some(client), Some(server)) = (self.asked.upgrade.take(), server) else {
-            return self.refuse(&Error::UnaskedUpgrade, Some(said));
+            return self.refuse(&Error::UnaskedUpgrade, said);
         };
         let guard = self.exchange.upgraded(&head);
         head.headers = hop::response_fields(&head.headers, true);
@@ -277,14 +282,13 @@ impl Call {
     }
 
     /// Answers in the server's place.
-    fn refuse(self, error: &Error, said: Option<&Bytes>) -> Response<ResponseBody> {
+    fn refuse(self, error: &Error, said: Said<'_>) -> Response<ResponseBody> {
         let (status, kind, verdict) = error.reply();
         match verdict {
             Verdict::Refused(refusal) => self.exchange.refused(refusal, status),
             Verdict::Failed(failure) => self.exchange.failed(failure, status),
         }
-        let said = said.filter(|said| !said.is_empty()).map(AsRef::as_ref);
-        let reply = reply::reply(status, kind, &error.to_string(), said, error.retry_after());
+        let reply = reply(status, kind, &error.to_string(), said, error.retry_after());
         reply.map(|data| ResponseBody::own(data, self.busy))
     }
 }

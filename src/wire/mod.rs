@@ -28,6 +28,7 @@ mod exchange;
 mod head;
 mod link;
 mod listen;
+mod overhead;
 mod request_body;
 mod response_body;
 mod tap;

@@ -81,13 +81,16 @@ fn config(upstream: SocketAddr) -> Config {
         path: "/".to_owned(),
     };
     // Nobody listens where a listener was a moment ago.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port");
     let mount = |name: &str, address| {
         let mut server = Server::new(name, url(address));
         server.path = Some(format!("/{name}"));
         server
     };
-    let mut config = Config { servers: vec![mount("stub", upstream), mount("gone", gone)], ..Config::default() };
+    let mut config =
+        Config { servers: vec![mount("stub", upstream), mount("gone", gone)], ..Config::default() };
     let mut late = mount("late", upstream);
     late.head_timeout = Some(Duration::from_millis(20));
     config.servers.push(late);
@@ -205,22 +208,41 @@ fn compare(scrape: &Scrape) {
         *by_outcome.entry((server, outcome)).or_default() += 1;
     }
     for ((server, outcome), count) in &by_outcome {
-        for name in ["mcp_requests_total", "mcp_request_duration_seconds_count", "mcp_tool_invocations_total", "mcp_tool_duration_seconds_count"] {
+        for name in [
+            "mcp_requests_total",
+            "mcp_request_duration_seconds_count",
+            "mcp_tool_invocations_total",
+            "mcp_tool_duration_seconds_count",
+        ] {
             scrape.metric(name).label("server", server).label("outcome", outcome).is(*count);
         }
     }
     let total = u32::try_from(CALLS).expect("a count");
-    for name in ["mcp_requests_total", "mcp_request_duration_seconds_count", "mcp_tool_invocations_total", "mcp_tool_duration_seconds_count", "mcp_clients_total"] {
+    for name in [
+        "mcp_requests_total",
+        "mcp_request_duration_seconds_count",
+        "mcp_tool_invocations_total",
+        "mcp_tool_duration_seconds_count",
+        "mcp_clients_total",
+    ] {
         scrape.metric(name).is(total);
     }
-    let errors = by_outcome.iter().filter(|((_, outcome), _)| is_error(outcome)).map(|(_, count)| count).sum();
+    let errors =
+        by_outcome.iter().filter(|((_, outcome), _)| is_error(outcome)).map(|(_, count)| count).sum();
     scrape.metric("mcp_errors_total").is(errors);
     scrape.metric("mcp_tool_errors_total").is(errors);
     scrape.metric("mcp_requests_active").is(0);
-    let sse = u32::try_from((0..CALLS).filter(|number| KINDS[number % KINDS.len()].0 == Era::HttpSse).count());
+    let sse =
+        u32::try_from((0..CALLS).filter(|number| KINDS[number % KINDS.len()].0 == Era::HttpSse).count());
     scrape.metric("mcp_requests_total").label("transport", "sse").is(sse.expect("a count"));
-    scrape.metric("mcp_http_requests_total").is(total + u32::try_from(CONCURRENCY).expect("a count") - open(scrape));
+    scrape
+        .metric("mcp_http_requests_total")
+        .is(total + u32::try_from(CONCURRENCY).expect("a count") - open(scrape));
     scrape.metric("mcp_proxy_dropped_total").is(0);
+    // Every answer that came whole over its own connection was timed.
+    let timed = scrape.metric("mcp_proxy_overhead_seconds_count").sum();
+    let whole = scrape.metric("mcp_requests_total").label("outcome", "ok").sum();
+    assert!(timed >= whole, "{timed} exchanges were timed, {whole} calls were answered");
 }
 
 /// Event streams that are still open are no ended HTTP request yet.
@@ -230,5 +252,8 @@ fn open(scrape: &Scrape) -> u32 {
 }
 
 fn is_error(outcome: &str) -> bool {
-    !matches!(outcome, "ok" | "cancelled" | "client_disconnect" | "auth_challenge" | "input_required" | "task")
+    !matches!(
+        outcome,
+        "ok" | "cancelled" | "client_disconnect" | "auth_challenge" | "input_required" | "task"
+    )
 }

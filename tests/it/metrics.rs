@@ -4,7 +4,8 @@ use sightglass::observe::{Disconnect, End, Failure, Refusal};
 
 use crate::support::observed::{Observed, one_server};
 
-const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"a":1}}}"#;
+const CALL: &str =
+    r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"a":1}}}"#;
 const GOOD: &str = r#"{"result":{"content":[]},"jsonrpc":"2.0","id":7}"#;
 
 /// The page without what differs from run to run: the process's own numbers, the build, the clock, and all but the
@@ -28,15 +29,18 @@ async fn the_whole_page_is_as_it_was() {
     config.limits.orphan_wait = std::time::Duration::from_secs(1);
     let observed = Observed::with(&config);
     observed.post(&[], CALL).json(200, GOOD);
-    let failed = r#"{"jsonrpc":"2.0","id":7,"result":{"isError":true,"_meta":{"ui":{"resourceUri":"ui://x"}}}}"#;
+    let failed =
+        r#"{"jsonrpc":"2.0","id":7,"result":{"isError":true,"_meta":{"ui":{"resourceUri":"ui://x"}}}}"#;
     observed.post(&[], CALL).json(200, failed);
     let _open = observed.post(&[], CALL);
     let question = r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#;
     let note = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
-    let stream = observed.post(&[], &CALL.replace('7', "8")).events().text(": hi\n\n").event(question).event(note);
+    let stream =
+        observed.post(&[], &CALL.replace('7', "8")).events().text(": hi\n\n").event(question).event(note);
     observed.post(&[], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#).answer(202, &[]).end(End::Complete);
     stream.event(&GOOD.replace('7', "8")).end(End::Complete);
-    let created = r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"task","taskId":"t","status":"working"}}"#;
+    let created =
+        r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"task","taskId":"t","status":"working"}}"#;
     observed.post(&[], CALL).json(200, created);
     let get = r#"{"jsonrpc":"2.0","id":7,"method":"tasks/get","params":{"taskId":"t"}}"#;
     observed.post(&[], get).json(200, &created.replace("working", "completed"));
@@ -47,7 +51,16 @@ async fn the_whole_page_is_as_it_was() {
     observed.ask("DELETE", "/mcp", &[("mcp-session-id", "s")]).answer(200, &[]).end(End::Complete);
     observed.get("/mcp", &[("last-event-id", "e")]).events().end(End::Complete);
     observed.post(&[], "junk").answer(400, &[]).end(End::Complete);
-    observed.post(&[("mcp-method", "ping")], &CALL.replace(r#""arguments":{"a":1}"#, r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#)).exchange.failed(Failure::Unreachable, http::StatusCode::BAD_GATEWAY);
+    observed
+        .post(
+            &[("mcp-method", "ping")],
+            &CALL.replace(
+                r#""arguments":{"a":1}"#,
+                r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#,
+            ),
+        )
+        .exchange
+        .failed(Failure::Unreachable, http::StatusCode::BAD_GATEWAY);
     observed.ask("GET", "/", &[]).exchange.refused(Refusal::Limit, http::StatusCode::SERVICE_UNAVAILABLE);
     observed.observer.refused(Refusal::SlowHead);
     observed.observer.connected(0, std::time::Duration::from_millis(2));
@@ -62,8 +75,14 @@ fn every_histogram_has_the_buckets_of_the_contract() {
     observed.observer.connected(0, std::time::Duration::from_millis(2));
     let page = observed.page();
     let buckets = |name: &str| {
-        let line = |line: &str| line.split("le=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
-        page.lines().filter(|text| text.starts_with(&format!("{name}_bucket"))).filter_map(line).collect::<Vec<_>>().join(" ")
+        let line = |line: &str| {
+            line.split("le=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned)
+        };
+        page.lines()
+            .filter(|text| text.starts_with(&format!("{name}_bucket")))
+            .filter_map(line)
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let latency = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 60 120 300 +Inf";
     assert_eq!(buckets("mcp_request_duration_seconds"), latency);
@@ -76,7 +95,12 @@ fn every_histogram_has_the_buckets_of_the_contract() {
 #[test]
 fn observation_off_sees_nothing() {
     let observer = sightglass::observe::Observer::off();
-    let head = http::Request::post("/mcp").header("content-type", "application/json").body(()).unwrap().into_parts().0;
+    let head = http::Request::post("/mcp")
+        .header("content-type", "application/json")
+        .body(())
+        .unwrap()
+        .into_parts()
+        .0;
     let target = sightglass::observe::Target {
         server: Some(0),
         route: sightglass::observe::Route::Mount,

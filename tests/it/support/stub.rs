@@ -24,7 +24,10 @@ impl Body for Fed {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.0.poll_recv(cx).map(|frame| frame.map(|data| data.map(Frame::data)))
     }
 }
@@ -65,7 +68,8 @@ async fn answer(request: Request<Incoming>, streams: &Streams) -> Response<Fed> 
     if request.method() == Method::GET {
         return legacy_stream(streams).await;
     }
-    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body =
+        request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let message: Value = serde_json::from_slice(&body).unwrap_or_default();
     if let Some(session) = path.strip_prefix("/messages?session=") {
         let feed = streams.open.lock().expect("a lock").get(session).cloned();
@@ -97,12 +101,15 @@ async fn perform(message: &Value) -> Response<Fed> {
         "junk" => whole(StatusCode::OK, "application/json", "<html>"),
         "accepted" => whole(StatusCode::ACCEPTED, "text/plain", ""),
         "challenge" => whole(StatusCode::UNAUTHORIZED, "text/plain", "no"),
-        "not_found" => whole(StatusCode::NOT_FOUND, "application/json", &result(id, "jsonrpc_error").to_string()),
+        "not_found" => {
+            whole(StatusCode::NOT_FOUND, "application/json", &result(id, "jsonrpc_error").to_string())
+        }
         "huge" => huge(id),
         "reset" | "silent" | "hang" | "ended" => faulty(kind).await,
         _ if streamed => {
             let (feed, fed) = mpsc::channel(4);
-            let note = json!({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}});
+            let note =
+                json!({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}});
             let _ = feed.send(Ok(event(&note))).await;
             let _ = feed.send(Ok(event(&result(id, kind)))).await;
             with(StatusCode::OK, "text/event-stream", fed)
@@ -156,8 +163,12 @@ fn result(id: &Value, kind: &str) -> Value {
     match kind {
         "tool_error" => json!({"result":{"content":[],"isError":true},"jsonrpc":"2.0","id":id}),
         "jsonrpc_error" => json!({"jsonrpc":"2.0","id":id,"error":{"code":-32601,"message":"no"}}),
-        "input_required" => json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"input_required","inputRequests":{}}}),
-        "task" => json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"task","taskId":"t","status":"working"}}),
+        "input_required" => {
+            json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"input_required","inputRequests":{}}})
+        }
+        "task" => {
+            json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"task","taskId":"t","status":"working"}})
+        }
         _ => json!({"result":{"content":[{"type":"text","text":"done"}]},"jsonrpc":"2.0","id":id}),
     }
 }
@@ -173,7 +184,11 @@ fn whole(status: StatusCode, content_type: &str, body: &str) -> Response<Fed> {
     with(status, content_type, fed)
 }
 
-fn with(status: StatusCode, content_type: &str, fed: mpsc::Receiver<Result<Bytes, std::io::Error>>) -> Response<Fed> {
+fn with(
+    status: StatusCode,
+    content_type: &str,
+    fed: mpsc::Receiver<Result<Bytes, std::io::Error>>,
+) -> Response<Fed> {
     let builder = Response::builder().status(status).header("content-type", content_type);
     builder.body(Fed(fed)).expect("a response")
 }
