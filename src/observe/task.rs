@@ -32,14 +32,12 @@ impl Inner {
         }
         let Some(id) = &call.task else { return };
         let said = result.and_then(|result| result.status.as_ref()).and_then(terminal);
-        let status = match call.method {
-            Method::TasksGet | Method::TasksCancel => said,
-            // 2025-11-25: it answers with the original result or error, once the task is over.
-            Method::TasksResult if answer.error.is_some() => Some(TaskStatus::Failed),
-            Method::TasksResult => {
-                result.map(|result| if result.is_error { TaskStatus::Failed } else { TaskStatus::Completed })
-            }
-            _ => None,
+        // 2025-11-25: tasks/result answers with the original result or error, once the task is over.
+        let status = if call.method == Method::TasksResult {
+            let failed = result.is_none_or(|result| result.is_error);
+            Some(if failed { TaskStatus::Failed } else { TaskStatus::Completed })
+        } else {
+            said
         };
         if let Some(status) = status {
             self.end_task(task_key(call.server, id), status, now);
