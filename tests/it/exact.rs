@@ -151,7 +151,7 @@ impl LegacySse {
         let stream = http.request(request.body(Full::default()).expect("a request")).await.expect("a stream");
         let mut session = Self { proxy, endpoint: String::new(), stream, seen: String::new() };
         let event = session.event().await;
-        session.endpoint = event.split("data: ").nth(1).expect("an endpoint").trim().to_owned();
+        event.split("data: ").nth(1).expect("an endpoint").trim().clone_into(&mut session.endpoint);
         session
     }
 
@@ -167,8 +167,8 @@ impl LegacySse {
     async fn event(&mut self) -> String {
         loop {
             if let Some((event, rest)) = self.seen.split_once("\n\n") {
-                let event = event.to_owned();
-                self.seen = rest.to_owned();
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.seen = rest;
                 return event;
             }
             let frame = self.stream.body_mut().frame().await.expect("more").expect("a frame");
@@ -182,7 +182,7 @@ async fn settled(admin: SocketAddr) -> Scrape {
     let waiting = async {
         loop {
             let scrape = page(admin).await;
-            if scrape.metric("mcp_requests_total").sum() >= CALLS as f64 {
+            if scrape.metric("mcp_requests_total").sum() >= f64::from(count(CALLS)) {
                 return scrape;
             }
             tokio::task::yield_now().await;
@@ -217,7 +217,7 @@ fn compare(scrape: &Scrape) {
             scrape.metric(name).label("server", server).label("outcome", outcome).is(*count);
         }
     }
-    let total = u32::try_from(CALLS).expect("a count");
+    let total = count(CALLS);
     for name in [
         "mcp_requests_total",
         "mcp_request_duration_seconds_count",
@@ -235,9 +235,7 @@ fn compare(scrape: &Scrape) {
     let sse =
         u32::try_from((0..CALLS).filter(|number| KINDS[number % KINDS.len()].0 == Era::HttpSse).count());
     scrape.metric("mcp_requests_total").label("transport", "sse").is(sse.expect("a count"));
-    scrape
-        .metric("mcp_http_requests_total")
-        .is(total + u32::try_from(CONCURRENCY).expect("a count") - open(scrape));
+    scrape.metric("mcp_http_requests_total").is(total + count(CONCURRENCY) - open(scrape));
     scrape.metric("mcp_proxy_dropped_total").is(0);
     // Every answer that came whole over its own connection was timed.
     let timed = scrape.metric("mcp_proxy_overhead_seconds_count").sum();
@@ -249,6 +247,10 @@ fn compare(scrape: &Scrape) {
 fn open(scrape: &Scrape) -> u32 {
     let open = scrape.metric("mcp_active_streams").sum();
     (0..=u32::MAX).find(|count| (f64::from(*count) - open).abs() < 0.5).expect("a count")
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a count")
 }
 
 fn is_error(outcome: &str) -> bool {

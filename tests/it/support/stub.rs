@@ -83,11 +83,11 @@ async fn answer(request: Request<Incoming>, streams: &Streams) -> Response<Fed> 
 
 async fn legacy_stream(streams: &Streams) -> Response<Fed> {
     let session = streams.next.fetch_add(1, Ordering::Relaxed).to_string();
-    let (feed, fed) = mpsc::channel(64);
+    let (feed, body) = mpsc::channel(64);
     let endpoint = format!("event: endpoint\ndata: /messages?session={session}\n\n");
     let _ = feed.send(Ok(Bytes::from(endpoint))).await;
     streams.open.lock().expect("a lock").insert(session, feed);
-    with(StatusCode::OK, "text/event-stream", fed)
+    with(StatusCode::OK, "text/event-stream", body)
 }
 
 async fn perform(message: &Value) -> Response<Fed> {
@@ -107,12 +107,12 @@ async fn perform(message: &Value) -> Response<Fed> {
         "huge" => huge(id),
         "reset" | "silent" | "hang" | "ended" => faulty(kind).await,
         _ if streamed => {
-            let (feed, fed) = mpsc::channel(4);
+            let (feed, body) = mpsc::channel(4);
             let note =
                 json!({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}});
             let _ = feed.send(Ok(event(&note))).await;
             let _ = feed.send(Ok(event(&result(id, kind)))).await;
-            with(StatusCode::OK, "text/event-stream", fed)
+            with(StatusCode::OK, "text/event-stream", body)
         }
         _ => whole(StatusCode::OK, "application/json", &result(id, kind).to_string()),
     }
@@ -123,7 +123,7 @@ pub(crate) const HUGE: usize = 200 << 20;
 
 /// A result of 200 MB whose `isError` and `id` come last.
 fn huge(id: &Value) -> Response<Fed> {
-    let (feed, fed) = mpsc::channel(4);
+    let (feed, body) = mpsc::channel(4);
     let end = format!(r#""}}],"isError":true}},"jsonrpc":"2.0","id":{id}}}"#);
     tokio::spawn(async move {
         let start = Bytes::from_static(br#"{"result":{"content":[{"type":"text","text":""#);
@@ -134,26 +134,26 @@ fn huge(id: &Value) -> Response<Fed> {
         }
         let _ = feed.send(Ok(Bytes::from(end))).await;
     });
-    with(StatusCode::OK, "application/json", fed)
+    with(StatusCode::OK, "application/json", body)
 }
 
 async fn faulty(kind: &str) -> Response<Fed> {
-    let (feed, fed) = mpsc::channel(4);
+    let (feed, body) = mpsc::channel(4);
     match kind {
         "reset" => {
             let _ = feed.send(Ok(Bytes::from_static(b"{\"jsonrpc\":"))).await;
             let _ = feed.send(Err(std::io::Error::other("cut"))).await;
-            with(StatusCode::OK, "application/json", fed)
+            with(StatusCode::OK, "application/json", body)
         }
         "ended" => {
             let _ = feed.send(Ok(Bytes::from_static(b": bye\n\n"))).await;
-            with(StatusCode::OK, "text/event-stream", fed)
+            with(StatusCode::OK, "text/event-stream", body)
         }
         "silent" => {
             let _ = feed.send(Ok(Bytes::from_static(b": hello\n\n"))).await;
             // Kept open until its client goes.
             tokio::spawn(async move { feed.closed().await });
-            with(StatusCode::OK, "text/event-stream", fed)
+            with(StatusCode::OK, "text/event-stream", body)
         }
         _ => std::future::pending().await,
     }
@@ -177,11 +177,11 @@ fn event(message: &Value) -> Bytes {
     Bytes::from(format!("event: message\ndata: {message}\n\n"))
 }
 
-fn whole(status: StatusCode, content_type: &str, body: &str) -> Response<Fed> {
-    let (feed, fed) = mpsc::channel(1);
+fn whole(status: StatusCode, content_type: &str, text: &str) -> Response<Fed> {
+    let (feed, body) = mpsc::channel(1);
     // The channel has room for the one frame there is.
-    let _ = feed.try_send(Ok(Bytes::copy_from_slice(body.as_bytes())));
-    with(status, content_type, fed)
+    let _ = feed.try_send(Ok(Bytes::copy_from_slice(text.as_bytes())));
+    with(status, content_type, body)
 }
 
 fn with(
