@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::Full;
@@ -33,7 +34,8 @@ impl Pages {
     /// The answer to one request: only `GET` and `HEAD` are known.
     pub(super) async fn answer(&self, request: &request::Parts) -> Response<Full<Bytes>> {
         if request.method != Method::GET && request.method != Method::HEAD {
-            let mut refusal = page(StatusCode::METHOD_NOT_ALLOWED, JSON, r#"{"error":"only GET is known here"}"#);
+            let mut refusal =
+                page(StatusCode::METHOD_NOT_ALLOWED, JSON, r#"{"error":"only GET is known here"}"#);
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
@@ -60,7 +62,11 @@ impl Pages {
             if gzip { gzipped(page.as_bytes()).map(Bytes::from) } else { Ok(Bytes::from(page)) }
         });
         let Ok(Ok(body)) = rendered.await else {
-            return page(StatusCode::INTERNAL_SERVER_ERROR, JSON, r#"{"error":"the page could not be rendered"}"#);
+            return page(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                JSON,
+                r#"{"error":"the page could not be rendered"}"#,
+            );
         };
         let mut answer = page(StatusCode::OK, if openmetrics { OPENMETRICS } else { TEXT }, body);
         answer.headers_mut().insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
@@ -73,7 +79,11 @@ impl Pages {
     /// Ready while it listens for new work.
     fn ready(&self) -> Response<Full<Bytes>> {
         if self.shutdown.is_started() {
-            return page(StatusCode::SERVICE_UNAVAILABLE, JSON, r#"{"status":"unready","reason":"shutting down"}"#);
+            return page(
+                StatusCode::SERVICE_UNAVAILABLE,
+                JSON,
+                r#"{"status":"unready","reason":"shutting down"}"#,
+            );
         }
         page(StatusCode::OK, JSON, r#"{"status":"ready"}"#)
     }

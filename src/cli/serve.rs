@@ -37,7 +37,11 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!(event = "stopping", grace_seconds = grace.as_secs_f64(), "draining; a second signal ends it");
+        tracing::info!(
+            event = "stopping",
+            grace_seconds = grace.as_secs_f64(),
+            "draining; a second signal ends it"
+        );
         tokio::select! {
             () = running.stop() => {}
             _ = terminate.recv() => {}
@@ -129,7 +133,8 @@ async fn tell_shutdown(observer: Observer, shutdown: Shutdown) {
 /// One line that says what listens where and what is mounted where.
 fn announce(config: &Config, running: &Running) {
     let Some(address) = running.data.first() else { return };
-    let mount = |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
+    let mount =
+        |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
     super::logging::started(config.logs.format, &running.data, running.admin, &mounts);
 }
