@@ -35,14 +35,16 @@ impl Inner {
         let status = match call.method {
             Method::TasksGet | Method::TasksCancel => said,
             // 2025-11-25: it answers with the original result or error, once the task is over.
-            Method::TasksResult if answer.error.is_some() => Some(TaskStatus::Failed),
+            Method::TasksResult if outcome == Outcome::JsonrpcError => Some(TaskStatus::Failed),
             Method::TasksResult => {
                 result.map(|result| if result.is_error { TaskStatus::Failed } else { TaskStatus::Completed })
             }
             _ => None,
         };
-        if let Some(status) = status {
-            self.end_task(task_key(call.server, id), status, now);
+        match status {
+            Some(status) => self.end_task(task_key(call.server, id), status, now),
+            // Somebody asks about it: it is not forgotten.
+            None => drop(self.tasks.get(&task_key(call.server, id), now)),
         }
     }
 
