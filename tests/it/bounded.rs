@@ -34,13 +34,16 @@ impl Program {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         let started: serde_json::Value = serde_json::from_str(&line).expect("the start line");
-        let address = |value: &serde_json::Value| value.as_str().and_then(|text| text.parse().ok()).expect("an address");
+        let address = |value: &serde_json::Value| {
+            value.as_str().and_then(|text| text.parse().ok()).expect("an address")
+        };
         Self { child, proxy: address(&started["listen"][0]), admin: address(&started["admin"]) }
     }
 
     /// The most memory that was ever resident, bytes.
     fn peak(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
         let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("a peak");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
     }
@@ -58,7 +61,8 @@ type Http = Client<HttpConnector, Full<Bytes>>;
 async fn call(http: &Http, proxy: SocketAddr, tool: &str) -> usize {
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#);
     let request = Request::post(format!("http://{proxy}/mcp")).header("content-type", "application/json");
-    let mut response = http.request(request.body(Full::from(body)).expect("a request")).await.expect("an answer");
+    let mut response =
+        http.request(request.body(Full::from(body)).expect("a request")).await.expect("an answer");
     let mut length = 0;
     while let Some(frame) = response.body_mut().frame().await {
         length += frame.expect("a frame").data_ref().map_or(0, Bytes::len);
@@ -76,7 +80,8 @@ async fn a_result_of_200_mb_that_ends_in_is_error_costs_no_memory() {
     assert!(call(&http, program.proxy, "huge").await > stub::HUGE);
     let grown = program.peak().saturating_sub(before);
     assert!(grown < 8 << 20, "resident memory grew by {grown} bytes");
-    let request = Request::get(format!("http://{}/metrics", program.admin)).body(Full::default()).expect("a request");
+    let request =
+        Request::get(format!("http://{}/metrics", program.admin)).body(Full::default()).expect("a request");
     let page = http.request(request).await.expect("a page").into_body().collect().await.expect("a body");
     let scrape = Scrape::of(std::str::from_utf8(&page.to_bytes()).expect("text"));
     scrape.metric("mcp_requests_total").label("outcome", "tool_error").is(1);
@@ -87,8 +92,11 @@ async fn a_result_of_200_mb_that_ends_in_is_error_costs_no_memory() {
 fn a_hundred_thousand_names_from_a_client_are_one_label_value() {
     let observed = Observed::new();
     for number in 0..100_000 {
-        let asked = format!(r#"{{"id":1,"method":"tools/call","params":{{"name":"tool{number}"}},"jsonrpc":"2.0"}}"#);
-        observed.post(&[], &asked).json(200, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}"#);
+        let asked =
+            format!(r#"{{"id":1,"method":"tools/call","params":{{"name":"tool{number}"}},"jsonrpc":"2.0"}}"#);
+        observed
+            .post(&[], &asked)
+            .json(200, r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}"#);
     }
     let scrape = observed.scrape();
     assert_eq!(scrape.values("mcp_tool_invocations_total", "tool_name"), ["_other"]);
@@ -102,7 +110,8 @@ fn client_names_have_a_cap_of_their_own() {
         let meta = format!(
             r#"{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"c{number}"}}}}"#
         );
-        let asked = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{meta}}}}}"#);
+        let asked =
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{meta}}}}}"#);
         observed.post(&[], &asked).json(200, r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#);
     }
     let scrape = observed.scrape();
@@ -113,7 +122,8 @@ fn client_names_have_a_cap_of_their_own() {
 
 #[test]
 fn three_hundred_thousand_abandoned_sessions_stay_under_the_cap() {
-    const ASKED: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+    const ASKED: &str =
+        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
     const ANSWERED: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#;
     let observed = Observed::with(&one_server());
     for number in 0..300_000 {
@@ -135,11 +145,40 @@ fn calls_past_the_cap_are_given_up_and_counted() {
     let mut config = one_server();
     config.limits.max_open_calls = 10;
     let observed = Observed::with(&config);
-    let asked: Vec<String> = (0..100).map(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#)).collect();
+    let asked: Vec<String> =
+        (0..100).map(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#)).collect();
     let waiting = observed.post(&[], &format!("[{}]", asked.join(",")));
     let scrape = observed.scrape();
     scrape.metric("mcp_requests_active").is(10);
     scrape.metric("mcp_proxy_dropped_total").label("what", "event").label("reason", "queue_full").is(90);
     waiting.abandon();
     observed.scrape().metric("mcp_proxy_limit_used").label("limit", "open_calls").is(0);
+}
+
+#[test]
+fn a_legacy_call_past_the_cap_is_given_up_not_failed() {
+    let mut config = one_server();
+    config.limits.max_open_calls = 1;
+    let observed = Observed::with(&config);
+    let _stream = observed.get("/sse", &[]).events().text("event: endpoint\ndata: /m?s=1\n\n");
+    for id in 0..5 {
+        let ping = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        observed.post_to("/m?s=1", &[], &ping).answer(202, &[]).end(End::Complete);
+    }
+    let scrape = observed.scrape();
+    scrape.metric("mcp_errors_total").is(0);
+    scrape.metric("mcp_requests_active").is(1);
+    scrape.metric("mcp_proxy_dropped_total").is(4);
+}
+
+/// Each of the errors is for all calls of the exchange, of which there are none left after the first.
+#[test]
+fn a_batch_of_errors_without_an_id_is_no_quadratic_work() {
+    let observed = Observed::new();
+    let asked: Vec<String> =
+        (0..20_000).map(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#)).collect();
+    let error = r#"{"jsonrpc":"2.0","error":{"code":-32600,"message":"no"}}"#;
+    let answers = vec![error; 20_000];
+    observed.post(&[], &format!("[{}]", asked.join(","))).json(400, &format!("[{}]", answers.join(",")));
+    observed.scrape().metric("mcp_errors_total").label("error_type", "-32600").is(20_000);
 }
