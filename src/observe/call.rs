@@ -1,8 +1,8 @@
 //! One JSON-RPC request, from its head to its one ending.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -41,6 +41,8 @@ pub struct Call {
     pub(super) session: Option<Arc<Session>>,
     /// Where an answer may also be looked for.
     pub(super) scope: Option<Arc<Scope>>,
+    /// Where an answer may be looked for by the ids of its stream's events.
+    pub(super) resumable: OnceLock<Arc<Scope>>,
     /// Holds a place under `limits.max_open_calls`.
     pub(super) counted: bool,
     pub(super) phase: Phase,
@@ -54,6 +56,11 @@ pub(super) struct Introduction {
 }
 
 impl Call {
+    /// Every place where its answer may be looked for.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = &Arc<Scope>> {
+        self.scope.iter().chain(self.resumable.get())
+    }
+
     /// Whether it stands in no request histogram: it is a stream (`telemetry.md` §1, rule 4).
     pub fn is_stream(&self) -> bool {
         self.method == Method::SubscriptionsListen
@@ -64,7 +71,7 @@ impl Call {
 #[derive(Debug, Default)]
 pub(super) struct Phase {
     state: AtomicU8,
-    left_after: std::sync::OnceLock<Duration>,
+    left_after: OnceLock<Duration>,
 }
 
 const OPEN: u8 = 0;
@@ -101,6 +108,8 @@ impl Phase {
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     all: Vec<Arc<Call>>,
+    /// So many at the beginning are known to have ended.
+    passed: usize,
     /// By id, once there are so many that looking through them would cost.
     index: HashMap<Id, usize, foldhash::fast::RandomState>,
 }
@@ -121,17 +130,19 @@ impl Calls {
         self.all.is_empty()
     }
 
-    pub(super) fn last(&self) -> Option<&Arc<Call>> {
-        self.all.last()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Call>> {
         self.all.iter()
     }
 
     /// Those not ended yet.
     pub(super) fn open(&self) -> impl Iterator<Item = &Arc<Call>> {
-        self.all.iter().filter(|call| !call.phase.is_ended())
+        self.all.iter().skip(self.passed).filter(|call| !call.phase.is_ended())
+    }
+
+    /// Looks no more at those that ended before the first open one, so that asking for the open ones again and again
+    /// stays linear.
+    pub(super) fn pass_ended(&mut self) {
+        self.passed += self.all.iter().skip(self.passed).take_while(|call| call.phase.is_ended()).count();
     }
 
     /// The open call of this id.

@@ -33,7 +33,8 @@ impl ConnectionState {
     }
 
     pub(super) fn close(&self, inner: &Inner, reason: Disconnect) {
-        let transport = transport(self.transport.load(Ordering::Acquire));
+        // What its exchanges still tell changes nothing any more.
+        let transport = transport(self.transport.swap(CLOSED, Ordering::AcqRel));
         inner.connections.fetch_sub(1, Ordering::Relaxed);
         inner.tell(&Event::ConnectionClosed { transport, lasted: self.opened.elapsed(), reason });
     }
@@ -46,6 +47,9 @@ impl ConnectionState {
         }
     }
 }
+
+/// No transport's number.
+const CLOSED: u8 = u8::MAX;
 
 fn number(transport: Transport) -> u8 {
     match transport {

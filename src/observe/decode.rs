@@ -61,6 +61,11 @@ impl Decoder {
         }
     }
 
+    /// Whether it unpacked to more than the limit and stopped there.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+
     fn give_up(&mut self) -> bool {
         self.stopped = true;
         self.output = Box::new(io::empty());

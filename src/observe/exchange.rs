@@ -77,6 +77,10 @@ pub(super) struct State {
     pub(super) http: Option<HttpFacts>,
     /// `Mcp-Session-Id` of the answer.
     pub(super) answered_session: Option<Key>,
+    /// The session that the request named and that began before we saw it.
+    pub(super) adopted: Option<Arc<Session>>,
+    /// There was no room to look into the answer, or into all of it.
+    unseen: bool,
     pub(super) stream: Option<Stream>,
     /// Why the proxy itself ended the answer.
     pub(super) cut: Option<Cut>,
@@ -168,18 +172,16 @@ impl Shared {
     pub(super) fn response_end(&self, end: End) {
         let now = Instant::now();
         let mut state = lock::lock(&self.state);
-        if let Some(mut reader) = state.response.take()
-            && end == End::Complete
-            && let Some(reason) = reader.finish()
-        {
-            self.response_unreadable(&state, reason);
+        if let Some(reader) = state.response.take() {
+            self.finish_response(&mut state, reader, end);
         }
         state.over = Some(match state.cut {
             Some(Cut::Timeout) => Over::Own(Outcome::Timeout),
             Some(Cut::Shutdown) | None => Over::Body(end),
         });
-        self.settle(&state, now);
+        // First, so that it tells an answered stream from one that is settled because it ended.
         self.close_stream(&mut state, end, now);
+        self.settle(&mut state, now);
         // A client may still answer what it was asked here, on a request of its own.
         for call in state.asked.iter().filter(|call| !call.phase.is_ended()) {
             self.inner.wait(call, Outcome::NoResponse, now);
@@ -196,7 +198,7 @@ impl Shared {
         let now = Instant::now();
         let mut state = lock::lock(&self.state);
         state.over = Some(Over::Body(End::Cancelled));
-        self.settle(&state, now);
+        self.settle(&mut state, now);
         self.tell_http(&state, now);
     }
 
@@ -219,6 +221,8 @@ impl Shared {
         self.connection.carries(&self.inner, Transport::WebSocket);
         let mut state = lock::lock(&self.state);
         state.http = Some(HttpFacts::of(head));
+        state.over = Some(Over::Body(End::Complete));
+        self.settle(&mut state, Instant::now());
     }
 
     pub(super) fn tunnel_closed(&self) {
@@ -231,23 +235,38 @@ impl Shared {
         let mut state = lock::lock(&self.state);
         state.http = Some(HttpFacts { status, challenged: false });
         state.over = Some(Over::Own(outcome));
-        self.settle(&state, now);
+        self.settle(&mut state, now);
         self.tell_http(&state, now);
     }
 
     /// The answer is over: decides every call that it left open.
-    pub(super) fn settle(&self, state: &State, now: Instant) {
+    fn settle(&self, state: &mut State, now: Instant) {
         let Some(over) = state.over else { return };
+        state.calls.pass_ended();
         for call in state.calls.open() {
             self.settle_call(state, call, over, now);
         }
     }
 
-    /// The same for a call that was asked after the answer was over.
-    pub(super) fn settle_last(&self, state: &State, now: Instant) {
-        if let (Some(over), Some(call)) = (state.over, state.calls.last())
-            && !call.phase.is_ended()
+    fn finish_response(&self, state: &mut State, mut reader: Reader, end: End) {
+        if reader.gave_up() {
+            self.not_looked_into(state);
+        } else if end == End::Complete
+            && let Some(reason) = reader.finish()
         {
+            self.response_unreadable(state, reason);
+        }
+    }
+
+    /// What the answer holds is not known, for want of our own memory.
+    fn not_looked_into(&self, state: &mut State) {
+        state.unseen = true;
+        self.inner.tell(&super::no_room());
+    }
+
+    /// The same for a call that was asked after the answer was over.
+    pub(super) fn settle_late(&self, state: &State, call: &Arc<Call>, now: Instant) {
+        if let Some(over) = state.over {
             self.settle_call(state, call, over, now);
         }
     }
@@ -264,6 +283,8 @@ impl Shared {
                     }
                 } else if end == End::Failed {
                     inner.end_own(call, Outcome::UpstreamReset, now);
+                } else if state.unseen && state.http.is_some_and(|http| http.status.is_success()) {
+                    inner.give_up(call, now);
                 } else if state.stream.is_some() {
                     inner.end_own(call, Outcome::NoResponse, now);
                 } else if let Some(http) = state.http {
@@ -283,7 +304,7 @@ impl Shared {
             && call.scope.as_ref().is_some_and(|scope| !scope.is_shut())
         {
             // Its answer comes on the stream, whatever became of the POST.
-        } else if call.session.is_some() || state.own_scope.is_some() {
+        } else if call.transport != Transport::Sse && (call.session.is_some() || state.own_scope.is_some()) {
             inner.leave(call, now);
             inner.wait(call, Outcome::ClientDisconnect, now);
         } else {
@@ -316,7 +337,9 @@ impl Shared {
                 let none = self.inner.client(None);
                 let scope = Arc::default();
                 let session = Session::new(server, now, none, self.facts.version, scope, false);
-                self.inner.keep_session(key, Arc::new(session), now);
+                let session = Arc::new(session);
+                state.adopted = Some(Arc::clone(&session));
+                self.inner.keep_session(key, session, now);
             }
             return;
         };
@@ -326,7 +349,8 @@ impl Shared {
     }
 
     fn read_response(&self, state: &mut State, head: &response::Parts, now: Instant) {
-        let is_stream = Media::of(&head.headers) == Media::EventStream;
+        let may_stream = matches!(self.facts.method, HttpMethod::GET | HttpMethod::POST);
+        let is_stream = may_stream && Media::of(&head.headers) == Media::EventStream;
         // What a GET gets as JSON is metadata, not MCP.
         if !is_stream && self.facts.method != HttpMethod::POST {
             return;
@@ -335,7 +359,7 @@ impl Shared {
             Ok(reader) => state.response = Some(reader),
             Err(NotRead::OtherMedia) => {}
             Err(NotRead::Encoding) => self.response_unreadable(state, Unreadable::UnknownEncoding),
-            Err(NotRead::NoRoom) => self.inner.tell(&super::no_room()),
+            Err(NotRead::NoRoom) => self.not_looked_into(state),
         }
         if is_stream && head.status.is_success() {
             self.open_stream(state, now);
@@ -429,7 +453,9 @@ impl Mirrored {
     fn of(headers: &HeaderMap) -> Self {
         let decoded = |name| {
             let value = headers.get(name)?;
-            crate::mcp::decode(value.as_bytes()).map(std::borrow::Cow::into_owned)
+            // What cannot be decoded is compared as it stands.
+            let said = crate::mcp::decode(value.as_bytes());
+            Some(said.unwrap_or_else(|| String::from_utf8_lossy(value.as_bytes())).into_owned())
         };
         Self { method: decoded("mcp-method"), name: decoded("mcp-name") }
     }

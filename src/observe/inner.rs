@@ -209,10 +209,11 @@ impl Inner {
     }
 
     pub(super) fn begin(&self, call: &Arc<Call>) {
+        // In this order: who finds it may end it at once, and an end before the beginning would leave it in flight.
+        self.tell(&Event::CallStarted { call });
         if let Some(scope) = &call.scope {
             scope.open(call);
         }
-        self.tell(&Event::CallStarted { call });
     }
 
     /// A call's client went away; its answer may still come for a while.
@@ -249,13 +250,7 @@ impl Inner {
         answer: Option<&Message>,
         now: Instant,
     ) -> bool {
-        let Some(was_active) = call.phase.end() else { return false };
-        if let Some(scope) = &call.scope {
-            scope.close(call);
-        }
-        if call.counted {
-            self.open_calls.fetch_sub(1, Ordering::AcqRel);
-        }
+        let Some(was_active) = self.close(call) else { return false };
         let result = answer.and_then(|message| message.result.as_ref());
         let widget = result.is_some_and(|result| result.meta.widget.is_some())
             || call.name.as_ref().is_some_and(|name| self.is_widget(call.server, name));
@@ -266,10 +261,13 @@ impl Inner {
             Some(name) => self.tool(call.server, name),
             None => Label::none(),
         };
+        // By the disconnect it lasted until then, by an answer that came after all until the answer.
+        let left_after = call.phase.left_after().filter(|_| outcome == Outcome::ClientDisconnect);
+        let lasted = left_after.unwrap_or_else(|| now.duration_since(call.started));
         let ending = Ending {
             outcome,
             error,
-            took: call.phase.left_after().unwrap_or_else(|| now.duration_since(call.started)),
+            took: lasted,
             was_active,
             tool,
             result_bytes: result.map(|result| result.bytes),
@@ -279,24 +277,63 @@ impl Inner {
         true
     }
 
+    /// A call whose answer could not be looked into leaves without an outcome; the caller has counted it as dropped.
+    pub(super) fn give_up(&self, call: &Arc<Call>, now: Instant) {
+        self.leave(call, now);
+        self.close(call);
+    }
+
+    /// Whether it was still active; `None` when it had ended before.
+    fn close(&self, call: &Call) -> Option<bool> {
+        let was_active = call.phase.end()?;
+        for scope in call.scopes() {
+            scope.close(call);
+        }
+        if call.counted {
+            self.open_calls.fetch_sub(1, Ordering::AcqRel);
+        }
+        Some(was_active)
+    }
+
     // Sessions.
 
     pub(super) fn start_session(
         &self,
-        key: Option<Key>,
+        key: Key,
+        introduction: &Introduction,
+        version: Option<Version>,
+        now: Instant,
+    ) {
+        let client = introduction.client.clone();
+        let session = Arc::new(Session::new(key.0, now, client, version, Arc::default(), true));
+        self.tell(&Event::SessionStarted { server: key.0, client: &session.client, version });
+        self.keep_session(key, session, now);
+    }
+
+    /// The session of a legacy SSE endpoint: one, however often its client introduces itself.
+    pub(super) fn start_endpoint_session(
+        &self,
+        endpoint: &Scope,
         server: usize,
         introduction: &Introduction,
         version: Option<Version>,
-        scope: Arc<Scope>,
         now: Instant,
-    ) -> Arc<Session> {
+    ) {
         let client = introduction.client.clone();
-        let session = Arc::new(Session::new(server, now, client, version, scope, true));
-        self.tell(&Event::SessionStarted { server, client: &session.client, version });
-        if let Some(key) = key {
-            self.keep_session(key, Arc::clone(&session), now);
+        let session = Arc::new(Session::new(server, now, client, version, Arc::default(), true));
+        if endpoint.begin(Arc::clone(&session)) {
+            self.tell(&Event::SessionStarted { server, client: &session.client, version });
         }
-        session
+        // Its stream may have closed meanwhile: whoever comes second sees the other.
+        if endpoint.is_shut() {
+            self.end_endpoint_session(endpoint, now);
+        }
+    }
+
+    pub(super) fn end_endpoint_session(&self, endpoint: &Scope, now: Instant) {
+        if let Some(session) = endpoint.session() {
+            self.end_session(session, SessionEnd::StreamClosed, now);
+        }
     }
 
     pub(super) fn keep_session(&self, key: Key, session: Arc<Session>, now: Instant) {
@@ -318,7 +355,8 @@ impl Inner {
 
     /// What is due: idle sessions, calls nobody answers any more, forgotten tasks.
     pub(super) fn tick(&self, now: Instant) {
-        for session in self.sessions.expire(now) {
+        // An exchange holds its session: one with an open stream is not idle.
+        for session in self.sessions.expire_unless(now, |session| Arc::strong_count(session) > 1) {
             self.end_session(&session, SessionEnd::Idle, now);
         }
         for task in self.tasks.expire(now) {
@@ -327,7 +365,7 @@ impl Inner {
         self.addresses.expire(now);
         self.resumable.expire(now);
         for orphan in self.due_orphans(now) {
-            if orphan.call.scope.as_ref().is_some_and(|scope| scope.has_resumed_stream()) {
+            if orphan.call.scopes().any(|scope| scope.has_resumed_stream()) {
                 self.wait(&orphan.call, orphan.outcome, now);
             } else {
                 self.end_own(&orphan.call, orphan.outcome, now);

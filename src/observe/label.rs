@@ -4,6 +4,7 @@
 //! A client can claim any name; only what the server itself lists, what the configuration lists, or what once
 //! succeeded becomes a series. Each set has a cap, so a hostile server cannot grow the page either.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
@@ -77,14 +78,30 @@ impl Labels {
 
     /// The label of a known name, else `_other`.
     pub(crate) fn resolve(&self, name: &str) -> Label {
+        let name = &*readable(name);
+        if name == "none" {
+            return self.none();
+        }
         lock::read(&self.known).get(name).cloned().unwrap_or_else(|| self.other())
     }
 
     /// Makes a name known, where there is room.
     pub(crate) fn learn(&self, name: &str) -> Learned {
-        if let Some(label) = lock::read(&self.known).get(name) {
+        let name = &*readable(name);
+        // Our own words, and what Prometheus takes for no label at all.
+        match name {
+            "none" => return Learned::Known(self.none()),
+            "_other" | "" => return Learned::Known(self.other()),
+            _ => {}
+        }
+        let seen = lock::read(&self.known);
+        if let Some(label) = seen.get(name) {
             return Learned::Known(label.clone());
         }
+        if seen.len() >= self.max {
+            return Learned::Overflow(self.other());
+        }
+        drop(seen);
         let mut known = lock::write(&self.known);
         if let Some(label) = known.get(name) {
             return Learned::Known(label.clone());
@@ -104,9 +121,31 @@ impl Labels {
     }
 }
 
+/// The name as a page can hold it and a person can type it: what would have to be escaped is `_`, so that no two
+/// names are written alike.
+fn readable(name: &str) -> Cow<'_, str> {
+    let is_bad = |c: char| c.is_control() || matches!(c, '"' | '\\');
+    if name.contains(is_bad) { Cow::Owned(name.replace(is_bad, "_")) } else { Cow::Borrowed(name) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_would_have_to_be_escaped_or_are_our_own_words_do_no_harm() {
+        let labels = Labels::new(10);
+        for (name, shown) in
+            [("a\"b", "a_b"), ("a\\b", "a_b"), ("a\nb", "a_b"), ("", "_other"), ("none", "none")]
+        {
+            assert!(
+                matches!(labels.learn(name), Learned::Known(label) if label.as_str() == shown),
+                "{name:?}"
+            );
+            assert_eq!(labels.resolve(name).as_str(), shown);
+        }
+        assert_eq!(labels.len(), 1);
+    }
 
     #[test]
     fn a_name_is_other_until_it_is_learned() {

@@ -1,6 +1,6 @@
 //! What the messages of an exchange mean: questions begin calls, answers end them, wherever they were asked.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 
@@ -21,17 +21,15 @@ impl Shared {
         let transport = self.transport();
         self.connection.carries(&self.inner, transport);
         match message.kind() {
-            Kind::Request => self.client_request(state, server, message),
-            Kind::Notification => self.client_notification(server, &message, now),
-            Kind::Success | Kind::Failure => self.client_answer(&message, now),
+            Kind::Request => self.client_request(state, server, message, now),
+            Kind::Notification => self.client_notification(state, server, &message, now),
+            Kind::Success | Kind::Failure => self.client_answer(state, &message, now),
             Kind::Odd => {
                 let direction = Direction::ClientToServer;
                 let reason = Unreadable::NotJsonRpc;
                 self.inner.tell(&Event::MessageUnreadable { server, direction, reason });
             }
         }
-        // The answer may have been over before the question was.
-        self.settle_last(state, now);
     }
 
     /// Something the server sent.
@@ -49,19 +47,20 @@ impl Shared {
         }
     }
 
-    fn client_request(&self, state: &mut State, server: usize, message: Message) {
+    fn client_request(&self, state: &mut State, server: usize, message: Message, now: Instant) {
         let era = self.era(&message);
         state.modern |= era == Era::Modern;
         if era == Era::Modern {
             self.compare_headers(server, &message);
         }
         let method = message.known_method();
-        let session = if era == Era::Modern { None } else { self.session().cloned() };
+        let session = if era == Era::Modern { None } else { self.session(state).cloned() };
         let who = self.introduction(era, method, &message, session.as_ref());
         self.inner.tell(&Event::ClientSeen { server, client: &who.client, version: who.version, era });
         let counted = self.inner.take_place();
-        // Past the cap, one call an exchange is still exact; the rest of a batch is not followed.
-        if !counted && !state.calls.is_empty() {
+        // Past the cap, one call an exchange is still exact; the rest of a batch is not followed, nor what would be
+        // answered elsewhere.
+        if !counted && (!state.calls.is_empty() || self.facts.endpoint.is_some()) {
             return;
         }
         if let (Some(session), Method::ToolsCall) = (&session, method) {
@@ -84,26 +83,30 @@ impl Shared {
             task: message.params.task_id,
             initialize: (method == Method::Initialize).then_some(who),
             session,
+            resumable: OnceLock::new(),
             counted,
             phase: Phase::default(),
         });
         self.inner.begin(&call);
+        // The answer may have been over before the question was.
+        self.settle_late(state, &call, now);
         state.calls.push(call);
     }
 
-    fn client_notification(&self, server: usize, message: &Message, now: Instant) {
+    fn client_notification(&self, state: &State, server: usize, message: &Message, now: Instant) {
         let method = message.known_method();
         self.inner.tell(&Event::Notification { server, method, direction: Direction::ClientToServer });
-        if method == Method::NotificationsCancelled {
-            self.cancelled(self.scope(now), Direction::ClientToServer, message, now);
+        // The modern era cancels by closing the stream (`protocol.md` §2.3).
+        if method == Method::NotificationsCancelled && self.era(message) != Era::Modern {
+            self.cancelled(self.scope(state, now), Direction::ClientToServer, message, now);
         }
         self.inner.task_notification(server, message, now);
     }
 
     /// The client answers what the server asked.
-    fn client_answer(&self, message: &Message, now: Instant) {
+    fn client_answer(&self, state: &State, message: &Message, now: Instant) {
         let Some(id) = &message.id else { return };
-        let scope = self.scope(now);
+        let scope = self.scope(state, now);
         if let Some(call) = scope.and_then(|scope| scope.find(Direction::ServerToClient, id)) {
             let http = HttpFacts { status: http::StatusCode::OK, challenged: false };
             let (outcome, error) = outcome::of_message(message, http);
@@ -135,9 +138,12 @@ impl Shared {
 
     /// The calls that an answer decides: by id in this exchange, else where its scope says. An error without an id
     /// belongs to the whole exchange (`protocol.md` §3.1).
-    fn answered_calls(&self, state: &State, message: &Message, now: Instant) -> Vec<Arc<Call>> {
+    fn answered_calls(&self, state: &mut State, message: &Message, now: Instant) -> Vec<Arc<Call>> {
         match &message.id {
-            None | Some(Id::Null) if message.error.is_some() => state.calls.open().cloned().collect(),
+            None | Some(Id::Null) if message.error.is_some() => {
+                state.calls.pass_ended();
+                state.calls.open().cloned().collect()
+            }
             None => Vec::new(),
             Some(id) => {
                 let here = state.calls.find(id);
@@ -157,7 +163,7 @@ impl Shared {
             return scope.find(direction, id);
         }
         let resumed = self.facts.resumes.as_ref().and_then(|scope| scope.find(direction, id));
-        resumed.or_else(|| self.scope(now)?.find(direction, id))
+        resumed.or_else(|| self.scope(state, now)?.find(direction, id))
     }
 
     fn learn(&self, call: &Call, outcome: Outcome, message: &Message) {
@@ -176,15 +182,13 @@ impl Shared {
         let negotiated = message.result.as_ref().and_then(|result| result.protocol_version.as_ref());
         let version = negotiated.map(|text| Version::parse(text.as_str()));
         let inner = &self.inner;
-        match (&call.transport, &call.scope, state.answered_session) {
+        // On a stream that resumes the handshake's, the client names the session itself.
+        let named = self.facts.session_key.filter(|_| self.facts.is_resume);
+        match (&call.transport, &call.scope, state.answered_session.or(named)) {
             (Transport::Sse, Some(scope), _) => {
-                let session =
-                    inner.start_session(None, call.server, introduction, version, Arc::default(), now);
-                scope.begin(session);
+                inner.start_endpoint_session(scope, call.server, introduction, version, now);
             }
-            (_, _, Some(key)) => {
-                inner.start_session(Some(key), call.server, introduction, version, Arc::default(), now);
-            }
+            (_, _, Some(key)) => inner.start_session(key, introduction, version, now),
             // An initialize that gets no session id starts no session.
             _ => {}
         }
@@ -210,8 +214,9 @@ impl Shared {
             name: None,
             task: None,
             initialize: None,
-            session: self.session().cloned(),
+            session: self.session(state).cloned(),
             scope,
+            resumable: OnceLock::new(),
             counted: true,
             phase: Phase::default(),
         });
@@ -228,6 +233,7 @@ impl Shared {
         self.inner.tell(&Event::Notification { server, method, direction: Direction::ServerToClient });
         if method == Method::NotificationsCancelled {
             self.cancelled(self.stream_scope(state, now), Direction::ServerToClient, message, now);
+            self.subscription_cancelled(state, message, now);
         }
         self.inner.task_notification(server, message, now);
     }
@@ -236,6 +242,14 @@ impl Shared {
     fn cancelled(&self, scope: Option<Arc<Scope>>, asker: Direction, message: &Message, now: Instant) {
         let Some(id) = &message.params.request_id else { return };
         if let Some(call) = scope.and_then(|scope| scope.find(asker, id)) {
+            self.inner.end_own(&call, Outcome::Cancelled, now);
+        }
+    }
+
+    /// 2026-07-28: so a server ends a subscription, on its own stream.
+    fn subscription_cancelled(&self, state: &State, message: &Message, now: Instant) {
+        let named = message.params.request_id.as_ref().and_then(|id| state.calls.find(id));
+        if let Some(call) = named.filter(|call| call.is_stream()) {
             self.inner.end_own(&call, Outcome::Cancelled, now);
         }
     }
@@ -301,16 +315,17 @@ impl Shared {
         if self.facts.endpoint.is_some() { Transport::Sse } else { Transport::StreamableHttp }
     }
 
-    fn session(&self) -> Option<&Arc<Session>> {
-        self.facts.session.as_ref().or_else(|| self.facts.endpoint.as_ref()?.session())
+    fn session<'a>(&'a self, state: &'a State) -> Option<&'a Arc<Session>> {
+        let named = self.facts.session.as_ref().or(state.adopted.as_ref());
+        named.or_else(|| self.facts.endpoint.as_ref()?.session())
     }
 
     /// Where ids of this exchange mean something besides itself.
-    fn scope(&self, now: Instant) -> Option<Arc<Scope>> {
+    fn scope(&self, state: &State, now: Instant) -> Option<Arc<Scope>> {
         if let Some(endpoint) = &self.facts.endpoint {
             return Some(Arc::clone(endpoint));
         }
-        if let Some(session) = &self.facts.session {
+        if let Some(session) = self.session(state) {
             return Some(Arc::clone(&session.scope));
         }
         Some(self.inner.address(self.server?, self.facts.address, now))
@@ -319,14 +334,14 @@ impl Shared {
     /// The same for what the server says: on a legacy SSE stream, the endpoint that it named.
     fn stream_scope(&self, state: &State, now: Instant) -> Option<Arc<Scope>> {
         let endpoint = state.stream.as_ref().and_then(|stream| stream.endpoint.as_ref());
-        endpoint.map(|(_, scope)| Arc::clone(scope)).or_else(|| self.scope(now))
+        endpoint.map(|(_, scope)| Arc::clone(scope)).or_else(|| self.scope(state, now))
     }
 
     fn call_scope(&self, state: &State, era: Era) -> Option<Arc<Scope>> {
         match (era, &state.own_scope) {
             (Era::Modern, _) => None,
             (_, Some(scope)) => Some(Arc::clone(scope)),
-            (_, None) => self.scope(self.facts.started),
+            (_, None) => self.scope(state, self.facts.started),
         }
     }
 }

@@ -128,11 +128,16 @@ impl Reader {
         match &mut self.decoder {
             None => syntax.feed(data, sink),
             Some(decoder) => {
-                if !decoder.feed(data, &mut |bytes| syntax.feed(bytes, sink)) {
+                if !decoder.feed(data, &mut |bytes| syntax.feed(bytes, sink)) && !decoder.is_spent() {
                     self.broken = Some(Unreadable::UnknownEncoding);
                 }
             }
         }
+    }
+
+    /// Whether it unpacked to more than is looked at.
+    pub(super) fn gave_up(&self) -> bool {
+        self.decoder.as_ref().is_some_and(Decoder::is_spent)
     }
 
     /// The body ended: what could not be read of it.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::call::Introduction;
-use super::event::{Event, Outcome, SessionEnd, StreamEnd, StreamItem, StreamKind, Transport};
+use super::event::{Event, Outcome, StreamEnd, StreamItem, StreamKind, Transport};
 use super::exchange::{Shared, State};
 use super::inner::Key;
 use super::scope::Scope;
@@ -19,6 +19,7 @@ pub(super) struct Stream {
     kind: StreamKind,
     opened: Instant,
     seen_event: bool,
+    seen_message: bool,
     /// An event had an id, so that a client of an older era may resume from it.
     pub(super) has_event_ids: bool,
     /// The endpoint that this legacy SSE stream named.
@@ -49,6 +50,7 @@ impl Shared {
             kind,
             opened: now,
             seen_event: false,
+            seen_message: false,
             has_event_ids: false,
             endpoint: None,
             resumed,
@@ -59,7 +61,8 @@ impl Shared {
     pub(super) fn stream_item(&self, state: &mut State, item: &Item, now: Instant) {
         let Some(server) = self.server else { return };
         if !matches!(item, Item::Comment) {
-            self.first_event(state, server, item, now);
+            self.endpoint_event(state, server, item, now);
+            self.first_event(state, server, now);
         }
         let kind = match item {
             Item::Message(message) => stream_item_of(message),
@@ -97,19 +100,25 @@ impl Shared {
         self.inner.tell(&Event::StreamEnded { server, kind: stream.kind, lasted, reason });
     }
 
-    fn first_event(&self, state: &mut State, server: usize, item: &Item, now: Instant) {
-        let Some(stream) = state.stream.as_mut().filter(|stream| !stream.seen_event) else { return };
-        stream.seen_event = true;
-        let mut transport = Transport::StreamableHttp;
+    /// An `endpoint` before any message makes a `GET` stream a legacy one.
+    fn endpoint_event(&self, state: &mut State, server: usize, item: &Item, now: Instant) {
+        let Some(stream) = state.stream.as_mut().filter(|stream| !stream.seen_message) else { return };
+        stream.seen_message = matches!(item, Item::Message(_));
         if let (Item::Event(event), StreamKind::Get) = (item, stream.kind)
             && let Some(endpoint) = &event.endpoint
         {
-            transport = Transport::Sse;
             stream.kind = StreamKind::Sse;
             self.inner.tell(&Event::StreamKindKnown { server, from: StreamKind::Get, to: StreamKind::Sse });
             stream.endpoint = self.name_endpoint(server, endpoint, now);
             self.connection.becomes_sse(&self.inner);
         }
+    }
+
+    fn first_event(&self, state: &mut State, server: usize, now: Instant) {
+        let Some(stream) = state.stream.as_mut().filter(|stream| !stream.seen_event) else { return };
+        stream.seen_event = true;
+        let is_legacy = stream.kind == StreamKind::Sse;
+        let transport = if is_legacy { Transport::Sse } else { Transport::StreamableHttp };
         let after = now.duration_since(self.facts.started);
         self.inner.tell(&Event::StreamFirstEvent { server, transport, after });
     }
@@ -141,28 +150,42 @@ impl Shared {
             }
             self.inner.end_own(&call, outcome, now);
         }
-        let session = scope.session().cloned().unwrap_or_else(|| {
+        if scope.session().is_none() {
             // Closed before its initialize: it counts all the same, as nobody's.
             let nobody = Introduction { client: self.inner.client(None), version: None };
-            self.inner.start_session(None, server, &nobody, None, Arc::default(), now)
-        });
-        self.inner.end_session(&session, SessionEnd::StreamClosed, now);
+            self.inner.start_endpoint_session(scope, server, &nobody, None, now);
+        }
+        self.inner.end_endpoint_session(scope, now);
     }
 
     /// An id to resume from. With a session its scope is enough; without one the id itself is the key.
     fn event_id(&self, state: &mut State, server: usize, id: &Text, now: Instant) {
         let Some(stream) = &mut state.stream else { return };
         stream.has_event_ids = true;
-        if stream.kind != StreamKind::Post || self.facts.session.is_some() || state.modern || id.is_cut() {
+        if self.facts.session.is_some() || state.adopted.is_some() || state.modern || id.is_cut() {
             return;
         }
-        let scope = state.own_scope.get_or_insert_with(|| {
-            let scope = Arc::new(Scope::default());
-            for call in state.calls.open() {
-                scope.open(call);
-            }
-            scope
-        });
+        let scope = match stream.kind {
+            StreamKind::Post => state.own_scope.get_or_insert_with(|| {
+                let scope = Arc::new(Scope::default());
+                for call in state.calls.open() {
+                    // Set once: an exchange has one such scope.
+                    let _ = call.resumable.set(Arc::clone(&scope));
+                    scope.open(call);
+                    // It may have ended elsewhere meanwhile; the two must not hold each other for ever.
+                    if call.phase.is_ended() {
+                        scope.close(call);
+                    }
+                }
+                scope
+            }),
+            // A resumed stream may break too and be resumed again.
+            StreamKind::Get => match &stream.resumed {
+                Some(scope) => scope,
+                None => return,
+            },
+            StreamKind::Listen | StreamKind::Sse => return,
+        };
         let key = self.inner.key(server, id.as_str());
         self.inner.resumable.insert(key, Arc::clone(scope), now);
     }

@@ -58,11 +58,25 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
 
     /// Takes out what was not used for too long.
     pub(crate) fn expire(&self, now: Instant) -> Vec<V> {
+        self.expire_unless(now, |_| false)
+    }
+
+    /// The same, but what is `in_use` counts as used now.
+    pub(crate) fn expire_unless(&self, now: Instant, in_use: impl Fn(&V) -> bool) -> Vec<V> {
         let mut expired = Vec::new();
         for shard in &self.shards {
             let mut shard = lock::lock(shard);
-            while shard.iter().next().is_some_and(|(_, (_, used))| now.duration_since(*used) >= self.idle) {
-                expired.extend(shard.remove_lru().map(|(_, (value, _))| value));
+            // Each entry is looked at once, also with an idle time of zero.
+            for _ in 0..shard.len() {
+                if shard.iter().next().is_none_or(|(_, (_, used))| now.duration_since(*used) < self.idle) {
+                    break;
+                }
+                match shard.remove_lru() {
+                    Some((key, (value, _))) if in_use(&value) => {
+                        shard.insert(key, (value, now));
+                    }
+                    oldest => expired.extend(oldest.map(|(_, (value, _))| value)),
+                }
             }
         }
         expired

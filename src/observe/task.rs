@@ -33,14 +33,17 @@ impl Inner {
         let Some(id) = &call.task else { return };
         let said = result.and_then(|result| result.status.as_ref()).and_then(terminal);
         // 2025-11-25: tasks/result answers with the original result or error, once the task is over.
-        let status = if call.method == Method::TasksResult {
-            let failed = result.is_none_or(|result| result.is_error);
-            Some(if failed { TaskStatus::Failed } else { TaskStatus::Completed })
-        } else {
+        let status = if call.method != Method::TasksResult {
             said
+        } else if outcome == Outcome::JsonrpcError {
+            Some(TaskStatus::Failed)
+        } else {
+            result.map(|result| if result.is_error { TaskStatus::Failed } else { TaskStatus::Completed })
         };
-        if let Some(status) = status {
-            self.end_task(task_key(call.server, id), status, now);
+        match status {
+            Some(status) => self.end_task(task_key(call.server, id), status, now),
+            // Somebody asks about it: it is not forgotten.
+            None => drop(self.tasks.get(&task_key(call.server, id), now)),
         }
     }
 

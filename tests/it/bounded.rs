@@ -154,3 +154,31 @@ fn calls_past_the_cap_are_given_up_and_counted() {
     waiting.abandon();
     observed.scrape().metric("mcp_proxy_limit_used").label("limit", "open_calls").is(0);
 }
+
+#[test]
+fn a_legacy_call_past_the_cap_is_given_up_not_failed() {
+    let mut config = one_server();
+    config.limits.max_open_calls = 1;
+    let observed = Observed::with(&config);
+    let _stream = observed.get("/sse", &[]).events().text("event: endpoint\ndata: /m?s=1\n\n");
+    for id in 0..5 {
+        let ping = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
+        observed.post_to("/m?s=1", &[], &ping).answer(202, &[]).end(End::Complete);
+    }
+    let scrape = observed.scrape();
+    scrape.metric("mcp_errors_total").is(0);
+    scrape.metric("mcp_requests_active").is(1);
+    scrape.metric("mcp_proxy_dropped_total").is(4);
+}
+
+/// Each of the errors is for all calls of the exchange, of which there are none left after the first.
+#[test]
+fn a_batch_of_errors_without_an_id_is_no_quadratic_work() {
+    let observed = Observed::new();
+    let asked: Vec<String> =
+        (0..20_000).map(|id| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#)).collect();
+    let error = r#"{"jsonrpc":"2.0","error":{"code":-32600,"message":"no"}}"#;
+    let answers = vec![error; 20_000];
+    observed.post(&[], &format!("[{}]", asked.join(","))).json(400, &format!("[{}]", answers.join(",")));
+    observed.scrape().metric("mcp_errors_total").label("error_type", "-32600").is(20_000);
+}

@@ -379,3 +379,128 @@ fn a_question_read_after_its_answer_was_over_is_still_settled() {
     body.end(End::Complete);
     observed.scrape().metric("mcp_errors_total").label("error_type", "413").is(1);
 }
+
+#[test]
+fn a_second_initialize_on_a_legacy_stream_is_the_same_session() {
+    let observed = Observed::new();
+    let stream = observed.get("/sse", &[]).events().text("event: endpoint\ndata: /m?s=1\n\n");
+    let ask = || observed.post_to("/m?s=1", &[], INITIALIZE).answer(202, &[]).end(End::Complete);
+    ask();
+    let stream = stream.event(INITIALIZED);
+    ask();
+    stream.event(INITIALIZED).end(End::Complete);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_sessions_total").is(1);
+    scrape.metric("mcp_active_sessions").is(0);
+}
+
+#[test]
+fn an_initialize_answered_after_its_stream_closed_leaves_no_session() {
+    let observed = Observed::new();
+    let stream = observed.get("/sse", &[]).events().text("event: endpoint\ndata: /m?s=1\n\n");
+    let asked = observed.post_to("/m?s=1", &[], INITIALIZE);
+    stream.end(End::Complete);
+    asked.json(200, INITIALIZED);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_active_sessions").is(0);
+    scrape.metric("mcp_requests_active").is(0);
+}
+
+#[test]
+fn an_endpoint_may_be_named_after_a_comment_and_a_time_to_wait() {
+    let observed = Observed::new();
+    let opening = ": hi\n\nretry: 100\n\nevent: endpoint\ndata: http://other.example/m?s=1\n\n";
+    let stream = observed.get("/sse", &[]).events().text(opening);
+    observed.post_to("/m?s=1", &[], &call(1, "echo")).answer(202, &[]).end(End::Complete);
+    stream.event(&good(1)).end(End::Complete);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_total").label("transport", "sse").label("outcome", "ok").is(1);
+    scrape.metric("mcp_stream_duration_seconds_count").label("kind", "sse").is(1);
+    scrape.metric("mcp_active_streams").is(0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_as_long_as_a_stream_resumes_it_also_without_a_session() {
+    let observed = Observed::new();
+    observed.post(&[], &call(1, "slow")).events().text("id: e1\ndata: \n\n").end(End::Complete);
+    let first = observed.get("/mcp", &[("last-event-id", "e1")]).events().text("id: e2\ndata: \n\n");
+    // It comes back again before the first was noticed to be gone.
+    let again = observed.get("/mcp", &[("last-event-id", "e2")]).events();
+    first.end(End::Cancelled);
+    for _ in 0..3 {
+        tokio::time::advance(std::time::Duration::from_secs(61)).await;
+        observed.observer.tick();
+    }
+    observed.scrape().metric("mcp_requests_active").is(1);
+    again.event(&good(1)).end(End::Complete);
+    observed.scrape().metric("mcp_requests_total").label("outcome", "ok").is(1);
+}
+
+#[test]
+fn a_session_that_began_before_us_is_joined_from_its_first_answer_on() {
+    let observed = Observed::new();
+    let stream = observed.get("/mcp", &S1).events();
+    let _stream = stream.event(r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#);
+    observed.post(&S1, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#).answer(202, &[]).end(End::Complete);
+    observed.scrape().metric("mcp_server_requests_total").label("outcome", "ok").is(1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_with_an_open_stream_is_not_idle() {
+    let observed = Observed::new();
+    begin(&observed);
+    let stream = observed.get("/mcp", &S1).events();
+    for _ in 0..3 {
+        tokio::time::advance(std::time::Duration::from_secs(30 * 60)).await;
+        observed.observer.tick();
+    }
+    observed.scrape().metric("mcp_active_sessions").is(1);
+    stream.end(End::Cancelled);
+    tokio::time::advance(std::time::Duration::from_secs(60 * 60)).await;
+    observed.observer.tick();
+    observed.scrape().metric("mcp_active_sessions").is(0);
+}
+
+#[test]
+fn an_initialize_resumed_on_another_stream_begins_its_session() {
+    let observed = Observed::new();
+    let head = [("content-type", "text/event-stream"), ("mcp-session-id", "s1")];
+    observed.post(&[], INITIALIZE).answer(200, &head).text("id: e1\ndata: \n\n").end(End::Complete);
+    let resumed = [S1[0], ("last-event-id", "e1")];
+    observed.get("/mcp", &resumed).events().event(INITIALIZED).end(End::Complete);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_total").label("outcome", "ok").is(1);
+    scrape.metric("mcp_active_sessions").is(1);
+}
+
+#[test]
+fn a_challenge_on_the_way_to_a_tasks_result_does_not_end_the_task() {
+    let observed = Observed::new();
+    let created = r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"t1","status":"working"}}}"#;
+    observed.post(&[], &call(1, "report")).json(200, created);
+    let result = r#"{"jsonrpc":"2.0","id":2,"method":"tasks/result","params":{"taskId":"t1"}}"#;
+    let challenge = r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32600,"message":"who?"}}"#;
+    observed.post(&[], result).json(401, challenge);
+    observed.scrape().metric("mcp_tasks_active").is(1);
+    observed.post(&[], result).json(200, challenge);
+    observed.scrape().metric("mcp_tasks_total").label("status", "failed").is(1);
+}
+
+#[test]
+fn a_notification_of_the_modern_era_cancels_nothing() {
+    let observed = Observed::new();
+    let waiting = observed.post(&[], &call(7, "slow"));
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#;
+    observed.post(&[("mcp-protocol-version", "2026-07-28")], cancel).answer(202, &[]).end(End::Complete);
+    waiting.json(200, &good(7));
+    observed.scrape().metric("mcp_requests_total").label("outcome", "ok").is(1);
+}
+
+#[test]
+fn a_mirrored_header_that_cannot_be_decoded_contradicts_the_body() {
+    let observed = Observed::new();
+    let body = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
+    observed.post(&[("mcp-name", "=?base64?!?=")], body).json(400, &good(7));
+    observed.post(&[], body).json(400, &good(7));
+    observed.scrape().metric("mcp_header_mismatch_total").label("header", "mcp-name").is(1);
+}

@@ -111,3 +111,76 @@ fn observation_off_sees_nothing() {
     assert!(exchange.request().is_none());
     assert!(exchange.answered(&http::Response::new(()).into_parts().0).is_none());
 }
+
+/// The names of tools and clients that a page must survive.
+const HOSTILE: [&str; 9] =
+    ["x_bucket{", r"a\n\nb", "} 1", r#"q\"q"#, r"back\\slash", "none", "_other", "", r"# EOF"];
+
+#[test]
+fn hostile_names_break_neither_the_page_nor_its_order() {
+    let observed = Observed::new();
+    for name in HOSTILE {
+        let call = CALL.replace("echo", name);
+        observed.post(&[], &call).json(200, GOOD);
+        let meta = format!(
+            r#"{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{{"name":"{name}"}}}}"#
+        );
+        let asked =
+            format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{{"_meta":{meta}}}}}"#);
+        observed.post(&[], &asked).json(200, GOOD);
+    }
+    let page = observed.page();
+    let mut series = std::collections::HashSet::new();
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let (name, value) = line.rsplit_once(' ').expect("a value");
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+        assert!(name.starts_with("mcp_") || name.starts_with("process_"), "{line}");
+        assert!(series.insert(name), "twice: {line}");
+    }
+    let calls: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("mcp_tool_invocations_total{")).collect();
+    assert!(calls.is_sorted() && calls.len() >= 7, "{calls:#?}");
+    let told = observed.scrape().metric("mcp_tool_invocations_total").sum();
+    assert!((told - 9.0).abs() < 0.5, "{told}");
+}
+
+/// Every family of a page has its help and its type, and `OpenMetrics` its end.
+#[test]
+fn every_family_says_what_it_is() {
+    let observed = Observed::new();
+    observed.post(&[], CALL).events().event(GOOD).end(End::Complete);
+    observed.post(&[], CALL).answer(202, &[]).end(End::Complete);
+    let page = sightglass::export::to_openmetrics(&observed.page());
+    assert!(page.ends_with("\n# EOF\n") && page.matches("# EOF").count() == 1);
+    let mut family = ("", "");
+    let mut help = "";
+    for line in page.lines().filter(|line| *line != "# EOF") {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split(' ').next().unwrap();
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            family = rest.split_once(' ').unwrap();
+            assert_eq!(help, family.0, "a family without help");
+        } else {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let suffix = name.strip_prefix(family.0).unwrap_or("?");
+            let allowed: &[&str] = match family.1 {
+                "counter" => &["_total"],
+                "histogram" => &["_bucket", "_sum", "_count"],
+                _ => &[""],
+            };
+            assert!(allowed.contains(&suffix), "{line} in {family:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_call_is_the_one_whose_head_came_first() {
+    let observed = Observed::new();
+    let slow = observed.ask("POST", "/mcp", &[]);
+    tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    let _late = observed.post(&[], CALL);
+    let mut body = slow.exchange.request().expect("somebody looks");
+    body.frame(&bytes::Bytes::from(CALL));
+    tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    observed.scrape().metric("mcp_tool_oldest_inflight_seconds").is(10);
+}

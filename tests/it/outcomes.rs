@@ -2,7 +2,7 @@
 
 use sightglass::observe::{Cut, End, Failure, Refusal};
 
-use crate::support::observed::{Asked, Observed};
+use crate::support::observed::{Asked, Observed, one_server};
 
 const CALL: &str =
     r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"a":1}}}"#;
@@ -229,4 +229,88 @@ fn task_of_both_designs() {
     call(|asked| asked.json(200, old), "task", "pending", None);
     let new = r#"{"jsonrpc":"2.0","id":7,"result":{"resultType":"task","taskId":"t1","status":"working"}}"#;
     call(|asked| asked.json(200, new), "task", "pending", None);
+}
+
+#[test]
+fn a_stream_that_ended_without_the_answer_was_ended_by_the_server() {
+    let observed = Observed::new();
+    observed.post(&[], CALL).events().text(": ping\n\n").end(End::Complete);
+    ended(&observed, "no_response", "error", Some("no_response"));
+    let ends = observed.scrape();
+    ends.metric("mcp_stream_duration_seconds_count").label("end_reason", "upstream").is(1);
+    ends.metric("mcp_stream_duration_seconds_count").label("end_reason", "complete").is(0);
+}
+
+/// What a client came back for is timed to its answer; only a call that ends by the disconnect lasts until then.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_came_after_all_is_timed_to_its_end() {
+    let observed = Observed::new();
+    let session = [("mcp-session-id", "s1")];
+    observed.get("/mcp", &session).events().end(End::Complete);
+    observed.post(&session, CALL).events().text("id: e1\ndata: \n\n").end(End::Cancelled);
+    observed.scrape().metric("mcp_requests_active").is(0);
+    tokio::time::advance(std::time::Duration::from_secs(30)).await;
+    observed.get("/mcp", &[session[0], ("last-event-id", "e1")]).events().event(GOOD).end(End::Complete);
+    ended(&observed, "ok", "success", None);
+    observed.scrape().metric("mcp_request_duration_seconds_sum").is(30);
+}
+
+#[test]
+fn an_upgrade_answers_no_call() {
+    let observed = Observed::new();
+    let mut head = http::Response::new(()).into_parts().0;
+    head.status = http::StatusCode::SWITCHING_PROTOCOLS;
+    drop(observed.post(&[], CALL).exchange.upgraded(&head));
+    ended(&observed, "invalid_response", "error", Some("invalid_response"));
+}
+
+/// What the proxy had no room to look into is given up and counted; it is not the server's error.
+#[test]
+fn an_answer_that_could_not_be_looked_into_is_no_error() {
+    let mut config = one_server();
+    config.limits.observe_bytes = 4096;
+    let observed = Observed::with(&config);
+    let asked = observed.ask("POST", "/mcp", &[]);
+    let mut body = asked.exchange.request().expect("somebody looks");
+    body.frame(&bytes::Bytes::from(CALL));
+    // The request's reader still holds all the memory there is.
+    asked.json(200, GOOD);
+    body.end(End::Complete);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_errors_total").is(0);
+    scrape.metric("mcp_requests_total").is(0);
+    scrape.metric("mcp_requests_active").is(0);
+    scrape.metric("mcp_proxy_limit_used").label("limit", "open_calls").is(0);
+    scrape.metric("mcp_proxy_dropped_total").label("what", "event").is(1);
+}
+
+#[test]
+fn an_answer_that_unpacks_to_more_than_is_looked_at_is_no_error() {
+    use std::io::Write;
+    let mut config = one_server();
+    config.limits.decoded_bytes = 1000;
+    let observed = Observed::with(&config);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let text = "x".repeat(100_000);
+    gzip.write_all(GOOD.replace("[]", &format!("[\"{text}\"]")).as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let headers = [("content-type", "application/json"), ("content-encoding", "gzip")];
+    observed.post(&[], CALL).answer(200, &headers).bytes(&packed).end(End::Complete);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_errors_total").is(0);
+    scrape.metric("mcp_requests_active").is(0);
+    scrape.metric("mcp_messages_unreadable_total").is(0);
+    scrape.metric("mcp_proxy_dropped_total").label("what", "event").is(1);
+}
+
+#[test]
+fn a_subscription_that_the_server_takes_back_is_cancelled() {
+    let observed = Observed::new();
+    let listen = r#"{"jsonrpc":"2.0","id":9,"method":"subscriptions/listen","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}"#;
+    let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":9}}"#;
+    observed.post(&[], listen).events().event(cancel).end(End::Complete);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_total").label("outcome", "cancelled").is(1);
+    scrape.metric("mcp_errors_total").is(0);
+    scrape.metric("mcp_request_duration_seconds_count").is(0);
 }

@@ -1,6 +1,6 @@
 //! "Calls": the four golden signals, tools, notifications, tasks.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use super::server::Server;
@@ -26,8 +26,8 @@ impl Prometheus {
         self.active(of, call, 1.0);
         if let Some(tool) = &call.tool {
             let mut inflight = of.inflight.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || (tool.as_str().to_owned(), BTreeMap::new());
-            inflight.entry(tool.number()).or_insert_with(new).1.insert(call.number, call.started);
+            let new = || (tool.as_str().to_owned(), BTreeSet::new());
+            inflight.entry(tool.number()).or_insert_with(new).1.insert((call.started, call.number));
         }
     }
 
@@ -37,7 +37,7 @@ impl Prometheus {
         if let Some(tool) = &call.tool {
             let mut inflight = of.inflight.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, calls)) = inflight.get_mut(&tool.number()) {
-                calls.remove(&call.number);
+                calls.remove(&(call.started, call.number));
             }
         }
     }

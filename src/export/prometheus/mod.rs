@@ -7,7 +7,6 @@ mod series;
 mod server;
 mod traffic;
 
-use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use metrics::{Counter, Gauge, Histogram};
@@ -130,11 +129,9 @@ impl Prometheus {
     fn refresh(&self, usage: Usage) {
         let now = tokio::time::Instant::now();
         for server in &self.servers {
-            let inflight = server.inflight.lock().unwrap_or_else(PoisonError::into_inner);
-            for (tool, calls) in inflight.values() {
-                let oldest = calls.values().next();
-                let age = oldest.map_or(Duration::ZERO, |started| now.duration_since(*started));
-                let labels = [("server", server.name.as_str()), ("tool_name", tool)];
+            for (tool, oldest) in server.oldest_inflight() {
+                let age = oldest.map_or(Duration::ZERO, |started| now.duration_since(started));
+                let labels = [("server", server.name.as_str()), ("tool_name", &tool)];
                 self.set("mcp_tool_oldest_inflight_seconds", &labels, age.as_secs_f64());
             }
         }

@@ -14,7 +14,9 @@ pub(super) fn sorted(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     for family in families {
         let (head, series): (Vec<&str>, Vec<&str>) = family.lines().partition(|line| line.starts_with('#'));
-        let mut groups = grouped(&series);
+        let is_histogram =
+            head.iter().any(|line| line.starts_with("# TYPE ") && line.ends_with(" histogram"));
+        let mut groups = grouped(&series, is_histogram);
         groups.sort_unstable();
         for line in head.iter().chain(groups.iter().flatten()) {
             out.push_str(line);
@@ -25,8 +27,7 @@ pub(super) fn sorted(page: &str) -> String {
 }
 
 /// The lines of one histogram series stand together: up to and including its `_count`.
-fn grouped<'a>(series: &[&'a str]) -> Vec<Vec<&'a str>> {
-    let is_histogram = series.iter().any(|line| line.contains("_bucket{"));
+fn grouped<'a>(series: &[&'a str], is_histogram: bool) -> Vec<Vec<&'a str>> {
     if !is_histogram {
         return series.iter().map(|line| vec![*line]).collect();
     }

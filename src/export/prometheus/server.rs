@@ -1,7 +1,7 @@
 //! The series of one server.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use metrics::{Counter, Gauge, Histogram};
 use tokio::time::Instant;
@@ -56,8 +56,8 @@ pub(super) struct Server {
     pub(super) refused: Series<Refusal, Counter>,
 }
 
-/// The unanswered calls of each tool: its name, and by number when each began. A later call has a higher number.
-pub(super) type Inflight = HashMap<u32, (String, BTreeMap<u64, Instant>)>;
+/// The unanswered calls of each tool: its name, and when each began, with its number.
+pub(super) type Inflight = HashMap<u32, (String, BTreeSet<(Instant, u64)>)>;
 
 impl Server {
     pub(super) fn of(server: &config::Server) -> Self {
@@ -68,6 +68,13 @@ impl Server {
     /// What belongs to no server.
     pub(super) fn nobody() -> Self {
         Self { name: "none".to_owned(), route: "none".to_owned(), ..Self::default() }
+    }
+
+    /// Of each tool that was ever called, when its oldest unanswered call began. Calls wait for the copy alone.
+    pub(super) fn oldest_inflight(&self) -> Vec<(String, Option<Instant>)> {
+        let inflight = self.inflight.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = |calls: &BTreeSet<(Instant, u64)>| calls.first().map(|(started, _)| *started);
+        inflight.values().map(|(tool, calls)| (tool.clone(), oldest(calls))).collect()
     }
 
     /// The labels of one of its series: its name first.
