@@ -41,7 +41,8 @@ struct Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            let _ = child.kill();
+            // SIGTERM rather than SIGKILL: nginx ends its workers itself.
+            let _ = Command::new("kill").arg(child.id().to_string()).status();
             let _ = child.wait();
         }
     }
@@ -251,7 +252,7 @@ fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Err
         ),
     )?;
     let child =
-        Command::new(binary).arg("-c").arg(&file).arg("-p").arg(&folder).stderr(Stdio::null()).spawn()?;
+        Command::new(binary).arg("-c").arg(&file).arg("-p").arg(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let target = Target { name: "nginx", address, child: Some(child) };
     let until = Instant::now() + Duration::from_secs(5);
     let ready = AtomicBool::new(false);
