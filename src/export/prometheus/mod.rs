@@ -36,7 +36,7 @@ impl Export for Prometheus {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::CallStarted { .. } | Event::CallLeft { .. } | Event::CallEnded { .. } => {
-                self.on_call(event)
+                self.on_call(event);
             }
             Event::Notification { .. }
             | Event::TaskStarted { .. }
