@@ -3,6 +3,8 @@
 //!
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. All share the machine's cores.
 
+#![expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^53")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -125,7 +127,7 @@ fn round(address: SocketAddr, concurrency: usize, time: Duration) -> std::io::Re
         .collect::<std::io::Result<_>>()?;
     let mut all = Vec::new();
     for client in clients {
-        all.extend(client.join().map_err(|_| std::io::Error::other("a client panicked"))??);
+        all.extend(client.join().map_err(|_panic| std::io::Error::other("a client panicked"))??);
     }
     Ok(all)
 }
@@ -145,8 +147,13 @@ fn request() -> Vec<u8> {
 
 fn answer() -> Vec<u8> {
     let text = "y".repeat(900);
-    let body = format!(r#"{{"result":{{"content":[{{"type":"text","text":"{text}"}}]}},"jsonrpc":"2.0","id":1}}"#);
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    let body =
+        format!(r#"{{"result":{{"content":[{{"type":"text","text":"{text}"}}]}},"jsonrpc":"2.0","id":1}}"#);
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 /// Reads one message of a known length; false at the end of the connection.
@@ -192,7 +199,11 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-fn sightglass(name: &'static str, upstream: SocketAddr, metrics: bool) -> Result<Target, Box<dyn std::error::Error>> {
+fn sightglass(
+    name: &'static str,
+    upstream: SocketAddr,
+    metrics: bool,
+) -> Result<Target, Box<dyn std::error::Error>> {
     let file = std::env::temp_dir().join(format!("sightglass-bench-{}-{metrics}.toml", std::process::id()));
     std::fs::write(
         &file,
@@ -239,7 +250,8 @@ fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Err
              proxy_set_header Connection \"\"; proxy_buffering off; }} }} }}\n"
         ),
     )?;
-    let child = Command::new(binary).arg("-c").arg(&file).arg("-p").arg(&folder).stderr(Stdio::null()).spawn()?;
+    let child =
+        Command::new(binary).arg("-c").arg(&file).arg("-p").arg(&folder).stderr(Stdio::null()).spawn()?;
     let target = Target { name: "nginx", address, child: Some(child) };
     let until = Instant::now() + Duration::from_secs(5);
     let ready = AtomicBool::new(false);
@@ -253,7 +265,8 @@ fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Err
 /// CPU seconds of a target and its direct children; 0 where there is none.
 fn cpu(target: &Target) -> f64 {
     let Some(child) = &target.child else { return 0.0 };
-    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
     let ids = children.split_whitespace().filter_map(|id| id.parse().ok()).chain([child.id()]);
     ids.map(cpu_of).sum()
 }

@@ -4,33 +4,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 /// The process's will to end; cheap to clone, every clone is the same one.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     grace: Duration,
-    deadline: Arc<watch::Sender<Option<Instant>>>,
+    begun: Arc<watch::Sender<Option<Instant>>>,
 }
 
 impl Shutdown {
     /// Nothing has been asked yet; once it is, running calls have `grace`.
     pub fn new(grace: Duration) -> Self {
-        Self { grace, deadline: Arc::new(watch::Sender::new(None)) }
+        Self { grace, begun: Arc::new(watch::Sender::new(None)) }
     }
 
     /// Asks everyone to end. Asking again changes nothing.
     pub fn start(&self) {
-        self.deadline.send_if_modified(|deadline| {
-            let first = deadline.is_none();
-            deadline.get_or_insert_with(|| Instant::now() + self.grace);
+        self.begun.send_if_modified(|begun| {
+            let first = begun.is_none();
+            begun.get_or_insert_with(Instant::now);
             first
         });
     }
 
     /// Whether [`Shutdown::start`] was called.
     pub fn is_started(&self) -> bool {
-        self.deadline.borrow().is_some()
+        self.begun.borrow().is_some()
     }
 
     /// Waits until the process is asked to end: take nothing new.
@@ -40,14 +40,16 @@ impl Shutdown {
 
     /// Waits until the grace is over too: end what still runs.
     pub async fn deadline(&self) {
-        sleep_until(self.instant().await).await;
+        let begun = self.instant().await;
+        sleep(self.grace.saturating_sub(begun.elapsed())).await;
     }
 
+    /// When it was asked.
     async fn instant(&self) -> Instant {
-        let mut receiver = self.deadline.subscribe();
-        let seen = receiver.wait_for(Option::is_some).await.map(|deadline| *deadline);
+        let mut receiver = self.begun.subscribe();
+        let seen = receiver.wait_for(Option::is_some).await.map(|begun| *begun);
         match seen {
-            Ok(Some(deadline)) => deadline,
+            Ok(Some(begun)) => begun,
             // The sender lives in `self`: it cannot have gone, and what it sent is never `None`.
             Ok(None) | Err(_) => std::future::pending().await,
         }

@@ -98,9 +98,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tokio::spawn(admin.run(async {
             let _ = ended.await;
         })),
-        tokio::spawn(tick(observer.clone(), config.limits.orphan_wait)),
+        tokio::spawn(tick(observer, config.limits.orphan_wait)),
         tokio::spawn(upkeep(prometheus)),
-        tokio::spawn(tell_shutdown(observer, shutdown.clone())),
     ];
     let proxy = tokio::spawn(proxy.run());
     Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over })
@@ -123,11 +122,6 @@ async fn upkeep(prometheus: Arc<Prometheus>) {
         let prometheus = Arc::clone(&prometheus);
         let _ = tokio::task::spawn_blocking(move || prometheus.upkeep()).await;
     }
-}
-
-async fn tell_shutdown(observer: Observer, shutdown: Shutdown) {
-    shutdown.started().await;
-    observer.shutting_down();
 }
 
 /// One line that says what listens where and what is mounted where.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::{Limits, Network};
+use crate::config::Limits;
 
 /// Counts client connections; cheap to clone.
 #[derive(Debug, Clone)]
@@ -101,25 +101,6 @@ impl Drop for StreamPermit {
     }
 }
 
-/// Whether `address` lies in one of `networks`. An IPv4 address that came mapped into IPv6 is taken as IPv4.
-pub fn is_within(address: IpAddr, networks: &[Network]) -> bool {
-    let address = address.to_canonical();
-    networks.iter().any(|network| match (address, network.address) {
-        (IpAddr::V4(address), IpAddr::V4(base)) => {
-            shares_prefix(u128::from(address.to_bits()), u128::from(base.to_bits()), network.prefix, 32)
-        }
-        (IpAddr::V6(address), IpAddr::V6(base)) => {
-            shares_prefix(address.to_bits(), base.to_bits(), network.prefix, 128)
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-    })
-}
-
-fn shares_prefix(one: u128, other: u128, prefix: u8, bits: u32) -> bool {
-    let unused = bits.saturating_sub(u32::from(prefix));
-    (one ^ other).checked_shr(unused).unwrap_or(0) == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,20 +129,5 @@ mod tests {
         assert!(streams.admit().is_none());
         drop(first);
         assert!(streams.admit().is_some());
-    }
-
-    #[test]
-    fn networks_contain_by_their_leading_bits() {
-        let network = |address: &str, prefix| Network { address: address.parse().unwrap(), prefix };
-        let networks = [network("10.1.0.0", 16), network("fd00::", 8), network("192.0.2.7", 32)];
-        let within = |address: &str| is_within(address.parse().unwrap(), &networks);
-        for address in ["10.1.2.3", "::ffff:10.1.0.0", "fd12::1", "192.0.2.7"] {
-            assert!(within(address), "{address}");
-        }
-        for address in ["10.2.0.0", "fe80::1", "192.0.2.8", "::ffff:11.1.0.0"] {
-            assert!(!within(address), "{address}");
-        }
-        assert!(is_within("8.8.8.8".parse().unwrap(), &[network("0.0.0.0", 0)]));
-        assert!(is_within("::1".parse().unwrap(), &[network("::", 0)]));
     }
 }

@@ -19,6 +19,11 @@ pub fn request_id(body: &[u8]) -> Option<&[u8]> {
     id.starts_with(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'n']).then_some(id.as_bytes())
 }
 
+/// `text` as a JSON string, for a reply that is written by hand around an id that must keep its bytes.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// Whether `body` is JSON-RPC, and nothing else.
 pub fn is_jsonrpc(body: &[u8]) -> bool {
     let mut scanner = Scanner::new();

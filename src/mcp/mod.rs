@@ -29,7 +29,7 @@ mod sse;
 mod text;
 mod version;
 
-pub use body::{is_jsonrpc, request_id};
+pub use body::{is_jsonrpc, quoted, request_id};
 pub use code::known_code;
 pub use header::decode;
 pub use id::Id;

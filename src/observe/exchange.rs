@@ -20,7 +20,7 @@ use super::reader::{Media, NotRead, Reader};
 use super::scope::Scope;
 use super::session::Session;
 use super::stream::Stream;
-use super::{End, Failure, Refusal, Route, Target, lock};
+use super::{Cut, End, Failure, Refusal, Route, Target, lock};
 use crate::mcp::{Era, Item, Text, Unreadable, Version};
 
 /// What both taps of an exchange share.
@@ -82,6 +82,8 @@ pub(super) struct State {
     /// There was no room to look into the answer, or into all of it.
     unseen: bool,
     pub(super) stream: Option<Stream>,
+    /// Why the proxy itself ended the answer.
+    pub(super) cut: Option<Cut>,
     /// How the answer ended.
     over: Option<Over>,
 }
@@ -173,7 +175,10 @@ impl Shared {
         if let Some(reader) = state.response.take() {
             self.finish_response(&mut state, reader, end);
         }
-        state.over = Some(Over::Body(end));
+        state.over = Some(match state.cut {
+            Some(Cut::Timeout) => Over::Own(Outcome::Timeout),
+            Some(Cut::Shutdown) | None => Over::Body(end),
+        });
         // First, so that it tells an answered stream from one that is settled because it ended.
         self.close_stream(&mut state, end, now);
         self.settle(&mut state, now);
@@ -182,6 +187,10 @@ impl Shared {
             self.inner.wait(call, Outcome::NoResponse, now);
         }
         self.tell_http(&state, now);
+    }
+
+    pub(super) fn cut(&self, why: Cut) {
+        lock::lock(&self.state).cut = Some(why);
     }
 
     /// The client went away before there was an answer.

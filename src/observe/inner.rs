@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,7 +54,6 @@ pub(super) struct Inner {
     pub(super) budget: Arc<Budget>,
     pub(super) connections: AtomicUsize,
     pub(super) streams: AtomicUsize,
-    pub(super) shutting_down: AtomicBool,
 }
 
 struct ServerState {
@@ -91,7 +90,6 @@ impl Inner {
             budget: Budget::new(limits.observe_bytes),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
-            shutting_down: AtomicBool::new(false),
             limits,
         }
     }

@@ -149,6 +149,15 @@ pub enum End {
     Cancelled,
 }
 
+/// Why the proxy itself ended an answer that its server had not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cut {
+    /// A configured deadline passed.
+    Timeout,
+    /// The process ends.
+    Shutdown,
+}
+
 /// Why a client connection closed: the label `disconnect_reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the label's own values")]
@@ -200,13 +209,6 @@ impl Observer {
     /// The proxy said no before there was an exchange (too many connections, a slow or malformed head).
     pub fn refused(&self, refusal: Refusal) {
         self.tell(&Event::Refused { server: None, reason: refusal });
-    }
-
-    /// From now on streams that the proxy ends are ended by its shutdown.
-    pub fn shutting_down(&self) {
-        if let Some(inner) = &self.inner {
-            inner.shutting_down.store(true, Ordering::Release);
-        }
     }
 
     /// Does what is due: idle sessions, answers that never came, forgotten tasks. To be called about every second,
@@ -317,6 +319,50 @@ impl Exchange {
         if let Some(shared) = self.shared.take() {
             shared.refused(refusal, status);
         }
+    }
+
+    /// Says, when the time comes, why the answer's body was ended by the proxy itself.
+    pub fn cutter(&self) -> Cutter {
+        Cutter { shared: self.shared.clone() }
+    }
+
+    /// Takes note of the proxy's own time; `None` when nobody looks.
+    pub fn stopwatch(&self) -> Option<Stopwatch> {
+        let shared = self.shared.as_ref()?;
+        Some(Stopwatch { inner: Arc::clone(&shared.inner), server: shared.server? })
+    }
+}
+
+/// Knows why an answer's body was ended by the proxy itself.
+pub struct Cutter {
+    shared: Option<Arc<Shared>>,
+}
+
+impl Cutter {
+    /// To be called before the body is dropped.
+    pub fn cut(self, why: Cut) {
+        if let Some(shared) = self.shared {
+            shared.cut(why);
+        }
+    }
+}
+
+/// Takes note of the proxy's own share of an exchange's time.
+pub struct Stopwatch {
+    inner: Arc<Inner>,
+    server: usize,
+}
+
+impl Stopwatch {
+    /// The exchange is over: the time that its bytes, at hand on one side, took to be handed on at the other.
+    pub fn stop(self, took: Duration) {
+        self.inner.tell(&Event::Overhead { server: self.server, took });
+    }
+}
+
+impl std::fmt::Debug for Stopwatch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Stopwatch").field("server", &self.server).finish_non_exhaustive()
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use super::End;
 use super::call::Introduction;
 use super::event::{Event, Outcome, StreamEnd, StreamItem, StreamKind, Transport};
 use super::exchange::{Shared, State};
 use super::inner::Key;
 use super::scope::Scope;
+use super::{Cut, End};
 use crate::mcp::{self, EventKind, Item, Kind, Message, Method, Text};
 
 /// An event stream that is open.
@@ -82,12 +82,12 @@ impl Shared {
 
     pub(super) fn close_stream(&self, state: &mut State, end: End, now: Instant) {
         let (Some(stream), Some(server)) = (&state.stream, self.server) else { return };
-        let reason = match end {
-            End::Failed => StreamEnd::Error,
-            End::Cancelled if self.inner.shutting_down.load(Ordering::Acquire) => StreamEnd::Shutdown,
-            End::Cancelled => StreamEnd::Client,
-            End::Complete if is_answered(state) => StreamEnd::Complete,
-            End::Complete => StreamEnd::Upstream,
+        let reason = match (state.cut, end) {
+            (Some(Cut::Shutdown), _) => StreamEnd::Shutdown,
+            (Some(Cut::Timeout), _) | (None, End::Failed) => StreamEnd::Error,
+            (None, End::Cancelled) => StreamEnd::Client,
+            (None, End::Complete) if is_answered(state) => StreamEnd::Complete,
+            (None, End::Complete) => StreamEnd::Upstream,
         };
         if let Some((key, scope)) = &stream.endpoint {
             self.close_endpoint(server, key, scope, end, now);

@@ -33,14 +33,13 @@ impl Inner {
         }
         let Some(id) = &call.task else { return };
         let said = result.and_then(|result| result.status.as_ref()).and_then(terminal);
-        let status = match call.method {
-            Method::TasksGet | Method::TasksCancel => said,
-            // 2025-11-25: it answers with the original result or error, once the task is over.
-            Method::TasksResult if outcome == Outcome::JsonrpcError => Some(TaskStatus::Failed),
-            Method::TasksResult => {
-                result.map(|result| if result.is_error { TaskStatus::Failed } else { TaskStatus::Completed })
-            }
-            _ => None,
+        // 2025-11-25: tasks/result answers with the original result or error, once the task is over.
+        let status = if call.method != Method::TasksResult {
+            said
+        } else if outcome == Outcome::JsonrpcError {
+            Some(TaskStatus::Failed)
+        } else {
+            result.map(|result| if result.is_error { TaskStatus::Failed } else { TaskStatus::Completed })
         };
         match status {
             Some(status) => self.end_task(task_key(call.server, id), status, now),

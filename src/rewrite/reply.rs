@@ -8,17 +8,27 @@
 //! resource not found, -32020…-32022 the modern era, -32042 an elicitation), and whose fault it was stands in
 //! `data.sightglass` and `X-Sightglass-Error`.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use serde_json::value::RawValue;
+
+use crate::mcp;
 
 const ERROR_KIND: HeaderName = HeaderName::from_static("x-sightglass-error");
 
+/// What the request said, as far as it was read.
+#[derive(Debug, Clone, Copy)]
+pub enum Said<'a> {
+    /// By its media type it can be no JSON-RPC.
+    NoJson,
+    /// It may be JSON-RPC by its media type; nothing of it was read.
+    Unread,
+    /// What was held of it.
+    Held(&'a [u8]),
+}
+
 /// A reply of our own. `kind` is one of the kinds of `X-Sightglass-Error` (`interface.md`), `message` a sentence for
-/// people, `held` what was read of the request body, `retry_after` seconds.
+/// people, `said` what is known of the request body, `retry_after` seconds.
 ///
 /// A JSON-RPC request is answered by a JSON-RPC error with its id, or `null` where that could not be read; anything
 /// else by `{"error":kind,"message":message}`.
@@ -26,10 +36,10 @@ pub fn reply(
     status: StatusCode,
     kind: &'static str,
     message: &str,
-    held: Option<&[u8]>,
+    said: Said<'_>,
     retry_after: Option<u32>,
 ) -> Response<Bytes> {
-    let body = Bytes::from(body(status, kind, message, held.unwrap_or_default()));
+    let body = Bytes::from(body(status, kind, message, said));
     let length = body.len();
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -44,9 +54,9 @@ pub fn reply(
     response
 }
 
-fn body(status: StatusCode, kind: &str, message: &str, held: &[u8]) -> String {
-    let (kind, message) = (quoted(kind), quoted(message));
-    let Some(id) = answerable(held) else {
+fn body(status: StatusCode, kind: &str, message: &str, said: Said<'_>) -> String {
+    let (kind, message) = (mcp::quoted(kind), mcp::quoted(message));
+    let Some(id) = answerable(said) else {
         return format!(r#"{{"error":{kind},"message":{message}}}"#);
     };
     let code = if status.is_server_error() { -32603 } else { -32600 };
@@ -55,21 +65,17 @@ fn body(status: StatusCode, kind: &str, message: &str, held: &[u8]) -> String {
     )
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// The id to answer with, when `held` is or begins like JSON-RPC.
-fn answerable(held: &[u8]) -> Option<&str> {
-    if let Ok(members) = serde_json::from_slice::<HashMap<String, &RawValue>>(held) {
-        if !members.contains_key("jsonrpc") {
-            return None;
-        }
-        let id = members.get("id").map_or("null", |id| id.get());
-        let readable = id.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit());
-        return Some(if readable { id } else { "null" });
+/// The id to answer with, where the request was JSON-RPC.
+fn answerable(said: Said<'_>) -> Option<&str> {
+    let held = match said {
+        Said::NoJson => return None,
+        Said::Unread => return Some("null"),
+        Said::Held(held) => held,
+    };
+    if let Some(id) = mcp::request_id(held).and_then(|id| std::str::from_utf8(id).ok()) {
+        return Some(id);
     }
-    // A batch, or a body that was not held to its end.
+    // A batch, a notification, or a body that was not held to its end.
     let begins = held.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
     (begins && held.windows(JSONRPC_KEY.len()).any(|window| window == JSONRPC_KEY)).then_some("null")
 }
@@ -80,13 +86,13 @@ const JSONRPC_KEY: &[u8] = b"\"jsonrpc\"";
 mod tests {
     use super::*;
 
-    fn text(status: StatusCode, held: Option<&[u8]>) -> String {
-        let response = reply(status, "no_route", "Nothing \"here\"", held, None);
+    fn text(status: StatusCode, said: Said<'_>) -> String {
+        let response = reply(status, "no_route", "Nothing \"here\"", said, None);
         String::from_utf8(response.into_body().to_vec()).unwrap()
     }
 
     fn id(held: &[u8]) -> String {
-        let text = text(StatusCode::BAD_GATEWAY, Some(held));
+        let text = text(StatusCode::BAD_GATEWAY, Said::Held(held));
         let rest = text.strip_prefix(r#"{"jsonrpc":"2.0","id":"#).unwrap();
         rest.strip_suffix(
             r#","error":{"code":-32603,"message":"Nothing \"here\"","data":{"sightglass":"no_route"}}}"#,
@@ -119,30 +125,37 @@ mod tests {
     #[test]
     fn other_requests_get_a_short_object() {
         let short = r#"{"error":"no_route","message":"Nothing \"here\""}"#;
-        for held in
-            [None, Some(b"".as_slice()), Some(br#"{"client_name":"x"}"#), Some(b"a=b"), Some(b"\xff{")]
-        {
-            assert_eq!(text(StatusCode::NOT_FOUND, held), short);
+        let bodies = [b"".as_slice(), br#"{"client_name":"x"}"#, b"a=b", b"\xff{"];
+        for said in bodies.map(Said::Held).into_iter().chain([Said::NoJson]) {
+            assert_eq!(text(StatusCode::NOT_FOUND, said), short);
         }
     }
 
     #[test]
+    fn what_was_not_read_is_answered_without_an_id() {
+        assert!(text(StatusCode::FORBIDDEN, Said::Unread).contains(r#""id":null,"error":{"code":-32600"#));
+    }
+
+    #[test]
     fn the_fields_say_what_it_is() {
-        let held = br#"{"jsonrpc":"2.0","id":1}"#;
-        let response = reply(StatusCode::SERVICE_UNAVAILABLE, "limit", "Full", Some(held), Some(2));
+        let said = Said::Held(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+        let response = reply(StatusCode::SERVICE_UNAVAILABLE, "limit", "Full", said, Some(2));
         assert_eq!(response.status(), 503);
         let fields = response.headers();
         assert_eq!(fields.get("x-sightglass-error").unwrap(), "limit");
         assert_eq!(fields.get("content-type").unwrap(), "application/json");
         assert_eq!(fields.get("retry-after").unwrap(), "2");
         assert_eq!(fields.get("content-length").unwrap(), &response.body().len().to_string());
-        assert!(text(StatusCode::NOT_FOUND, Some(held)).contains("-32600"));
+        assert!(text(StatusCode::NOT_FOUND, said).contains("-32600"));
     }
 
     #[test]
     fn a_deep_body_is_no_danger() {
-        let held =
-            format!(r#"{{"jsonrpc":"2.0","id":3,"params":{}{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
+        let held = format!(
+            r#"{{"jsonrpc":"2.0","method":"x","id":3,"params":{}{}}}"#,
+            "[".repeat(30_000),
+            "]".repeat(30_000)
+        );
         assert_eq!(id(held.as_bytes()), "3");
     }
 }

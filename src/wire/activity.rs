@@ -8,17 +8,20 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::overhead::Overhead;
 use crate::config::Limits;
 use crate::net::{Stamps, Stream};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// A year.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// In `Activity::preface`: what came first was not HTTP/2.
 const NOT_HTTP2: u8 = u8::MAX;
 
@@ -33,6 +36,9 @@ pub(super) struct Activity {
     /// How much of the HTTP/2 preface has come, or [`NOT_HTTP2`].
     preface: AtomicU8,
     ended: AtomicBool,
+    /// An answer is over whose last bytes are still to be written.
+    is_handing: AtomicBool,
+    handing: Mutex<Option<Overhead>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,10 +74,12 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(limits: &Limits) -> Self {
+        // Clocks cannot count to every limit that can be written.
+        let countable = |limit: Option<Duration>| limit.map(|limit| limit.min(LONGEST));
         Self {
-            first_byte: limits.first_byte_timeout,
-            head: limits.header_timeout,
-            keep_alive: limits.keep_alive,
+            first_byte: countable(limits.first_byte_timeout),
+            head: countable(limits.header_timeout),
+            keep_alive: countable(limits.keep_alive),
         }
     }
 
@@ -100,7 +108,8 @@ impl Activity {
         let Some(limit) = patience.limit(phase) else { return Check::At(later) };
         let began = self.stamps.origin() + Duration::from_nanos(self.since.load(Ordering::Relaxed));
         // An answer may still be on its way to a slow reader when its exchange is over.
-        let began = if phase == Phase::Idle { began.max(self.stamps.last_write().unwrap_or(began)) } else { began };
+        let began =
+            if phase == Phase::Idle { began.max(self.stamps.last_write().unwrap_or(began)) } else { began };
         let due = began + limit;
         match phase {
             _ if due > now => Check::At(due.min(later)),
@@ -112,6 +121,30 @@ impl Activity {
     /// Whether the client closed its side.
     pub(super) fn ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    /// When bytes last moved.
+    pub(super) fn stamps(&self) -> &Stamps {
+        &self.stamps
+    }
+
+    /// An answer is over; its last bytes are written next.
+    pub(super) fn hand(&self, overhead: Overhead) {
+        let earlier = self.handing.lock().unwrap_or_else(PoisonError::into_inner).replace(overhead);
+        self.is_handing.store(true, Ordering::Relaxed);
+        if let Some(earlier) = earlier {
+            earlier.end(Instant::now());
+        }
+    }
+
+    fn note_write(&self) {
+        self.stamps.note_write();
+        if self.is_handing.load(Ordering::Relaxed) && self.is_handing.swap(false, Ordering::Relaxed) {
+            let handed = self.handing.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let (Some(handed), Some(written)) = (handed, self.stamps.last_write()) {
+                handed.end(written);
+            }
+        }
     }
 
     fn phase(&self) -> Phase {
@@ -178,6 +211,11 @@ impl Busy {
         activity.enter(Phase::Busy);
         Self(Arc::clone(activity))
     }
+
+    /// The exchange's answer is over; its last bytes are written next.
+    pub(super) fn hand(&self, overhead: Overhead) {
+        self.0.hand(overhead);
+    }
 }
 
 impl Drop for Busy {
@@ -202,7 +240,7 @@ impl Watched {
 
     fn note_write(&self, polled: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(_)) = polled {
-            self.activity.stamps.note_write();
+            self.activity.note_write();
         }
     }
 }
@@ -224,11 +262,7 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_write(context, buffer);
         this.note_write(&polled);

@@ -55,12 +55,16 @@ pub(super) fn server(limits: &Limits) -> Server {
 }
 
 /// Serves one accepted connection; returns when it is closed.
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit) {
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+) {
     let observed = shared.observer.connection();
-    let local = stream.local_addr().unwrap_or(peer);
     match secure(&shared, stream).await {
         Ok(stream) => {
-            let link = Arc::new(Link::new(peer, local, shared.tls.is_some()));
+            let link = Arc::new(Link::new(peer, shared.tls.is_some()));
             let client = Arc::new(Client { observed, link });
             let reason = converse(&shared, &client, stream).await;
             // Exchanges hold the link, never the client: this is its last owner.

@@ -112,7 +112,9 @@ impl From<Refusal> for Error {
         match refusal {
             Refusal::NoRoute => Self::NoRoute,
             Refusal::OriginRefused => Self::OriginRefused,
-            Refusal::BadRequest | Refusal::BadHead | Refusal::SlowHead => Self::BadRequest("malformed request"),
+            Refusal::BadRequest | Refusal::BadHead | Refusal::SlowHead => {
+                Self::BadRequest("malformed request")
+            }
             Refusal::ShuttingDown => Self::ShuttingDown,
             Refusal::Limit | Refusal::CircuitOpen | Refusal::BulkheadFull => Self::TooManyStreams,
             Refusal::HostRefused | Refusal::Unauthorized => Self::HostRefused,

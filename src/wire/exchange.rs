@@ -6,22 +6,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::Shared;
 use super::activity::Busy;
 use super::error::{Error, Verdict};
 use super::link::Link;
-use super::request_body::{RequestBody, may_be_json_rpc};
-use super::response_body::{Cut, ResponseBody, UntilCut};
+use super::overhead::Overhead;
+use super::request_body::RequestBody;
+use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
 use super::tap::Tap;
 use super::{head, tunnel};
 use crate::observe::{self, Route, Target};
-use crate::rewrite::endpoint::EndpointBody;
+use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
-use crate::rewrite::{forwarded, hop, location, reply};
+use crate::rewrite::reply::{Said, reply};
+use crate::rewrite::{forwarded, hop, location};
 
 /// A client connection, as requests come over it.
 pub(super) struct Client {
@@ -42,22 +44,24 @@ pub(super) fn carry(
     let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer.ip());
     let body = Tap::new(body, exchange.request()); // tap
     let mut call = Call { shared: Arc::clone(shared), link: Arc::clone(&client.link), asked, busy, exchange };
+    let unread = if head::may_be_json_rpc(&head) { Said::Unread } else { Said::NoJson };
     async move {
         let routed = match admitted {
             Ok(routed) => routed,
-            Err(error) => return call.refuse(&error, None),
+            Err(error) => return call.refuse(&error, unread),
         };
-        let (body, held) = match call.hold(&head, body).await {
-            Ok(held) => held,
-            Err(error) => return call.refuse(&error, None),
+        let (body, said) = match call.hold(&head, body).await {
+            Ok(said) => said,
+            Err(error) => return call.refuse(&error, unread),
         };
+        let said = if said.is_empty() { unread } else { Said::Held(&said) };
         let request = match call.rewrite(head, body, &routed) {
             Ok(request) => request,
-            Err(error) => return call.refuse(&error, Some(&held)),
+            Err(error) => return call.refuse(&error, said),
         };
         match call.send(request, &routed).await {
-            Ok(response) => call.answer(response, routed, &held),
-            Err(error) => call.refuse(&error, Some(&held)),
+            Ok(response) => call.answer(response, routed, said),
+            Err(error) => call.refuse(&error, said),
         }
     }
 }
@@ -69,6 +73,8 @@ struct Asked {
     /// The name the client dialled: `:authority`, an absolute target, or `Host`.
     host: Option<String>,
     upgrade: Option<OnUpgrade>,
+    /// What the client is to find in what it is told; empty until the request is rewritten.
+    public_origin: String,
     at: Instant,
 }
 
@@ -79,6 +85,7 @@ impl Asked {
             version: head.version,
             host: head::host(head).map(str::to_owned),
             upgrade: None,
+            public_origin: String::new(),
             at: Instant::now(),
         }
     }
@@ -122,11 +129,11 @@ impl Call {
     async fn hold(&self, head: &request::Parts, body: Tap<Incoming>) -> Result<(RequestBody, Bytes), Error> {
         let limits = &self.shared.limits;
         let mut body = RequestBody::new(body, limits.request_body);
-        if limits.hold_back == 0 || !may_be_json_rpc(head) {
+        if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
             return Ok((body, Bytes::new()));
         }
-        let held = body.hold(limits.hold_back).await?;
-        Ok((body, held))
+        let said = body.hold(limits.hold_back).await?;
+        Ok((body, said))
     }
 
     /// The head that the server is to see.
@@ -138,21 +145,24 @@ impl Call {
     ) -> Result<Request<RequestBody>, Error> {
         let upstream = self.shared.upstream(routed.server)?;
         let client_upgrade = head.extensions.remove::<OnUpgrade>();
-        self.asked.upgrade = client_upgrade.filter(|_| upstream.can_upgrade() && head::asks_upgrade(&head));
-        head.headers = hop::request_fields(&head.headers, self.asked.upgrade.is_some());
-        if self.shared.rewrite.forwarded {
-            forwarded::add(&mut head.headers, &self.forwarded());
+        let wanted = head.version == Version::HTTP_11 && hop::wants_upgrade(&head.headers);
+        self.asked.upgrade = client_upgrade.filter(|_| wanted && upstream.can_upgrade());
+        let (on, client) = (self.shared.rewrite, self.forwarded());
+        if on.location || on.endpoint {
+            self.asked.public_origin =
+                forwarded::public_origin(&client, &head.headers, self.shared.public_url.as_ref());
         }
-        if self.may_rewrite_events(&head) && head.headers.contains_key(header::ACCEPT_ENCODING) {
+        head.headers = hop::request_fields(&head.headers, self.asked.upgrade.is_some());
+        if on.forwarded {
+            forwarded::add(&mut head.headers, &client);
+        }
+        let may_be_rewritten = on.endpoint && endpoint::may_apply(&head.method, &head.headers);
+        if may_be_rewritten && head.headers.contains_key(header::ACCEPT_ENCODING) {
             head.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let path = routed.upstream.path_and_query.clone();
         upstream.finish(&mut head, path, self.asked.host.as_deref())?;
         Ok(Request::from_parts(head, body))
-    }
-
-    fn may_rewrite_events(&self, head: &request::Parts) -> bool {
-        self.shared.rewrite.endpoint && head.method == Method::GET && head::accepts_events(&head.headers)
     }
 
     fn forwarded(&self) -> forwarded::Client {
@@ -191,7 +201,7 @@ impl Call {
         };
         let call_is_late = async {
             match call {
-                Some(limit) => sleep_until(self.asked.at + limit).await,
+                Some(limit) => sleep(limit.saturating_sub(self.asked.at.elapsed())).await,
                 None => pending().await,
             }
         };
@@ -202,58 +212,54 @@ impl Call {
     }
 
     /// Passes the server's answer on.
-    fn answer(self, response: Response<Incoming>, routed: Routed, held: &Bytes) -> Response<ResponseBody> {
+    fn answer(self, response: Response<Incoming>, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.upgrade(response, held);
+            return self.upgrade(response, said);
         }
         let is_stream = head::is_event_stream(response.headers());
         let permit = match is_stream.then(|| self.shared.streams.admit()) {
-            Some(None) => return self.refuse(&Error::TooManyStreams, Some(held)),
+            Some(None) => return self.refuse(&Error::TooManyStreams, said),
             Some(Some(permit)) => Some(permit),
             None => None,
         };
-        let until = self.until_cut(&routed, is_stream);
+        let until = self.until_cut(&routed, is_stream).map(|until| (until, self.exchange.cutter()));
+        let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), &response);
+        let kept = Kept::new(self.busy, permit, overhead);
         let (mut head, body) = response.into_parts();
-        let origin = self.public_origin();
+        let path = &routed.upstream.path_and_query;
         let body = Tap::new(body, self.exchange.answered(&head)); // tap
         head.headers = hop::response_fields(&head.headers, false);
         head.version = Version::default();
         if self.shared.rewrite.location {
-            let path = &routed.upstream.path_and_query;
-            head.headers = location::rewrite(head.headers, &routed.mount, path, &origin);
+            head.headers = location::rewrite(head.headers, &routed.mount, path, &self.asked.public_origin);
         }
-        let is_encoded = head.headers.contains_key(header::CONTENT_ENCODING);
-        let rewritten = self.shared.rewrite.endpoint && self.asked.method == Method::GET && is_stream;
-        let body = if rewritten && !is_encoded {
-            let path = &routed.upstream.path_and_query;
-            let body = EndpointBody::new(body, Arc::clone(&routed.mount), path, &origin);
-            ResponseBody::endpoint(body, self.busy)
-        } else if let Some(length) = declared_length(&self.asked, &head) {
-            ResponseBody::declared(length, self.busy)
+        let body = if self.shared.rewrite.endpoint && endpoint::applies(&self.asked.method, &head) {
+            let body = EndpointBody::new(body, routed.mount, path, &self.asked.public_origin);
+            ResponseBody::endpoint(body, kept)
+        } else if let Some(length) = declared_length(&self.asked, &head, &body) {
+            ResponseBody::declared(length, kept)
         } else {
-            ResponseBody::passed(body, self.busy)
+            ResponseBody::passed(body, kept)
         };
-        Response::from_parts(head, body.lasting(until, permit))
+        Response::from_parts(head, body.ended_by(until))
     }
 
     /// What may end the answer's body before the server does.
     fn until_cut(&self, routed: &Routed, is_stream: bool) -> Option<UntilCut> {
         let limit = self.shared.upstream(routed.server).ok().and_then(|upstream| upstream.call_timeout);
-        let deadline = limit.map(|limit| self.asked.at + limit);
-        if deadline.is_none() && !is_stream {
+        let left = limit.map(|limit| limit.saturating_sub(self.asked.at.elapsed()));
+        if left.is_none() && !is_stream {
             return None;
         }
         let link = Arc::clone(&self.link);
         Some(Box::pin(async move {
             let late = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline).await,
+                match left {
+                    Some(left) => sleep(left).await,
                     None => pending().await,
                 }
             };
-            let ending = async {
-                if is_stream { link.until_cut().await } else { pending().await }
-            };
+            let ending = async { if is_stream { link.until_cut().await } else { pending().await } };
             tokio::select! {
                 () = late => Cut::CallTimeout,
                 () = ending => Cut::Shutdown,
@@ -262,11 +268,11 @@ impl Call {
     }
 
     /// Joins both connections once each has switched.
-    fn upgrade(mut self, response: Response<Incoming>, held: &Bytes) -> Response<ResponseBody> {
+    fn upgrade(mut self, response: Response<Incoming>, said: Said<'_>) -> Response<ResponseBody> {
         let (mut head, _empty) = response.into_parts();
         let server = head.extensions.remove::<OnUpgrade>();
         let (Some(client), Some(server)) = (self.asked.upgrade.take(), server) else {
-            return self.refuse(&Error::UnaskedUpgrade, Some(held));
+            return self.refuse(&Error::UnaskedUpgrade, said);
         };
         let guard = self.exchange.upgraded(&head);
         head.headers = hop::response_fields(&head.headers, true);
@@ -276,34 +282,20 @@ impl Call {
     }
 
     /// Answers in the server's place.
-    fn refuse(self, error: &Error, held: Option<&Bytes>) -> Response<ResponseBody> {
+    fn refuse(self, error: &Error, said: Said<'_>) -> Response<ResponseBody> {
         let (status, kind, verdict) = error.reply();
         match verdict {
             Verdict::Refused(refusal) => self.exchange.refused(refusal, status),
             Verdict::Failed(failure) => self.exchange.failed(failure, status),
         }
-        let held = held.filter(|held| !held.is_empty()).map(AsRef::as_ref);
-        let reply = reply::reply(status, kind, &error.to_string(), held, error.retry_after());
+        let reply = reply(status, kind, &error.to_string(), said, error.retry_after());
         reply.map(|data| ResponseBody::own(data, self.busy))
-    }
-
-    /// The origin that the client dialled, as it must find it in what it is told.
-    fn public_origin(&self) -> String {
-        if let Some(origin) = &self.shared.public_origin {
-            return origin.clone();
-        }
-        let scheme = if self.link.tls { "https" } else { "http" };
-        match &self.asked.host {
-            Some(host) => format!("{scheme}://{host}"),
-            None => format!("{scheme}://{}", self.link.local),
-        }
     }
 }
 
-/// The length that a bodyless answer declares and that hyper would drop on HTTP/1.
-fn declared_length(asked: &Asked, head: &response::Parts) -> Option<u64> {
-    let is_bodyless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if !is_bodyless || asked.method == Method::HEAD || asked.version == Version::HTTP_2 {
+/// The length that a bodyless answer declares and that hyper would move or drop on HTTP/1.
+fn declared_length(asked: &Asked, head: &response::Parts, body: &Tap<Incoming>) -> Option<u64> {
+    if !body.is_end_stream() || asked.method == Method::HEAD || asked.version == Version::HTTP_2 {
         return None;
     }
     head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()

@@ -1,6 +1,6 @@
 //! What heads say.
 
-use http::{HeaderMap, HeaderValue, Method, Version, header, request};
+use http::{HeaderMap, Method, header, request};
 
 use super::error::Error;
 use super::request_body::RequestBodyError;
@@ -8,7 +8,9 @@ use crate::config::Limits;
 
 /// The name the client dialled: `:authority` or an absolute target's, else `Host`.
 pub(super) fn host(head: &request::Parts) -> Option<&str> {
+    let without_user = |authority: &str| authority.rfind('@').map_or(0, |at| at + 1);
     let named = head.uri.authority().map(http::uri::Authority::as_str);
+    let named = named.and_then(|authority| authority.get(without_user(authority)..));
     named.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
 }
 
@@ -23,7 +25,8 @@ pub(super) fn validate(head: &request::Parts, limits: &Limits) -> Result<(), Err
     if size(head) > limits.header_bytes {
         return Err(Error::HeadTooLarge { limit: limits.header_bytes });
     }
-    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length =
+        head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     match (limits.request_body, length) {
         (Some(limit), Some(length)) if limit < length => Err(RequestBodyError::TooLarge { limit }.into()),
         (Some(_) | None, Some(_) | None) => Ok(()),
@@ -37,45 +40,37 @@ fn size(head: &request::Parts) -> usize {
     target + fields.sum::<usize>()
 }
 
-/// Whether the client asks for another protocol on this connection. `h2c` is not granted: RFC 9113 took it back, a
-/// server may ignore it, and what followed could not be observed.
-pub(super) fn asks_upgrade(head: &request::Parts) -> bool {
-    let protocols = head.headers.get_all(header::UPGRADE);
-    head.version == Version::HTTP_11
-        && protocols.iter().next().is_some()
-        && !protocols.iter().any(|value| has_token(value, "h2c"))
-        && head.headers.get_all(header::CONNECTION).iter().any(|value| has_token(value, "upgrade"))
-}
-
-/// Whether `Accept` names event streams.
-pub(super) fn accepts_events(fields: &HeaderMap) -> bool {
-    fields.get_all(header::ACCEPT).iter().any(|value| has_token(value, "text/event-stream"))
+/// Whether a reply of our own to this request would need the id that stands in its body.
+pub(super) fn may_be_json_rpc(head: &request::Parts) -> bool {
+    head.method == Method::POST && has_media_type(&head.headers, "application/json")
 }
 
 /// Whether the body is an event stream.
 pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
-    fields.get(header::CONTENT_TYPE).is_some_and(|value| has_token(value, "text/event-stream"))
+    has_media_type(fields, "text/event-stream")
 }
 
-/// Whether a comma-separated list holds `token`, parameters and case apart.
-fn has_token(value: &HeaderValue, token: &str) -> bool {
-    let name = |item: &[u8]| {
-        let end = item.iter().position(|byte| *byte == b';').unwrap_or(item.len());
-        item.get(..end).unwrap_or_default().trim_ascii().eq_ignore_ascii_case(token.as_bytes())
-    };
-    value.as_bytes().split(|byte| *byte == b',').any(name)
+/// Whether `Content-Type` is this media type, parameters and case apart.
+fn has_media_type(fields: &HeaderMap, media_type: &str) -> bool {
+    let Some(value) = fields.get(header::CONTENT_TYPE) else { return false };
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(media_type.as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn media_types_are_compared_without_parameters_or_case() {
-        let fields = |name, value| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-        assert!(is_event_stream(&fields(header::CONTENT_TYPE, "Text/Event-Stream; charset=utf-8")));
-        assert!(!is_event_stream(&fields(header::CONTENT_TYPE, "text/event-streams")));
-        assert!(accepts_events(&fields(header::ACCEPT, "application/json, text/event-stream;q=0.5")));
-        assert!(!accepts_events(&fields(header::ACCEPT, "*/*")));
+        let is_stream = |value| {
+            is_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))]))
+        };
+        assert!(is_stream("Text/Event-Stream; charset=utf-8"));
+        assert!(is_stream("text/event-stream"));
+        assert!(!is_stream("text/event-streams"));
+        assert!(!is_stream("application/json"));
     }
 }

@@ -15,7 +15,6 @@ pub(super) type Tunnel = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// One client connection, as its exchanges see it.
 pub(super) struct Link {
     pub(super) peer: SocketAddr,
-    pub(super) local: SocketAddr,
     pub(super) tls: bool,
     pub(super) activity: Arc<Activity>,
     cut: AtomicBool,
@@ -24,10 +23,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(peer: SocketAddr, local: SocketAddr, tls: bool) -> Self {
+    pub(super) fn new(peer: SocketAddr, tls: bool) -> Self {
         Self {
             peer,
-            local,
             tls,
             activity: Arc::default(),
             cut: AtomicBool::new(false),

@@ -14,9 +14,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::config::{self, Config};
 use crate::guard::host::HostGuard;
-use crate::guard::limits::{Connections, Streams, is_within};
+use crate::guard::limits::{Connections, Streams};
 use crate::net::{ConnectorError, TlsError, server_config};
 use crate::observe::Observer;
+use crate::rewrite::forwarded::is_trusted;
 use crate::rewrite::mount::Mounts;
 use crate::shutdown::Shutdown;
 
@@ -27,6 +28,7 @@ mod exchange;
 mod head;
 mod link;
 mod listen;
+mod overhead;
 mod request_body;
 mod response_body;
 mod tap;
@@ -84,7 +86,7 @@ struct Shared {
     limits: config::Limits,
     rewrite: config::Rewrite,
     trusted: Vec<config::Network>,
-    public_origin: Option<String>,
+    public_url: Option<config::Url>,
     connections: Connections,
     streams: Streams,
     hosts: HostGuard,
@@ -106,7 +108,7 @@ impl Shared {
             limits: config.limits.clone(),
             rewrite: config.rewrite,
             trusted: config.proxy.trusted_networks.clone(),
-            public_origin: config.proxy.public_url.as_ref().map(config::Url::origin),
+            public_url: config.proxy.public_url.clone(),
             connections: Connections::new(&config.limits),
             streams: Streams::new(&config.limits),
             hosts: HostGuard::new(&config.proxy),
@@ -121,6 +123,6 @@ impl Shared {
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        is_within(address, &self.trusted)
+        is_trusted(&self.trusted, address)
     }
 }

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Method, header, request};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -59,7 +58,8 @@ impl RequestBody {
             (None, _) => Bytes::new(),
             (Some(only), None) => only.clone(),
             (Some(_), Some(_)) => {
-                let data: Vec<&[u8]> = self.held.iter().filter_map(Frame::data_ref).map(AsRef::as_ref).collect();
+                let data: Vec<&[u8]> =
+                    self.held.iter().filter_map(Frame::data_ref).map(AsRef::as_ref).collect();
                 Bytes::from(data.concat())
             }
         }
@@ -117,14 +117,4 @@ impl Body for RequestBody {
         }
         hint
     }
-}
-
-/// Whether a reply of our own to this request would need the id that stands in its body.
-pub(super) fn may_be_json_rpc(head: &request::Parts) -> bool {
-    let essence = |value: &http::HeaderValue| {
-        let value = value.as_bytes();
-        let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
-        value.get(..end).unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"application/json")
-    };
-    head.method == Method::POST && head.headers.get(header::CONTENT_TYPE).is_some_and(essence)
 }

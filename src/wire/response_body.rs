@@ -9,8 +9,10 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use super::activity::Busy;
+use super::overhead::Overhead;
 use super::tap::{Tap, end_to_end};
 use crate::guard::limits::StreamPermit;
+use crate::observe::{self, Cutter};
 use crate::rewrite::endpoint::EndpointBody;
 
 /// Why an answer broke off after its head was sent: the client's stream is broken, never ended cleanly.
@@ -37,9 +39,29 @@ pub(super) type UntilCut = Pin<Box<dyn Future<Output = Cut> + Send>>;
 /// What is sent to a client.
 pub(super) struct ResponseBody {
     content: Content,
-    until: Option<UntilCut>,
+    until: Option<(UntilCut, Cutter)>,
+    kept: Kept,
+}
+
+/// What is given back when the body is over, read or not.
+pub(super) struct Kept {
+    busy: Busy,
     _stream: Option<StreamPermit>,
-    _busy: Busy,
+    overhead: Option<Overhead>,
+}
+
+impl Kept {
+    /// The exchange, and its place among the open streams where it is one.
+    pub(super) fn new(busy: Busy, stream: Option<StreamPermit>, overhead: Option<Overhead>) -> Self {
+        Self { busy, _stream: stream, overhead }
+    }
+
+    /// The body passed to its end; what is still to be written of it is timed.
+    fn over(&mut self) {
+        if let Some(overhead) = self.overhead.take() {
+            self.busy.hand(overhead);
+        }
+    }
 }
 
 enum Content {
@@ -58,34 +80,52 @@ enum Content {
 impl ResponseBody {
     /// The proxy's own answer.
     pub(super) fn own(data: Bytes, busy: Busy) -> Self {
-        Self::new(Content::Own(Full::new(data)), busy)
+        Self::new(Content::Own(Full::new(data)), Kept::new(busy, None, None))
     }
 
     /// The server's body as it comes.
-    pub(super) fn passed(body: Tap<Incoming>, busy: Busy) -> Self {
-        Self::new(Content::Passed(body), busy)
+    pub(super) fn passed(body: Tap<Incoming>, kept: Kept) -> Self {
+        Self::new(Content::Passed(body), kept)
     }
 
     /// The server's event stream with its `endpoint` events rewritten.
-    pub(super) fn endpoint(body: EndpointBody<Tap<Incoming>>, busy: Busy) -> Self {
-        Self::new(Content::Endpoint(Box::pin(body)), busy)
+    pub(super) fn endpoint(body: EndpointBody<Tap<Incoming>>, kept: Kept) -> Self {
+        Self::new(Content::Endpoint(Box::pin(body)), kept)
     }
 
     /// No bytes, under a head that declares `length` of them. Without this hyper drops `content-length` from a 204
-    /// or 304 on HTTP/1.1.
-    pub(super) fn declared(length: u64, busy: Busy) -> Self {
-        Self::new(Content::Declared(length), busy)
+    /// or 304 on HTTP/1.1, and moves it to the end of the head elsewhere.
+    pub(super) fn declared(length: u64, kept: Kept) -> Self {
+        Self::new(Content::Declared(length), kept)
     }
 
-    fn new(content: Content, busy: Busy) -> Self {
-        Self { content, until: None, _stream: None, _busy: busy }
+    fn new(content: Content, kept: Kept) -> Self {
+        let mut body = Self { content, until: None, kept };
+        if body.is_end_stream() || matches!(body.content, Content::Declared(_)) {
+            body.kept.over();
+        }
+        body
     }
 
-    /// The same, ended when `until` says so, holding `stream`'s place until then.
-    pub(super) fn lasting(mut self, until: Option<UntilCut>, stream: Option<StreamPermit>) -> Self {
+    /// The same, ended when `until` says so; the observer hears why.
+    pub(super) fn ended_by(mut self, until: Option<(UntilCut, Cutter)>) -> Self {
         self.until = until;
-        self._stream = stream;
         self
+    }
+
+    fn cut(&mut self, context: &mut Context<'_>) -> Option<Cut> {
+        let (until, cutter) = self.until.take()?;
+        let mut until = until;
+        let Poll::Ready(cut) = until.as_mut().poll(context) else {
+            self.until = Some((until, cutter));
+            return None;
+        };
+        cutter.cut(match cut {
+            Cut::CallTimeout => observe::Cut::Timeout,
+            Cut::Shutdown => observe::Cut::Shutdown,
+        });
+        self.content = Content::Over;
+        Some(cut)
     }
 
     fn poll_content(
@@ -118,17 +158,17 @@ impl Body for ResponseBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
         let this = self.get_mut();
-        if let Some(until) = &mut this.until
-            && let Poll::Ready(cut) = until.as_mut().poll(context)
-        {
-            this.until = None;
-            this.content = Content::Over;
-            return Poll::Ready(match cut {
-                Cut::CallTimeout => Some(Err(ResponseBodyError::CallTimeout)),
-                Cut::Shutdown => None,
-            });
+        match this.cut(context) {
+            Some(Cut::CallTimeout) => return Poll::Ready(Some(Err(ResponseBodyError::CallTimeout))),
+            Some(Cut::Shutdown) => return Poll::Ready(None),
+            None => {}
         }
-        Poll::Ready(ready!(this.poll_content(context)))
+        let frame = ready!(this.poll_content(context));
+        // hyper does not poll a body that says it is over.
+        if frame.is_none() || this.is_end_stream() {
+            this.kept.over();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -59,9 +59,10 @@ impl Upstream {
         };
         let client = client(server, limits, http == HttpVersion::Two, connect(alpn)?);
         let needs_another = http == HttpVersion::Auto && server.url.tls;
-        let upgrades = match needs_another {
-            true => Some(self::client(server, limits, false, connect(Alpn::Http1)?)),
-            false => None,
+        let upgrades = if needs_another {
+            Some(self::client(server, limits, false, connect(Alpn::Http1)?))
+        } else {
+            None
         };
         let unusable = || BindError::Field { server: server.name.clone(), name: "url".to_owned() };
         let authority: Authority = server.url.authority().parse().map_err(|_malformed| unusable())?;

@@ -81,13 +81,16 @@ fn config(upstream: SocketAddr) -> Config {
         path: "/".to_owned(),
     };
     // Nobody listens where a listener was a moment ago.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port");
     let mount = |name: &str, address| {
         let mut server = Server::new(name, url(address));
         server.path = Some(format!("/{name}"));
         server
     };
-    let mut config = Config { servers: vec![mount("stub", upstream), mount("gone", gone)], ..Config::default() };
+    let mut config =
+        Config { servers: vec![mount("stub", upstream), mount("gone", gone)], ..Config::default() };
     let mut late = mount("late", upstream);
     late.head_timeout = Some(Duration::from_millis(20));
     config.servers.push(late);
@@ -148,7 +151,7 @@ impl LegacySse {
         let stream = http.request(request.body(Full::default()).expect("a request")).await.expect("a stream");
         let mut session = Self { proxy, endpoint: String::new(), stream, seen: String::new() };
         let event = session.event().await;
-        session.endpoint = event.split("data: ").nth(1).expect("an endpoint").trim().to_owned();
+        event.split("data: ").nth(1).expect("an endpoint").trim().clone_into(&mut session.endpoint);
         session
     }
 
@@ -164,8 +167,8 @@ impl LegacySse {
     async fn event(&mut self) -> String {
         loop {
             if let Some((event, rest)) = self.seen.split_once("\n\n") {
-                let event = event.to_owned();
-                self.seen = rest.to_owned();
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.seen = rest;
                 return event;
             }
             let frame = self.stream.body_mut().frame().await.expect("more").expect("a frame");
@@ -179,7 +182,7 @@ async fn settled(admin: SocketAddr) -> Scrape {
     let waiting = async {
         loop {
             let scrape = page(admin).await;
-            if scrape.metric("mcp_requests_total").sum() >= CALLS as f64 {
+            if scrape.metric("mcp_requests_total").sum() >= f64::from(count(CALLS)) {
                 return scrape;
             }
             tokio::task::yield_now().await;
@@ -205,22 +208,39 @@ fn compare(scrape: &Scrape) {
         *by_outcome.entry((server, outcome)).or_default() += 1;
     }
     for ((server, outcome), count) in &by_outcome {
-        for name in ["mcp_requests_total", "mcp_request_duration_seconds_count", "mcp_tool_invocations_total", "mcp_tool_duration_seconds_count"] {
+        for name in [
+            "mcp_requests_total",
+            "mcp_request_duration_seconds_count",
+            "mcp_tool_invocations_total",
+            "mcp_tool_duration_seconds_count",
+        ] {
             scrape.metric(name).label("server", server).label("outcome", outcome).is(*count);
         }
     }
-    let total = u32::try_from(CALLS).expect("a count");
-    for name in ["mcp_requests_total", "mcp_request_duration_seconds_count", "mcp_tool_invocations_total", "mcp_tool_duration_seconds_count", "mcp_clients_total"] {
+    let total = count(CALLS);
+    for name in [
+        "mcp_requests_total",
+        "mcp_request_duration_seconds_count",
+        "mcp_tool_invocations_total",
+        "mcp_tool_duration_seconds_count",
+        "mcp_clients_total",
+    ] {
         scrape.metric(name).is(total);
     }
-    let errors = by_outcome.iter().filter(|((_, outcome), _)| is_error(outcome)).map(|(_, count)| count).sum();
+    let errors =
+        by_outcome.iter().filter(|((_, outcome), _)| is_error(outcome)).map(|(_, count)| count).sum();
     scrape.metric("mcp_errors_total").is(errors);
     scrape.metric("mcp_tool_errors_total").is(errors);
     scrape.metric("mcp_requests_active").is(0);
-    let sse = u32::try_from((0..CALLS).filter(|number| KINDS[number % KINDS.len()].0 == Era::HttpSse).count());
+    let sse =
+        u32::try_from((0..CALLS).filter(|number| KINDS[number % KINDS.len()].0 == Era::HttpSse).count());
     scrape.metric("mcp_requests_total").label("transport", "sse").is(sse.expect("a count"));
-    scrape.metric("mcp_http_requests_total").is(total + u32::try_from(CONCURRENCY).expect("a count") - open(scrape));
+    scrape.metric("mcp_http_requests_total").is(total + count(CONCURRENCY) - open(scrape));
     scrape.metric("mcp_proxy_dropped_total").is(0);
+    // Every answer that came whole over its own connection was timed.
+    let timed = scrape.metric("mcp_proxy_overhead_seconds_count").sum();
+    let whole = scrape.metric("mcp_requests_total").label("outcome", "ok").sum();
+    assert!(timed >= whole, "{timed} exchanges were timed, {whole} calls were answered");
 }
 
 /// Event streams that are still open are no ended HTTP request yet.
@@ -229,6 +249,13 @@ fn open(scrape: &Scrape) -> u32 {
     (0..=u32::MAX).find(|count| (f64::from(*count) - open).abs() < 0.5).expect("a count")
 }
 
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a count")
+}
+
 fn is_error(outcome: &str) -> bool {
-    !matches!(outcome, "ok" | "cancelled" | "client_disconnect" | "auth_challenge" | "input_required" | "task")
+    !matches!(
+        outcome,
+        "ok" | "cancelled" | "client_disconnect" | "auth_challenge" | "input_required" | "task"
+    )
 }

@@ -1,12 +1,22 @@
 //! What the product promises, one file a promise.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bounded;
 mod config;
 mod correlation;
 mod exact;
+mod failures;
+mod http2;
 mod messages;
 mod metrics;
+mod mounts;
 mod outcomes;
+mod overload;
 mod rewrites;
+mod shutdown;
+mod streams;
 mod support;
 mod tidy;
+mod tls;
+mod transparency;
+mod upgrade;

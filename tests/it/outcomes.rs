@@ -1,6 +1,6 @@
 //! Each outcome of `telemetry.md` §2 is reached, and is what it says.
 
-use sightglass::observe::{End, Failure, Refusal};
+use sightglass::observe::{Cut, End, Failure, Refusal};
 
 use crate::support::observed::{Asked, Observed, one_server};
 
@@ -128,6 +128,18 @@ fn upstream_unreachable_reset_timeout() {
     let cut =
         |asked: Asked| asked.answer(200, &[("content-type", "application/json")]).text("{").end(End::Failed);
     call(cut, "upstream_reset", "error", Some("upstream_reset"));
+}
+
+#[test]
+fn timeout_of_a_call_whose_stream_had_begun() {
+    let observed = Observed::new();
+    let asked = observed.post(&[], CALL);
+    let cutter = asked.exchange.cutter();
+    let stream = asked.events().text(": working\n\n");
+    cutter.cut(Cut::Timeout);
+    stream.end(End::Cancelled);
+    ended(&observed, "timeout", "error", Some("timeout"));
+    observed.scrape().metric("mcp_stream_duration_seconds_count").label("end_reason", "error").is(1);
 }
 
 #[test]

@@ -178,7 +178,7 @@ proptest! {
         let config = Config { servers: vec![server("/s", "/mcp")], ..Config::default() };
         let _ = Mounts::new(&config).route(Some(&text), &text);
         let _ = mount.to_upstream(&mount.to_public(&text));
-        let _ = reply::reply(StatusCode::BAD_GATEWAY, "limit", &text, Some(&bytes), None);
+        let _ = reply::reply(StatusCode::BAD_GATEWAY, "limit", &text, reply::Said::Held(&bytes), None);
         let value = HeaderValue::from_bytes(&bytes).unwrap_or(HeaderValue::from_static("x"));
         let _ = HostGuard::new(&Proxy::default()).check(Some(&text), Some(&value));
         let mut fields = HeaderMap::new();

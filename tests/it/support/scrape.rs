@@ -103,5 +103,5 @@ fn parsed(labels: &str) -> BTreeMap<String, String> {
         let (name, value) = pair.split_once('=').expect("a label");
         (name.to_owned(), value.trim_matches('"').to_owned())
     };
-    labels.split("\",").filter(|pair_| !pair_.is_empty()).map(|text| pair(text)).collect()
+    labels.split("\",").filter(|text| !text.is_empty()).map(pair).collect()
 }

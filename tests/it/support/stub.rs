@@ -24,7 +24,10 @@ impl Body for Fed {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         self.0.poll_recv(cx).map(|frame| frame.map(|data| data.map(Frame::data)))
     }
 }
@@ -65,7 +68,8 @@ async fn answer(request: Request<Incoming>, streams: &Streams) -> Response<Fed> 
     if request.method() == Method::GET {
         return legacy_stream(streams).await;
     }
-    let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body =
+        request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let message: Value = serde_json::from_slice(&body).unwrap_or_default();
     if let Some(session) = path.strip_prefix("/messages?session=") {
         let feed = streams.open.lock().expect("a lock").get(session).cloned();
@@ -79,11 +83,11 @@ async fn answer(request: Request<Incoming>, streams: &Streams) -> Response<Fed> 
 
 async fn legacy_stream(streams: &Streams) -> Response<Fed> {
     let session = streams.next.fetch_add(1, Ordering::Relaxed).to_string();
-    let (feed, fed) = mpsc::channel(64);
+    let (feed, body) = mpsc::channel(64);
     let endpoint = format!("event: endpoint\ndata: /messages?session={session}\n\n");
     let _ = feed.send(Ok(Bytes::from(endpoint))).await;
     streams.open.lock().expect("a lock").insert(session, feed);
-    with(StatusCode::OK, "text/event-stream", fed)
+    with(StatusCode::OK, "text/event-stream", body)
 }
 
 async fn perform(message: &Value) -> Response<Fed> {
@@ -97,15 +101,18 @@ async fn perform(message: &Value) -> Response<Fed> {
         "junk" => whole(StatusCode::OK, "application/json", "<html>"),
         "accepted" => whole(StatusCode::ACCEPTED, "text/plain", ""),
         "challenge" => whole(StatusCode::UNAUTHORIZED, "text/plain", "no"),
-        "not_found" => whole(StatusCode::NOT_FOUND, "application/json", &result(id, "jsonrpc_error").to_string()),
+        "not_found" => {
+            whole(StatusCode::NOT_FOUND, "application/json", &result(id, "jsonrpc_error").to_string())
+        }
         "huge" => huge(id),
         "reset" | "silent" | "hang" | "ended" => faulty(kind).await,
         _ if streamed => {
-            let (feed, fed) = mpsc::channel(4);
-            let note = json!({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}});
+            let (feed, body) = mpsc::channel(4);
+            let note =
+                json!({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}});
             let _ = feed.send(Ok(event(&note))).await;
             let _ = feed.send(Ok(event(&result(id, kind)))).await;
-            with(StatusCode::OK, "text/event-stream", fed)
+            with(StatusCode::OK, "text/event-stream", body)
         }
         _ => whole(StatusCode::OK, "application/json", &result(id, kind).to_string()),
     }
@@ -116,7 +123,7 @@ pub(crate) const HUGE: usize = 200 << 20;
 
 /// A result of 200 MB whose `isError` and `id` come last.
 fn huge(id: &Value) -> Response<Fed> {
-    let (feed, fed) = mpsc::channel(4);
+    let (feed, body) = mpsc::channel(4);
     let end = format!(r#""}}],"isError":true}},"jsonrpc":"2.0","id":{id}}}"#);
     tokio::spawn(async move {
         let start = Bytes::from_static(br#"{"result":{"content":[{"type":"text","text":""#);
@@ -127,26 +134,26 @@ fn huge(id: &Value) -> Response<Fed> {
         }
         let _ = feed.send(Ok(Bytes::from(end))).await;
     });
-    with(StatusCode::OK, "application/json", fed)
+    with(StatusCode::OK, "application/json", body)
 }
 
 async fn faulty(kind: &str) -> Response<Fed> {
-    let (feed, fed) = mpsc::channel(4);
+    let (feed, body) = mpsc::channel(4);
     match kind {
         "reset" => {
             let _ = feed.send(Ok(Bytes::from_static(b"{\"jsonrpc\":"))).await;
             let _ = feed.send(Err(std::io::Error::other("cut"))).await;
-            with(StatusCode::OK, "application/json", fed)
+            with(StatusCode::OK, "application/json", body)
         }
         "ended" => {
             let _ = feed.send(Ok(Bytes::from_static(b": bye\n\n"))).await;
-            with(StatusCode::OK, "text/event-stream", fed)
+            with(StatusCode::OK, "text/event-stream", body)
         }
         "silent" => {
             let _ = feed.send(Ok(Bytes::from_static(b": hello\n\n"))).await;
             // Kept open until its client goes.
             tokio::spawn(async move { feed.closed().await });
-            with(StatusCode::OK, "text/event-stream", fed)
+            with(StatusCode::OK, "text/event-stream", body)
         }
         _ => std::future::pending().await,
     }
@@ -156,8 +163,12 @@ fn result(id: &Value, kind: &str) -> Value {
     match kind {
         "tool_error" => json!({"result":{"content":[],"isError":true},"jsonrpc":"2.0","id":id}),
         "jsonrpc_error" => json!({"jsonrpc":"2.0","id":id,"error":{"code":-32601,"message":"no"}}),
-        "input_required" => json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"input_required","inputRequests":{}}}),
-        "task" => json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"task","taskId":"t","status":"working"}}),
+        "input_required" => {
+            json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"input_required","inputRequests":{}}})
+        }
+        "task" => {
+            json!({"jsonrpc":"2.0","id":id,"result":{"resultType":"task","taskId":"t","status":"working"}})
+        }
         _ => json!({"result":{"content":[{"type":"text","text":"done"}]},"jsonrpc":"2.0","id":id}),
     }
 }
@@ -166,14 +177,18 @@ fn event(message: &Value) -> Bytes {
     Bytes::from(format!("event: message\ndata: {message}\n\n"))
 }
 
-fn whole(status: StatusCode, content_type: &str, body: &str) -> Response<Fed> {
-    let (feed, fed) = mpsc::channel(1);
+fn whole(status: StatusCode, content_type: &str, text: &str) -> Response<Fed> {
+    let (feed, body) = mpsc::channel(1);
     // The channel has room for the one frame there is.
-    let _ = feed.try_send(Ok(Bytes::copy_from_slice(body.as_bytes())));
-    with(status, content_type, fed)
+    let _ = feed.try_send(Ok(Bytes::copy_from_slice(text.as_bytes())));
+    with(status, content_type, body)
 }
 
-fn with(status: StatusCode, content_type: &str, fed: mpsc::Receiver<Result<Bytes, std::io::Error>>) -> Response<Fed> {
+fn with(
+    status: StatusCode,
+    content_type: &str,
+    fed: mpsc::Receiver<Result<Bytes, std::io::Error>>,
+) -> Response<Fed> {
     let builder = Response::builder().status(status).header("content-type", content_type);
     builder.body(Fed(fed)).expect("a response")
 }

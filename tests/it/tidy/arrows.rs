@@ -71,7 +71,7 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
 ];
 
 /// Files that may import everything.
-const FREE: &[&str] = &["cli", "main", "lib"];
+const FREE: &[&str] = &["cli", "main", "lib", "build"];
 
 /// The names of all dependencies in `manifest`, as code writes them.
 pub(super) fn outside_crates(manifest: &str) -> BTreeSet<String> {

@@ -1,0 +1,40 @@
+//! The proxy's own share of an exchange's time (`mcp_proxy_overhead_seconds`): request bytes at hand → written to the
+//! server, plus answer bytes at hand → handed to the client's connection. Waiting for either peer is taken out.
+//!
+//! Taken from the stamps of both connections, so that hyper's share is in it. On HTTP/2 a connection's stamps may be
+//! another stream's: then it is off by what lay between.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::Response;
+
+use crate::net::Stamps;
+use crate::observe::Stopwatch;
+
+/// An exchange whose answer is under way.
+#[derive(Debug)]
+pub(super) struct Overhead {
+    stopwatch: Stopwatch,
+    request: Duration,
+    server: Arc<Stamps>,
+}
+
+impl Overhead {
+    /// The request's part is known as soon as the answer's head came. `None` when nobody looks.
+    pub(super) fn of<B>(stopwatch: Option<Stopwatch>, client: &Stamps, answer: &Response<B>) -> Option<Self> {
+        let stopwatch = stopwatch?;
+        let server = Arc::clone(answer.extensions().get::<Arc<Stamps>>()?);
+        // Connecting is waiting for the server, too.
+        let at_hand = client.last_read()?.max(server.origin());
+        let request = server.last_write()?.saturating_duration_since(at_hand);
+        Some(Self { stopwatch, request, server })
+    }
+
+    /// The answer's last bytes were handed to the client's connection at `written`.
+    pub(super) fn end(self, written: Instant) {
+        let answer =
+            self.server.last_read().map_or(Duration::ZERO, |read| written.saturating_duration_since(read));
+        self.stopwatch.stop(self.request + answer);
+    }
+}

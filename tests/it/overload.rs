@@ -1,0 +1,140 @@
+//! Limits: nothing grows without a cap, and who says nothing is not waited for.
+
+use std::time::Duration;
+
+use http::{Request, Response, Version};
+
+use crate::support::{Client, Proxy, Raw, Upstream, VERSIONS, empty, full, proxy, within};
+
+const SHORT: Option<Duration> = Some(Duration::from_millis(300));
+
+#[tokio::test]
+async fn a_connection_past_the_limit_is_closed() {
+    for per_address in [false, true] {
+        let upstream = Upstream::json("{}").await;
+        let mut config = proxy::config(upstream.address);
+        if per_address {
+            config.limits.max_connections_per_address = Some(1);
+        } else {
+            config.limits.max_connections = Some(1);
+        }
+        let proxy = Proxy::start(config);
+        let mut first = Client::connect(proxy.address, Version::HTTP_11).await;
+        first.send(Request::get("/").body(empty()).unwrap()).await;
+        Raw::connect(proxy.address).await.closed().await;
+        first.vanish();
+        // The place is free again as soon as the proxy has seen the first one go.
+        loop {
+            let mut next = Raw::connect(proxy.address).await;
+            let _refused = tokio::io::AsyncWriteExt::write_all(
+                &mut next.stream,
+                b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+            )
+            .await;
+            if next.read_to_end().await.starts_with("HTTP/1.1 200") {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_past_the_limit_is_a_503_and_ordinary_answers_pass() {
+    for version in VERSIONS {
+        let mut upstream = Upstream::start().await;
+        let mut config = proxy::config(upstream.address);
+        config.limits.max_streams = Some(1);
+        let proxy = Proxy::start(config);
+        let get = || Request::get("/").body(empty()).unwrap();
+
+        let mut first = Client::connect(proxy.address, version).await;
+        let answer = tokio::spawn(first.start(get()));
+        let feed = upstream.call().await.events();
+        let open = within(answer).await.unwrap().unwrap();
+        assert_eq!(open.status(), 200);
+
+        let mut second = Client::connect(proxy.address, version).await;
+        let answer = tokio::spawn(second.start(get()));
+        let refused_feed = upstream.call().await.events();
+        let response = within(answer).await.unwrap().unwrap();
+        assert_eq!(response.status(), 503, "{version:?}");
+        assert_eq!(response.headers()["x-sightglass-error"], "limit");
+        assert!(response.headers().contains_key("retry-after"));
+        refused_feed.aborted().await;
+
+        let mut third = Client::connect(proxy.address, version).await;
+        let answer = tokio::spawn(third.start(get()));
+        upstream.call().await.answer(Response::new(full("x")));
+        assert_eq!(within(answer).await.unwrap().unwrap().status(), 200);
+
+        drop(open);
+        feed.aborted().await;
+        let mut fourth = Client::connect(proxy.address, version).await;
+        let answer = tokio::spawn(fourth.start(get()));
+        let _feed = upstream.call().await.events();
+        assert_eq!(within(answer).await.unwrap().unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let upstream = Upstream::json("{}").await;
+    let mut config = proxy::config(upstream.address);
+    config.limits.first_byte_timeout = SHORT;
+    let proxy = Proxy::start(config);
+    Raw::connect(proxy.address).await.closed().await;
+}
+
+#[tokio::test]
+async fn a_slow_head_is_cut_off() {
+    let mut upstream = Upstream::start().await;
+    let mut config = proxy::config(upstream.address);
+    config.limits.header_timeout = SHORT;
+    let proxy = Proxy::start(config);
+    for begun in ["G", "GET / HTTP/1.1\r\nhost: a\r\n", "PRI * HT"] {
+        let mut client = Raw::connect(proxy.address).await;
+        client.write(begun).await;
+        client.closed().await;
+    }
+    assert!(upstream.is_untouched());
+}
+
+#[tokio::test]
+async fn a_slow_second_head_is_cut_off_too() {
+    let upstream = Upstream::json("{}").await;
+    let mut config = proxy::config(upstream.address);
+    config.limits.header_timeout = SHORT;
+    let proxy = Proxy::start(config);
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    client.read_until("{}").await;
+    client.write("GET ").await;
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
+    for version in VERSIONS {
+        let mut upstream = Upstream::start().await;
+        let mut config = proxy::config(upstream.address);
+        config.limits.keep_alive = SHORT;
+        config.limits.header_timeout = SHORT;
+        config.limits.first_byte_timeout = SHORT;
+        let proxy = Proxy::start(config);
+        let mut idle = Client::connect(proxy.address, version).await;
+        let answer = tokio::spawn(idle.start(Request::get("/").body(empty()).unwrap()));
+        let call = upstream.call().await;
+
+        // A second one shows that the limits have passed: it is closed, and the call still waits.
+        let mut other = Client::connect(proxy.address, version).await;
+        let ordinary = tokio::spawn(other.start(Request::get("/").body(empty()).unwrap()));
+        upstream.call().await.answer(Response::new(empty()));
+        assert_eq!(within(ordinary).await.unwrap().unwrap().status(), 200);
+        other.closed().await;
+
+        call.answer(Response::new(full("late")));
+        let response = within(answer).await.unwrap().unwrap();
+        assert_eq!(crate::support::client::collect(response).await, "late", "{version:?}");
+        idle.closed().await;
+    }
+}
