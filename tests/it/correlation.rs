@@ -1,6 +1,6 @@
 //! An answer finds its question, wherever it comes (`protocol.md` §5).
 
-use sightglass::observe::End;
+use sightglass::observe::{Cut, End};
 
 use crate::support::observed::{Observed, one_server};
 
@@ -600,4 +600,16 @@ fn a_batch_answered_in_part_and_one_of_notifications_alone_leave_nothing_open() 
     scrape.metric("mcp_requests_active").is(0);
     scrape.metric("mcp_notifications_total").is(3);
     scrape.metric("mcp_errors_total").is(1);
+}
+
+#[test]
+fn a_legacy_stream_that_the_proxy_cuts_times_its_calls_out() {
+    let observed = Observed::new();
+    let asked = observed.get("/sse", &[]);
+    let cutter = asked.exchange.cutter();
+    let stream = asked.events().text("event: endpoint\ndata: /m?s=1\n\n");
+    observed.post_to("/m?s=1", &[], &call(1, "echo")).answer(202, &[]).end(End::Complete);
+    cutter.cut(Cut::Timeout);
+    stream.end(End::Cancelled);
+    observed.scrape().metric("mcp_errors_total").label("error_type", "timeout").is(1);
 }
