@@ -22,7 +22,6 @@ pub(super) struct Task {
 
 impl Inner {
     /// What an answer says of tasks.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "of forty methods three tell of a task")]
     pub(super) fn task_answer(&self, call: &Call, outcome: Outcome, answer: &Message, now: Instant) {
         let result = answer.result.as_ref();
         if outcome == Outcome::Task {
