@@ -27,6 +27,9 @@ const MAX_CONNECTIONS: usize = 64;
 /// A head that takes longer, or a connection idle for longer, is closed.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A connection that lives longer is asked to come again, so that readers who never read cannot keep every place.
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(5 * 60);
+
 /// The operator's listener, bound.
 pub struct Admin {
     listener: TcpListener,
@@ -94,7 +97,16 @@ async fn serve(stream: TcpStream, pages: Arc<Pages>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), answer);
-    if let Err(error) = connection.await {
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = tokio::time::sleep(CONNECTION_LIFETIME) => {
+            connection.as_mut().graceful_shutdown();
+            // What is not read by then is not read at all.
+            tokio::time::timeout(HEADER_TIMEOUT, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = served {
         tracing::debug!(%error, "an admin connection broke");
     }
 }

@@ -18,6 +18,8 @@ pub fn start(logs: &Logs) {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_timer(Utc);
+    // Nobody reads them any more: the proxy goes on, and does not complain on a stream that may be closed too.
+    let lines = lines.log_internal_errors(false);
     // An error means that a subscriber is there already: embedded in another program, its own.
     let _ = if is_json(logs.format) {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()

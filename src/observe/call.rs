@@ -112,18 +112,39 @@ pub(super) struct Calls {
     passed: usize,
     /// By id, once there are so many that looking through them would cost.
     index: HashMap<Id, usize, foldhash::fast::RandomState>,
+    /// How many the last clearing left.
+    kept: usize,
 }
 
 const INDEXED_FROM: usize = 8;
 
+/// So few ended calls may stay.
+const CLEARED_FROM: usize = 64;
+
 impl Calls {
     pub(super) fn push(&mut self, call: Arc<Call>) {
+        // Twice as many as there were then, so that the work stays linear in what is asked.
+        if self.all.len() >= CLEARED_FROM.max(2 * self.kept) {
+            self.forget_ended();
+        }
         self.all.push(call);
         if self.all.len() == INDEXED_FROM {
-            self.index = self.all.iter().enumerate().map(|(at, call)| (call.id.clone(), at)).collect();
+            self.rebuild_index();
         } else if let (true, Some(last)) = (self.all.len() > INDEXED_FROM, self.all.last()) {
             self.index.insert(last.id.clone(), self.all.len() - 1);
         }
+    }
+
+    /// A body without an end may ask, and take back what it asked, for ever.
+    fn forget_ended(&mut self) {
+        self.all.retain(|call| !call.phase.is_ended());
+        self.passed = 0;
+        self.kept = self.all.len();
+        self.rebuild_index();
+    }
+
+    fn rebuild_index(&mut self) {
+        self.index = self.all.iter().enumerate().map(|(at, call)| (call.id.clone(), at)).collect();
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -153,5 +174,58 @@ impl Calls {
             self.index.get(id).and_then(|at| self.all.get(*at)).filter(|call| !call.phase.is_ended())
         };
         found.cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(id: i64) -> Arc<Call> {
+        Arc::new(Call {
+            number: 0,
+            server: 0,
+            direction: Direction::ClientToServer,
+            method: Method::Ping,
+            tool: None,
+            transport: Transport::StreamableHttp,
+            era: Era::Legacy,
+            arguments_bytes: None,
+            started: Instant::now(),
+            id: Id::Number(id),
+            name: None,
+            task: None,
+            initialize: None,
+            session: None,
+            scope: None,
+            resumable: OnceLock::new(),
+            counted: false,
+            phase: Phase::default(),
+        })
+    }
+
+    #[test]
+    fn calls_that_ended_are_forgotten_and_open_ones_are_found() {
+        let mut calls = Calls::default();
+        for id in 0..10_000 {
+            calls.push(call(id));
+            if id % 1000 != 0 {
+                calls.find(&Id::Number(id)).unwrap().phase.end();
+            }
+            calls.pass_ended();
+        }
+        assert!(calls.all.len() <= 2 * CLEARED_FROM, "{} are kept", calls.all.len());
+        assert_eq!(calls.open().count(), 10);
+        for id in 0..10 {
+            assert!(calls.find(&Id::Number(id * 1000)).is_some());
+            assert!(calls.find(&Id::Number(id * 1000 + 1)).is_none());
+        }
+    }
+
+    #[test]
+    fn calls_that_stay_open_are_all_kept() {
+        let mut calls = Calls::default();
+        (0..1000).for_each(|id| calls.push(call(id)));
+        assert!((0..1000).all(|id| calls.find(&Id::Number(id)).is_some()));
     }
 }

@@ -67,7 +67,7 @@ pub(super) struct State {
     /// Calls asked in this exchange, ended ones included.
     pub(super) calls: Calls,
     /// What the server asked the client on this exchange.
-    pub(super) asked: Vec<Arc<Call>>,
+    pub(super) asked: Calls,
     /// Any JSON-RPC message was posted.
     pub(super) posted: bool,
     pub(super) modern: bool,
@@ -183,7 +183,7 @@ impl Shared {
         self.close_stream(&mut state, end, now);
         self.settle(&mut state, now);
         // A client may still answer what it was asked here, on a request of its own.
-        for call in state.asked.iter().filter(|call| !call.phase.is_ended()) {
+        for call in state.asked.open() {
             self.inner.wait(call, Outcome::NoResponse, now);
         }
         self.tell_http(&state, now);

@@ -130,9 +130,7 @@ impl Inner {
     }
 
     fn is_widget(&self, server: usize, name: &Text) -> bool {
-        self.servers.get(server).is_some_and(|state| {
-            state.widgets.len() > 0 && state.widgets.resolve(name.as_str()).as_str() != "_other"
-        })
+        self.servers.get(server).is_some_and(|state| !name.is_cut() && state.widgets.knows(name.as_str()))
     }
 
     /// The label of a client's name, within the cap that claimed names have.
@@ -362,8 +360,8 @@ impl Inner {
         for task in self.tasks.expire(now) {
             self.forget_task(&task, now);
         }
-        self.addresses.expire(now);
-        self.resumable.expire(now);
+        self.addresses.expire_unless(now, |scope| Arc::strong_count(scope) > 1);
+        self.resumable.expire_unless(now, |scope| scope.has_calls());
         for orphan in self.due_orphans(now) {
             if orphan.call.scopes().any(|scope| scope.has_resumed_stream()) {
                 self.wait(&orphan.call, orphan.outcome, now);

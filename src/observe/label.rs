@@ -85,6 +85,12 @@ impl Labels {
         lock::read(&self.known).get(name).cloned().unwrap_or_else(|| self.other())
     }
 
+    /// Whether a name was learned.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        let known = lock::read(&self.known);
+        !known.is_empty() && known.contains_key(&*readable(name))
+    }
+
     /// Makes a name known, where there is room.
     pub(crate) fn learn(&self, name: &str) -> Learned {
         let name = &*readable(name);

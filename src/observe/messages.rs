@@ -221,10 +221,6 @@ impl Shared {
             phase: Phase::default(),
         });
         self.inner.begin(&call);
-        // Now and then, so that the work stays linear in what is asked.
-        if state.asked.len() == state.asked.capacity() {
-            state.asked.retain(|call| !call.phase.is_ended());
-        }
         state.asked.push(call);
     }
 

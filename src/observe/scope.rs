@@ -64,6 +64,11 @@ impl Scope {
         }
     }
 
+    /// Whether an answer may still be looked for here.
+    pub(super) fn has_calls(&self) -> bool {
+        !lock::lock(&self.calls).is_empty()
+    }
+
     /// Forgets a call that ended.
     pub(super) fn close(&self, call: &Call) {
         let mut calls = lock::lock(&self.calls);

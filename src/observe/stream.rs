@@ -90,7 +90,13 @@ impl Shared {
             (None, End::Complete) => StreamEnd::Upstream,
         };
         if let Some((key, scope)) = &stream.endpoint {
-            self.close_endpoint(server, key, scope, end, now);
+            let outcome = match (state.cut, end) {
+                (Some(Cut::Timeout), _) => Outcome::Timeout,
+                (_, End::Complete) => Outcome::NoResponse,
+                (_, End::Failed) => Outcome::UpstreamReset,
+                (_, End::Cancelled) => Outcome::ClientDisconnect,
+            };
+            self.close_endpoint(server, key, scope, outcome, now);
         }
         if let Some(scope) = &stream.resumed {
             scope.resumed(false);
@@ -136,16 +142,11 @@ impl Shared {
     }
 
     /// The stream is over: what was asked on it gets no answer, and its session ends.
-    fn close_endpoint(&self, server: usize, key: &Key, scope: &Arc<Scope>, end: End, now: Instant) {
+    fn close_endpoint(&self, server: usize, key: &Key, scope: &Arc<Scope>, outcome: Outcome, now: Instant) {
         scope.shut();
         self.inner.close_endpoint(key, scope, now);
-        let outcome = match end {
-            End::Complete => Outcome::NoResponse,
-            End::Failed => Outcome::UpstreamReset,
-            End::Cancelled => Outcome::ClientDisconnect,
-        };
         for call in scope.take_all() {
-            if end == End::Cancelled {
+            if outcome == Outcome::ClientDisconnect {
                 self.inner.leave(&call, now);
             }
             self.inner.end_own(&call, outcome, now);

@@ -1,6 +1,6 @@
 //! An answer finds its question, wherever it comes (`protocol.md` §5).
 
-use sightglass::observe::End;
+use sightglass::observe::{Cut, End};
 
 use crate::support::observed::{Observed, one_server};
 
@@ -503,4 +503,113 @@ fn a_mirrored_header_that_cannot_be_decoded_contradicts_the_body() {
     observed.post(&[("mcp-name", "=?base64?!?=")], body).json(400, &good(7));
     observed.post(&[], body).json(400, &good(7));
     observed.scrape().metric("mcp_header_mismatch_total").label("header", "mcp-name").is(1);
+}
+
+/// The event that the client comes back with may be minutes old.
+#[tokio::test(start_paused = true)]
+async fn an_event_id_is_kept_as_long_as_its_call_is_open() {
+    let observed = Observed::new();
+    let stream = observed.post(&[], &call(1, "slow")).events().text("id: e1\ndata: \n\n");
+    let minutes = async |minutes| {
+        for _ in 0..minutes {
+            tokio::time::advance(std::time::Duration::from_secs(61)).await;
+            observed.observer.tick();
+        }
+    };
+    minutes(5).await;
+    stream.end(End::Failed);
+    let resumed = observed.get("/mcp", &[("last-event-id", "e1")]).events();
+    minutes(5).await;
+    observed.scrape().metric("mcp_requests_active").is(1);
+    resumed.event(&good(1)).end(End::Complete);
+    observed.scrape().metric("mcp_requests_total").label("outcome", "ok").is(1);
+}
+
+#[test]
+fn answers_on_a_legacy_stream_come_in_any_order_and_twice() {
+    let observed = Observed::new();
+    let mut stream = observed.get("/sse", &[]).events().text("event: endpoint\ndata: m?s=1\n\n");
+    let asked: Vec<_> = (1..=3).map(|id| observed.post_to("/m?s=1", &[], &call(id, "echo"))).collect();
+    for id in [3, 1, 1, 99] {
+        stream = stream.event(&good(id));
+    }
+    let mut asked = asked.into_iter();
+    asked.next().unwrap().abandon();
+    asked.next().unwrap().abandon();
+    asked.next().unwrap().answer(202, &[]).end(End::Complete);
+    observed.scrape().metric("mcp_requests_active").is(1);
+    stream.end(End::Failed);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_total").is(3);
+    scrape.metric("mcp_requests_total").label("outcome", "ok").is(2);
+    scrape.metric("mcp_requests_total").label("outcome", "upstream_reset").is(1);
+    scrape.metric("mcp_requests_active").is(0);
+    scrape.metric("mcp_proxy_limit_used").label("limit", "open_calls").is(0);
+}
+
+#[test]
+fn two_streams_that_name_one_endpoint_leave_nothing_behind() {
+    let observed = Observed::new();
+    let open = || observed.get("/sse", &[]).events().text("event: endpoint\ndata: /m?s=1\n\n");
+    let first = open();
+    observed.post_to("/m?s=1", &[], &call(1, "echo")).answer(202, &[]).end(End::Complete);
+    let second = open();
+    observed.post_to("/m?s=1", &[], &call(2, "echo")).answer(202, &[]).end(End::Complete);
+    first.event(&good(1)).end(End::Cancelled);
+    second.event(&good(2)).end(End::Cancelled);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_total").label("outcome", "ok").is(2);
+    scrape.metric("mcp_active_streams").is(0);
+    scrape.metric("mcp_active_sessions").is(0);
+    scrape.metric("mcp_requests_active").is(0);
+}
+
+#[test]
+fn a_session_that_ends_or_is_replaced_leaves_its_calls_and_streams_alone() {
+    let observed = Observed::new();
+    begin(&observed);
+    let stream = observed.get("/mcp", &S1).events();
+    let waiting = observed.post(&S1, &call(1, "slow"));
+    begin(&observed);
+    observed.scrape().metric("mcp_active_sessions").is(1);
+    observed.ask("DELETE", "/mcp", &S1).answer(204, &[]).end(End::Complete);
+    let stream = stream.event(r#"{"jsonrpc":"2.0","id":5,"method":"ping"}"#);
+    stream.end(End::Complete);
+    waiting.json(200, &good(1));
+    let scrape = observed.scrape();
+    scrape.metric("mcp_active_sessions").is(0);
+    scrape.metric("mcp_requests_active").is(0);
+    scrape.metric("mcp_active_streams").is(0);
+    scrape.metric("mcp_session_duration_seconds_count").label("end_reason", "evicted").is(1);
+    scrape.metric("mcp_requests_total").label("method", "tools/call").label("outcome", "ok").is(1);
+}
+
+#[test]
+fn a_batch_answered_in_part_and_one_of_notifications_alone_leave_nothing_open() {
+    let observed = Observed::new();
+    observed.post(&[], &format!("[{},{}]", call(1, "a"), call(2, "b"))).json(200, &good(2));
+    let note = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    observed.post(&[], &format!("[{note},{note}]")).answer(202, &[]).end(End::Complete);
+    let answer = r#"{"jsonrpc":"2.0","id":77,"result":{}}"#;
+    observed.post(&[], answer).answer(202, &[]).end(End::Complete);
+    let unknown = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":77}}"#;
+    observed.post(&[], unknown).answer(202, &[]).end(End::Complete);
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_total").label("outcome", "ok").is(1);
+    scrape.metric("mcp_requests_total").label("outcome", "invalid_response").is(1);
+    scrape.metric("mcp_requests_active").is(0);
+    scrape.metric("mcp_notifications_total").is(3);
+    scrape.metric("mcp_errors_total").is(1);
+}
+
+#[test]
+fn a_legacy_stream_that_the_proxy_cuts_times_its_calls_out() {
+    let observed = Observed::new();
+    let asked = observed.get("/sse", &[]);
+    let cutter = asked.exchange.cutter();
+    let stream = asked.events().text("event: endpoint\ndata: /m?s=1\n\n");
+    observed.post_to("/m?s=1", &[], &call(1, "echo")).answer(202, &[]).end(End::Complete);
+    cutter.cut(Cut::Timeout);
+    stream.end(End::Cancelled);
+    observed.scrape().metric("mcp_errors_total").label("error_type", "timeout").is(1);
 }
