@@ -94,8 +94,8 @@ impl Asked {
 /// Whether the request may pass, and where to.
 fn admit(shared: &Shared, head: &request::Parts, asked: &Asked) -> Result<Routed, Error> {
     head::validate(head, &shared.limits)?;
+    shared.hosts.check(head::hosts(head), head.headers.get_all(header::ORIGIN))?;
     let host = asked.host.as_deref();
-    shared.hosts.check(host, head.headers.get(header::ORIGIN))?;
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     Ok(shared.mounts.route(host, path)?)
 }

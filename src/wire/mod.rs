@@ -111,7 +111,7 @@ impl Shared {
             public_url: config.proxy.public_url.clone(),
             connections: Connections::new(&config.limits),
             streams: Streams::new(&config.limits),
-            hosts: HostGuard::new(&config.proxy),
+            hosts: HostGuard::new(config),
             mounts: Mounts::new(config),
             observer,
             shutdown,
