@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use super::activity::Busy;
@@ -24,6 +24,9 @@ use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
 use crate::rewrite::reply::{Said, reply};
 use crate::rewrite::{forwarded, hop, location};
+
+/// How long a body that does not come is waited for before it is sent on as it comes.
+const HOLD_TIME: Duration = Duration::from_secs(1);
 
 /// A client connection, as requests come over it.
 pub(super) struct Client {
@@ -132,7 +135,11 @@ impl Call {
         if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
             return Ok((body, Bytes::new()));
         }
-        let said = body.hold(limits.hold_back).await?;
+        // A client may say more only once the server has answered, or never: then the server shall see what there is.
+        if let Ok(held) = timeout(HOLD_TIME, body.hold(limits.hold_back)).await {
+            held?;
+        }
+        let said = body.held();
         Ok((body, said))
     }
 
@@ -153,6 +160,9 @@ impl Call {
                 forwarded::public_origin(&client, &head.headers, self.shared.public_url.as_ref());
         }
         head.headers = hop::request_fields(&head.headers, self.asked.upgrade.is_some());
+        if self.asked.version == Version::HTTP_2 {
+            hop::join_cookies(&mut head.headers);
+        }
         if on.forwarded {
             forwarded::add(&mut head.headers, &client);
         }
@@ -215,6 +225,9 @@ impl Call {
     fn answer(self, response: Response<Incoming>, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.upgrade(response, said);
+        }
+        if hop::is_in_another_coding(response.headers()) {
+            return self.refuse(&Error::UnaskedCoding, said);
         }
         let is_stream = head::is_event_stream(response.headers());
         let permit = match is_stream.then(|| self.shared.streams.admit()) {
@@ -289,7 +302,9 @@ impl Call {
             Verdict::Failed(failure) => self.exchange.failed(failure, status),
         }
         let reply = reply(status, kind, &error.to_string(), said, error.retry_after());
-        reply.map(|data| ResponseBody::own(data, self.busy))
+        // On HTTP/2 hyper would send the body even so.
+        let is_bodyless = self.asked.method == Method::HEAD;
+        reply.map(|data| ResponseBody::own(if is_bodyless { Bytes::new() } else { data }, self.busy))
     }
 }
 

@@ -5,6 +5,7 @@ use http::{HeaderMap, Method, Version, header, request};
 use super::error::Error;
 use super::request_body::RequestBodyError;
 use crate::config::Limits;
+use crate::rewrite::hop;
 
 /// The name the client dialled: `:authority` or an absolute target's, else `Host`.
 pub(super) fn host(head: &request::Parts) -> Option<&str> {
@@ -31,6 +32,9 @@ pub(super) fn validate(head: &request::Parts, limits: &Limits) -> Result<(), Err
     }
     if head.headers.get_all(header::HOST).iter().nth(1).is_some() {
         return Err(Error::BadRequest("more than one Host"));
+    }
+    if hop::is_in_another_coding(&head.headers) {
+        return Err(Error::BadRequest("a transfer coding beside chunked"));
     }
     if head.version == Version::HTTP_2 && !agree(head) {
         // RFC 9113 §8.3.1. On HTTP/1 an absolute target wins, as RFC 9112 §3.2.2 has it.
