@@ -123,6 +123,11 @@ impl Activity {
         self.ended.load(Ordering::Relaxed)
     }
 
+    /// Whether an exchange is open.
+    pub(super) fn is_busy(&self) -> bool {
+        self.exchanges.load(Ordering::Relaxed) > 0
+    }
+
     /// When bytes last moved.
     pub(super) fn stamps(&self) -> &Stamps {
         &self.stamps

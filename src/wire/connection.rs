@@ -155,11 +155,16 @@ where
         }
     };
     connection.as_mut().graceful_shutdown();
-    if told == Disconnect::Shutdown {
-        tokio::select! {
-            _ended = connection.as_mut() => return told,
-            () = shared.shutdown.deadline() => link.cut(),
+    if told != Disconnect::Shutdown {
+        let over = timeout(LAST_WORDS, connection.as_mut()).await.is_ok();
+        // On HTTP/2 a call can come before the client hears of the end: it has its time.
+        if over || !link.activity.is_busy() {
+            return told;
         }
+    }
+    tokio::select! {
+        _ended = connection.as_mut() => return told,
+        () = shared.shutdown.deadline() => link.cut(),
     }
     let _late = timeout(LAST_WORDS, connection).await;
     told
