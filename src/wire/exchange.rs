@@ -51,7 +51,12 @@ pub(super) fn carry(
     async move {
         let routed = match admitted {
             Ok(routed) => routed,
-            Err(error) => return call.refuse(&error, unread),
+            Err(error) => {
+                if !body.is_end_stream() {
+                    call.link.activity.leave_unread();
+                }
+                return call.refuse(&error, unread);
+            }
         };
         let (body, said) = match call.hold(&head, body).await {
             Ok(said) => said,
@@ -131,7 +136,7 @@ impl Call {
     /// Holds the body back where a reply of our own would need what it says.
     async fn hold(&self, head: &request::Parts, body: Tap<Incoming>) -> Result<(RequestBody, Bytes), Error> {
         let limits = &self.shared.limits;
-        let mut body = RequestBody::new(body, limits.request_body);
+        let mut body = RequestBody::new(body, limits.request_body, &self.link.activity);
         if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
             return Ok((body, Bytes::new()));
         }

@@ -1,12 +1,14 @@
 //! The request's body on its way up: what was held back for a reply's id first, then the rest as it comes.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::activity::Activity;
 use super::tap::{Tap, end_to_end};
 
 /// Why a request body did not reach its end: always the client's side.
@@ -25,13 +27,14 @@ pub(super) struct RequestBody {
     /// Bytes that may still come, and the limit they are counted against.
     allowed: Option<(u64, u64)>,
     ended: bool,
+    activity: Arc<Activity>,
 }
 
 impl RequestBody {
-    /// The body of a request, allowed `limit` bytes.
-    pub(super) fn new(rest: Tap<Incoming>, limit: Option<u64>) -> Self {
+    /// The body of a request, allowed `limit` bytes. The connection hears when it is dropped before its end.
+    pub(super) fn new(rest: Tap<Incoming>, limit: Option<u64>, activity: &Arc<Activity>) -> Self {
         let allowed = limit.map(|limit| (limit, limit));
-        Self { held: Held::default(), rest, allowed, ended: false }
+        Self { held: Held::default(), rest, allowed, ended: false, activity: Arc::clone(activity) }
     }
 
     /// Waits for the end of the body or for `cap` bytes of it, whichever is first. Given up on before, it goes on with
@@ -66,10 +69,21 @@ impl RequestBody {
         if let (Some((left, limit)), Some(data)) = (&mut self.allowed, frame.data_ref()) {
             match left.checked_sub(data.len() as u64) {
                 Some(still) => *left = still,
-                None => return Poll::Ready(Some(Err(RequestBodyError::TooLarge { limit: *limit }))),
+                None => {
+                    self.activity.leave_unread();
+                    return Poll::Ready(Some(Err(RequestBodyError::TooLarge { limit: *limit })));
+                }
             }
         }
         Poll::Ready(Some(Ok(end_to_end(frame))))
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if !self.ended && !self.rest.is_end_stream() {
+            self.activity.leave_unread();
+        }
     }
 }
 

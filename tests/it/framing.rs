@@ -113,14 +113,14 @@ async fn an_own_reply_reaches_a_client_that_writes_all_of_its_body_first() {
     let mut config = proxy::config(upstream.address);
     config.servers[0].path = Some("/only".to_owned());
     let proxy = Proxy::start(config);
-    let body = "x".repeat(1 << 20);
-    for _ in 0..20 {
+    // More than the buffers of both sockets hold.
+    let body = "x".repeat(16 << 20);
+    for _ in 0..3 {
         let mut client = Raw::connect(proxy.address).await;
         let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len());
         client.write(head).await;
         client.write(&body).await;
-        let answer = client.read_to_end().await;
-        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer:?}");
+        assert!(client.read_head().await.starts_with("HTTP/1.1 404 "));
     }
 }
 
