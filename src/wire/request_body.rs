@@ -40,7 +40,7 @@ impl RequestBody {
     /// Waits for the end of the body or for `cap` bytes of it, whichever is first. Given up on before, it goes on with
     /// what came.
     pub(super) async fn hold(&mut self, cap: usize) -> Result<(), RequestBodyError> {
-        while self.held.len() < cap && !self.ended && !self.rest.is_end_stream() {
+        while self.held.bytes() < cap && !self.ended && !self.rest.is_end_stream() {
             let Some(frame) = std::future::poll_fn(|context| self.poll_rest(context)).await else { break };
             match frame?.into_data() {
                 Ok(data) => self.held.push(data),
@@ -67,13 +67,11 @@ impl RequestBody {
         let Some(polled) = polled else { return Poll::Ready(None) };
         let frame = polled.map_err(RequestBodyError::Broken)?;
         if let (Some((left, limit)), Some(data)) = (&mut self.allowed, frame.data_ref()) {
-            match left.checked_sub(data.len() as u64) {
-                Some(still) => *left = still,
-                None => {
-                    self.activity.leave_unread();
-                    return Poll::Ready(Some(Err(RequestBodyError::TooLarge { limit: *limit })));
-                }
-            }
+            let Some(still) = left.checked_sub(data.len() as u64) else {
+                self.activity.leave_unread();
+                return Poll::Ready(Some(Err(RequestBodyError::TooLarge { limit: *limit })));
+            };
+            *left = still;
         }
         Poll::Ready(Some(Ok(end_to_end(frame))))
     }
@@ -99,7 +97,7 @@ struct Held {
 
 impl Held {
     fn push(&mut self, data: Bytes) {
-        if self.len() == 0 {
+        if self.bytes() == 0 {
             self.whole = data;
             return;
         }
@@ -110,12 +108,12 @@ impl Held {
         self.gathered.extend_from_slice(&data);
     }
 
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.whole.len() + self.gathered.len()
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0 && self.trailers.is_none()
+        self.bytes() == 0 && self.trailers.is_none()
     }
 
     fn all(&mut self) -> &Bytes {
@@ -127,7 +125,7 @@ impl Held {
 
     /// The next frame of it.
     fn take(&mut self) -> Option<Frame<Bytes>> {
-        if self.len() == 0 {
+        if self.bytes() == 0 {
             return self.trailers.take();
         }
         self.all();
@@ -156,7 +154,7 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         let rest = if self.ended { SizeHint::with_exact(0) } else { self.rest.size_hint() };
-        let held = self.held.len() as u64;
+        let held = self.held.bytes() as u64;
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(held));
         if let Some(upper) = rest.upper() {
