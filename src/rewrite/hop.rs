@@ -39,8 +39,22 @@ const END_TO_END: [&str; 7] = [
     "trailer",
 ];
 
-/// Not allowed in trailers (RFC 9110 §6.5.1), beside the hop-by-hop ones.
-const NOT_IN_TRAILERS: [&str; 3] = ["content-length", "host", "trailer"];
+/// Not allowed in trailers (RFC 9110 §6.5.1), beside the hop-by-hop ones: framing, routing, who asks. A server that
+/// merges trailers into the head would take them for what this proxy has judged.
+const NOT_IN_TRAILERS: [&str; 12] = [
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "trailer",
+    "via",
+    "x-real-ip",
+];
 
 /// The fields of a request as they go to the server: order of names, duplicates and separate lines as they came.
 /// With `upgrade` the offer to change protocols is passed on.
@@ -55,8 +69,10 @@ pub fn response_fields(from: &HeaderMap, upgrade: bool) -> HeaderMap {
 
 /// Trailers as they go on.
 pub fn trailers(from: HeaderMap) -> HeaderMap {
-    let ends_here =
-        |name: &HeaderName| HOP_BY_HOP.contains(&name.as_str()) || NOT_IN_TRAILERS.contains(&name.as_str());
+    let ends_here = |name: &HeaderName| {
+        let name = name.as_str();
+        HOP_BY_HOP.contains(&name) || NOT_IN_TRAILERS.contains(&name) || name.starts_with("x-forwarded-")
+    };
     if !from.keys().any(ends_here) {
         return from;
     }
@@ -211,7 +227,9 @@ mod tests {
 
     #[test]
     fn trailers_lose_what_belongs_in_a_head() {
-        let from = map(&[("x-sum", "1"), ("content-length", "3"), ("x-sum", "2")]);
+        let claims = [("x-forwarded-for", "10.0.0.1"), ("authorization", "a"), ("origin", "b")];
+        let mut from = map(&[("x-sum", "1"), ("content-length", "3"), ("x-sum", "2")]);
+        from.extend(map(&claims));
         assert_eq!(lines(&trailers(from)), [("x-sum", "1"), ("x-sum", "2")]);
     }
 
