@@ -135,6 +135,11 @@ impl Activity {
         self.unread.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a head is under way, or nothing came yet.
+    pub(super) fn is_before_call(&self) -> bool {
+        matches!(self.phase(), Phase::Silent | Phase::Head)
+    }
+
     /// Whether an exchange is open.
     pub(super) fn is_busy(&self) -> bool {
         self.exchanges.load(Ordering::Relaxed) > 0
