@@ -27,29 +27,35 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     if config.proxy.workers > 0 {
         runtime.worker_threads(config.proxy.workers);
     }
-    runtime.enable_all().build().context("cannot start the runtime")?.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let grace = config.proxy.shutdown_grace;
-        let running = start(config.clone()).await?;
-        announce(config, &running);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!(
-            event = "stopping",
-            grace_seconds = grace.as_secs_f64(),
-            "draining; a second signal ends it"
-        );
-        tokio::select! {
-            () = running.stop() => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!(event = "stopped", "stopped");
-        Ok(ExitCode::SUCCESS)
-    })
+    let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
+    let ended = runtime.block_on(serve(config));
+    // Nothing waits for a name that is still being looked up: that can take longer than the grace.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let grace = config.proxy.shutdown_grace;
+    let running = start(config.clone()).await?;
+    announce(config, &running);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(
+        event = "stopping",
+        grace_seconds = grace.as_secs_f64(),
+        "draining; a second signal ends it"
+    );
+    tokio::select! {
+        () = running.stop() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(event = "stopped", "stopped");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The proxy and its admin listener, running on the current runtime.

@@ -13,21 +13,22 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::config::{ListenerTls, ServerTls};
 
-/// Why TLS cannot be set up. Each names the file that must be mended.
+/// Why TLS cannot be set up. Each names the file that must be mended; what is wrong with it is the
+/// source.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum TlsError {
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     File { path: PathBuf, source: rustls_pki_types::pem::Error },
     #[error("{} holds no certificate", path.display())]
     Empty { path: PathBuf },
-    #[error("{} is not accepted as an authority: {source}", path.display())]
+    #[error("{} is not accepted as an authority", path.display())]
     Authority { path: PathBuf, source: rustls::Error },
-    #[error("{} cannot verify client certificates: {source}", path.display())]
+    #[error("{} cannot verify client certificates", path.display())]
     ClientVerifier { path: PathBuf, source: rustls::server::VerifierBuilderError },
-    #[error("certificate and key do not work together: {0}")]
+    #[error("certificate and key do not work together")]
     Identity(#[source] rustls::Error),
-    #[error("TLS is not available: {0}")]
+    #[error("TLS is not available")]
     Provider(#[source] rustls::Error),
 }
 

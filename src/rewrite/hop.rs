@@ -6,11 +6,14 @@
 //! its meaning: RFC 9110 calls naming such a field an error of the sender, and obeying it would let a client take the
 //! framing, the route or the credentials off a request on its way. `Trailer` stays although it is old custom to drop
 //! it: hyper sends over HTTP/1.1 only the trailers that it names. `TE` is reduced to `trailers`, the only value that
-//! has a meaning across versions. Maps are rebuilt because removing from one changes the order of what stays.
+//! has a meaning across versions. A `Content-Length` beside `Transfer-Encoding` means nothing and could cut the message
+//! off, so it goes (RFC 9112 §6.3). Maps are rebuilt because removing from one changes the order of what stays.
 
 use std::collections::HashSet;
 
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
 
 /// Never forwarded.
 const HOP_BY_HOP: [&str; 9] = [
@@ -36,8 +39,22 @@ const END_TO_END: [&str; 7] = [
     "trailer",
 ];
 
-/// Not allowed in trailers (RFC 9110 §6.5.1), beside the hop-by-hop ones.
-const NOT_IN_TRAILERS: [&str; 3] = ["content-length", "host", "trailer"];
+/// Not allowed in trailers (RFC 9110 §6.5.1), beside the hop-by-hop ones: framing, routing, who asks. A server that
+/// merges trailers into the head would take them for what this proxy has judged.
+const NOT_IN_TRAILERS: [&str; 12] = [
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "trailer",
+    "via",
+    "x-real-ip",
+];
 
 /// The fields of a request as they go to the server: order of names, duplicates and separate lines as they came.
 /// With `upgrade` the offer to change protocols is passed on.
@@ -52,8 +69,10 @@ pub fn response_fields(from: &HeaderMap, upgrade: bool) -> HeaderMap {
 
 /// Trailers as they go on.
 pub fn trailers(from: HeaderMap) -> HeaderMap {
-    let ends_here =
-        |name: &HeaderName| HOP_BY_HOP.contains(&name.as_str()) || NOT_IN_TRAILERS.contains(&name.as_str());
+    let ends_here = |name: &HeaderName| {
+        let name = name.as_str();
+        HOP_BY_HOP.contains(&name) || NOT_IN_TRAILERS.contains(&name) || name.starts_with("x-forwarded-")
+    };
     if !from.keys().any(ends_here) {
         return from;
     }
@@ -72,8 +91,28 @@ pub fn wants_upgrade(fields: &HeaderMap) -> bool {
         && !tokens(fields, &UPGRADE).any(|token| token.eq_ignore_ascii_case("h2c"))
 }
 
+/// Whether a message is in a transfer coding that nobody here takes off: all but `chunked`, once. Sent on without its
+/// name, the body would be another.
+pub fn is_in_another_coding(fields: &HeaderMap) -> bool {
+    let is = |coding: &&str, name: &str| coding.eq_ignore_ascii_case(name);
+    let mut codings = tokens(fields, &TRANSFER_ENCODING).filter(|coding| !is(coding, "identity"));
+    codings.next().is_some_and(|first| !is(&first, "chunked")) || codings.next().is_some()
+}
+
+/// Makes one line of the cookies that a client split over several, as HTTP/2 allows and earlier versions do not
+/// (RFC 9113 §8.2.3).
+pub fn join_cookies(fields: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = fields.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(b"; ".as_slice()))
+    {
+        fields.insert(COOKIE, joined);
+    }
+}
+
 fn end_to_end(from: &HeaderMap, upgrade: bool) -> HeaderMap {
     let named = named_by_connection(from);
+    let is_coded = from.contains_key(TRANSFER_ENCODING);
     let trailers = accepts_trailers(from);
     let mut to = HeaderMap::with_capacity(from.keys_len());
     for (name, value) in from {
@@ -84,6 +123,8 @@ fn end_to_end(from: &HeaderMap, upgrade: bool) -> HeaderMap {
             }
         } else if upgrade && *name == CONNECTION {
             to.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        } else if is_coded && *name == CONTENT_LENGTH {
+            // The chunks decide.
         } else if (upgrade && *name == UPGRADE) || !ends_here(name, &named) {
             to.append(name.clone(), value.clone());
         }
@@ -186,7 +227,9 @@ mod tests {
 
     #[test]
     fn trailers_lose_what_belongs_in_a_head() {
-        let from = map(&[("x-sum", "1"), ("content-length", "3"), ("x-sum", "2")]);
+        let claims = [("x-forwarded-for", "10.0.0.1"), ("authorization", "a"), ("origin", "b")];
+        let mut from = map(&[("x-sum", "1"), ("content-length", "3"), ("x-sum", "2")]);
+        from.extend(map(&claims));
         assert_eq!(lines(&trailers(from)), [("x-sum", "1"), ("x-sum", "2")]);
     }
 
@@ -196,5 +239,15 @@ mod tests {
         let mut from = map(&[("x-a", "1")]);
         from.append(CONNECTION, HeaderValue::try_from(names).unwrap());
         assert_eq!(lines(&request_fields(&from, false)), [("x-a", "1")]);
+    }
+
+    #[test]
+    fn chunked_alone_is_understood() {
+        for codings in [["chunked", ""], ["Chunked", "identity"], ["identity", ""]] {
+            assert!(!is_in_another_coding(&map(&codings.map(|coding| ("transfer-encoding", coding)))));
+        }
+        for codings in [["gzip", "chunked"], ["chunked", "chunked"], ["chunked, gzip", ""]] {
+            assert!(is_in_another_coding(&map(&codings.map(|coding| ("transfer-encoding", coding)))));
+        }
     }
 }

@@ -17,14 +17,15 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Registers what `path` (without its query) stands for. Longer ones than 2 KiB are not registered.
+    /// Registers what `path` (without its query) stands for, unless it is found here already: a client that asks for
+    /// ever deeper places in a directory must not push other names out. Longer ones than 2 KiB are not registered.
     pub(super) fn publish(&self, path: &str) {
         let name = directory(path);
         if name.len() > NAME_BYTES_MAX {
             return;
         }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if touch(&mut entries, |entry| entry == name) {
+        if touch(&mut entries, |entry| opens(entry, name)) {
             return;
         }
         if entries.len() >= NAMES_MAX {
@@ -36,7 +37,7 @@ impl Names {
     /// Whether the server named `path` (without its query), or the directory it is in.
     pub(super) fn has(&self, path: &str) -> bool {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        touch(&mut entries, |entry| entry == path || (is_directory(entry) && path.starts_with(entry)))
+        touch(&mut entries, |entry| opens(entry, path))
     }
 }
 
@@ -55,6 +56,11 @@ fn directory(path: &str) -> &str {
         Some(at) if at > 0 => path.get(..=at).unwrap_or(path),
         Some(_) | None => path,
     }
+}
+
+/// Whether an entry opens `path`.
+fn opens(entry: &str, path: &str) -> bool {
+    entry == path || (is_directory(entry) && path.starts_with(entry))
 }
 
 /// Directories end in `/`; the root never counts as one, or it would publish the whole server.
@@ -102,6 +108,18 @@ mod tests {
         assert!(names.has("/used"));
         assert!(!names.has("/unused"));
         assert_eq!(names.entries.lock().unwrap().len(), NAMES_MAX);
+    }
+
+    #[test]
+    fn what_is_open_already_pushes_nothing_out() {
+        let names = Names::default();
+        names.publish("/other/x");
+        names.publish("/messages/abc");
+        for number in 0..NAMES_MAX {
+            names.publish(&format!("/messages/{number}/x"));
+        }
+        assert!(names.has("/other/x"));
+        assert_eq!(names.entries.lock().unwrap().len(), 2);
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub(super) fn split_port(authority: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Whether a server could read a segment of `path` as `.` or `..`: also encoded (`%2e`), with parameters (`..;x`),
-/// and between encoded slashes or backslashes, plain or encoded.
+/// Whether a server could read a segment of `path` as `.` or `..`: also encoded (`%2e`), with parameters (`..;x`), cut
+/// off by an encoded NUL, `?` or `#`, and between encoded slashes or backslashes, plain or encoded.
 pub(super) fn has_dot_segment(path: &str) -> bool {
     let mut segment = Segment::default();
     let mut bytes = path.as_bytes();
@@ -42,7 +42,7 @@ pub(super) fn has_dot_segment(path: &str) -> bool {
                 }
                 segment = Segment::default();
             }
-            b';' => segment.ended = true,
+            b';' | b'?' | b'#' | 0 => segment.ended = true,
             b'.' if !segment.ended => segment.dots += 1,
             _ if !segment.ended => segment.other = true,
             _ => {}
@@ -56,7 +56,7 @@ pub(super) fn has_dot_segment(path: &str) -> bool {
 struct Segment {
     dots: usize,
     other: bool,
-    /// Its parameters have begun.
+    /// Its parameters have begun, or what a server may cut off.
     ended: bool,
 }
 

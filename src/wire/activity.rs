@@ -10,15 +10,20 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::overhead::Overhead;
 use crate::config::Limits;
 use crate::net::{Stamps, Stream};
 
+/// How long the rest of a body that nobody wants is still read before its connection is closed.
+const LINGER: Duration = Duration::from_secs(2);
+/// Reads of one poll while it lingers: others run on this thread, too.
+const READS_AT_ONCE: u32 = 16;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A year.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -36,6 +41,8 @@ pub(super) struct Activity {
     /// How much of the HTTP/2 preface has come, or [`NOT_HTTP2`].
     preface: AtomicU8,
     ended: AtomicBool,
+    /// A request's body was not read to its end.
+    unread: AtomicBool,
     /// An answer is over whose last bytes are still to be written.
     is_handing: AtomicBool,
     handing: Mutex<Option<Overhead>>,
@@ -121,6 +128,21 @@ impl Activity {
     /// Whether the client closed its side.
     pub(super) fn ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    /// A request's body is not going to be read to its end.
+    pub(super) fn leave_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a head is under way, or nothing came yet.
+    pub(super) fn is_before_call(&self) -> bool {
+        matches!(self.phase(), Phase::Silent | Phase::Head)
+    }
+
+    /// Whether an exchange is open.
+    pub(super) fn is_busy(&self) -> bool {
+        self.exchanges.load(Ordering::Relaxed) > 0
     }
 
     /// When bytes last moved.
@@ -231,11 +253,38 @@ impl Drop for Busy {
 pub(super) struct Watched {
     inner: Stream,
     activity: Arc<Activity>,
+    /// Until when it lingers, once its own side is shut.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watched {
     pub(super) fn new(inner: Stream, activity: Arc<Activity>) -> Self {
-        Self { inner, activity }
+        Self { inner, activity, lingering: None }
+    }
+
+    /// Reads on without looking, until the client has ended or time is up: a socket closed over unread bytes resets
+    /// the connection, and the client would miss the answer, or take its own broken write for it.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let until = self.lingering.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if until.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut unwanted = [0; 16 * 1024];
+        let mut budget = READS_AT_ONCE;
+        loop {
+            let mut buffer = ReadBuf::new(&mut unwanted);
+            // Whatever ends it, nobody is left to be told.
+            match Pin::new(&mut self.inner).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+            }
+            budget -= 1;
+            if budget == 0 {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
     }
 
     fn note_write(&self, polled: &Poll<io::Result<usize>>) {
@@ -289,7 +338,15 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_shutdown(context)
+        let this = self.get_mut();
+        if this.lingering.is_none() {
+            ready!(Pin::new(&mut this.inner).poll_shutdown(context))?;
+        }
+        if this.activity.unread.load(Ordering::Relaxed) {
+            this.poll_linger(context)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 }
 

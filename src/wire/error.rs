@@ -46,6 +46,8 @@ pub(super) enum Error {
     Invalid(#[source] legacy::Error),
     #[error("the server switched protocols without being asked")]
     UnaskedUpgrade,
+    #[error("the server's answer is in a transfer coding that nobody asked for")]
+    UnaskedCoding,
     #[error("the server did not answer within {0:?}")]
     HeadTimeout(Duration),
     #[error("the call took longer than {0:?}")]
@@ -85,7 +87,7 @@ impl Error {
                 (S::GATEWAY_TIMEOUT, "upstream_timeout", Failed(F::Timeout))
             }
             Self::Reset(_) => (S::BAD_GATEWAY, "upstream_invalid", Failed(F::Reset)),
-            Self::Invalid(_) | Self::UnaskedUpgrade => {
+            Self::Invalid(_) | Self::UnaskedUpgrade | Self::UnaskedCoding => {
                 (S::BAD_GATEWAY, "upstream_invalid", Failed(F::Invalid))
             }
         }

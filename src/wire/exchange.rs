@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
 use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use super::activity::Busy;
@@ -24,6 +24,9 @@ use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
 use crate::rewrite::reply::{Said, reply};
 use crate::rewrite::{forwarded, hop, location};
+
+/// How long a body that does not come is waited for before it is sent on as it comes.
+const HOLD_TIME: Duration = Duration::from_secs(1);
 
 /// A client connection, as requests come over it.
 pub(super) struct Client {
@@ -48,7 +51,12 @@ pub(super) fn carry(
     async move {
         let routed = match admitted {
             Ok(routed) => routed,
-            Err(error) => return call.refuse(&error, unread),
+            Err(error) => {
+                if !body.is_end_stream() {
+                    call.link.activity.leave_unread();
+                }
+                return call.refuse(&error, unread);
+            }
         };
         let (body, said) = match call.hold(&head, body).await {
             Ok(said) => said,
@@ -94,8 +102,8 @@ impl Asked {
 /// Whether the request may pass, and where to.
 fn admit(shared: &Shared, head: &request::Parts, asked: &Asked) -> Result<Routed, Error> {
     head::validate(head, &shared.limits)?;
+    shared.hosts.check(head::hosts(head), head.headers.get_all(header::ORIGIN))?;
     let host = asked.host.as_deref();
-    shared.hosts.check(host, head.headers.get(header::ORIGIN))?;
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     Ok(shared.mounts.route(host, path)?)
 }
@@ -128,11 +136,15 @@ impl Call {
     /// Holds the body back where a reply of our own would need what it says.
     async fn hold(&self, head: &request::Parts, body: Tap<Incoming>) -> Result<(RequestBody, Bytes), Error> {
         let limits = &self.shared.limits;
-        let mut body = RequestBody::new(body, limits.request_body);
+        let mut body = RequestBody::new(body, limits.request_body, &self.link.activity);
         if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
             return Ok((body, Bytes::new()));
         }
-        let said = body.hold(limits.hold_back).await?;
+        // A client may say more only once the server has answered, or never: then the server shall see what there is.
+        if let Ok(held) = timeout(HOLD_TIME, body.hold(limits.hold_back)).await {
+            held?;
+        }
+        let said = body.held();
         Ok((body, said))
     }
 
@@ -153,6 +165,9 @@ impl Call {
                 forwarded::public_origin(&client, &head.headers, self.shared.public_url.as_ref());
         }
         head.headers = hop::request_fields(&head.headers, self.asked.upgrade.is_some());
+        if self.asked.version == Version::HTTP_2 {
+            hop::join_cookies(&mut head.headers);
+        }
         if on.forwarded {
             forwarded::add(&mut head.headers, &client);
         }
@@ -215,6 +230,9 @@ impl Call {
     fn answer(self, response: Response<Incoming>, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.upgrade(response, said);
+        }
+        if hop::is_in_another_coding(response.headers()) {
+            return self.refuse(&Error::UnaskedCoding, said);
         }
         let is_stream = head::is_event_stream(response.headers());
         let permit = match is_stream.then(|| self.shared.streams.admit()) {
@@ -289,7 +307,9 @@ impl Call {
             Verdict::Failed(failure) => self.exchange.failed(failure, status),
         }
         let reply = reply(status, kind, &error.to_string(), said, error.retry_after());
-        reply.map(|data| ResponseBody::own(data, self.busy))
+        // On HTTP/2 hyper would send the body even so.
+        let is_bodyless = self.asked.method == Method::HEAD;
+        reply.map(|data| ResponseBody::own(if is_bodyless { Bytes::new() } else { data }, self.busy))
     }
 }
 

@@ -1,17 +1,28 @@
 //! What heads say.
 
-use http::{HeaderMap, Method, header, request};
+use http::{HeaderMap, Method, Version, header, request};
 
 use super::error::Error;
 use super::request_body::RequestBodyError;
 use crate::config::Limits;
+use crate::rewrite::hop;
 
 /// The name the client dialled: `:authority` or an absolute target's, else `Host`.
 pub(super) fn host(head: &request::Parts) -> Option<&str> {
-    let without_user = |authority: &str| authority.rfind('@').map_or(0, |at| at + 1);
-    let named = head.uri.authority().map(http::uri::Authority::as_str);
-    let named = named.and_then(|authority| authority.get(without_user(authority)..));
-    named.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
+    dialled(head).or_else(|| head.headers.get(header::HOST)?.to_str().ok())
+}
+
+/// Every name the client gave for what it dialled; one that cannot be read is empty.
+pub(super) fn hosts(head: &request::Parts) -> impl Iterator<Item = &str> {
+    let fields = head.headers.get_all(header::HOST).into_iter();
+    dialled(head).into_iter().chain(fields.map(|host| host.to_str().unwrap_or_default()))
+}
+
+/// `:authority` or an absolute target's, without a user.
+fn dialled(head: &request::Parts) -> Option<&str> {
+    let authority = head.uri.authority()?.as_str();
+    let after_user = authority.rfind('@').map_or(0, |at| at + 1);
+    authority.get(after_user..)
 }
 
 /// Whether a request can be carried at all.
@@ -22,6 +33,13 @@ pub(super) fn validate(head: &request::Parts, limits: &Limits) -> Result<(), Err
     if head.headers.get_all(header::HOST).iter().nth(1).is_some() {
         return Err(Error::BadRequest("more than one Host"));
     }
+    if hop::is_in_another_coding(&head.headers) {
+        return Err(Error::BadRequest("a transfer coding beside chunked"));
+    }
+    if head.version == Version::HTTP_2 && !agree(head) {
+        // RFC 9113 §8.3.1. On HTTP/1 an absolute target wins, as RFC 9112 §3.2.2 has it.
+        return Err(Error::BadRequest("Host and :authority differ"));
+    }
     if size(head) > limits.header_bytes {
         return Err(Error::HeadTooLarge { limit: limits.header_bytes });
     }
@@ -31,6 +49,12 @@ pub(super) fn validate(head: &request::Parts, limits: &Limits) -> Result<(), Err
         (Some(limit), Some(length)) if limit < length => Err(RequestBodyError::TooLarge { limit }.into()),
         (Some(_) | None, Some(_) | None) => Ok(()),
     }
+}
+
+/// Whether all names given for what was dialled are the same.
+fn agree(head: &request::Parts) -> bool {
+    let first = host(head).unwrap_or_default();
+    hosts(head).all(|host| host.eq_ignore_ascii_case(first))
 }
 
 /// About as many bytes as the head had on the wire: `name: value\r\n` for each field.

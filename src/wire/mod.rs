@@ -35,15 +35,15 @@ mod tap;
 mod tunnel;
 mod upstream;
 
-/// Why the proxy cannot start.
+/// Why the proxy cannot start; the cause of it is the source.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum BindError {
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
-    #[error("proxy.tls: {0}")]
+    #[error("proxy.tls")]
     Tls(#[source] TlsError),
-    #[error("server `{server}`: {source}")]
+    #[error("server `{server}`")]
     Server { server: String, source: ConnectorError },
     #[error("server `{server}`: `{name}` cannot be sent in a request head")]
     Field { server: String, name: String },
@@ -111,7 +111,7 @@ impl Shared {
             public_url: config.proxy.public_url.clone(),
             connections: Connections::new(&config.limits),
             streams: Streams::new(&config.limits),
-            hosts: HostGuard::new(&config.proxy),
+            hosts: HostGuard::new(config),
             mounts: Mounts::new(config),
             observer,
             shutdown,

@@ -1,13 +1,14 @@
 //! The request's body on its way up: what was held back for a reply's id first, then the rest as it comes.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::activity::Activity;
 use super::tap::{Tap, end_to_end};
 
 /// Why a request body did not reach its end: always the client's side.
@@ -21,48 +22,37 @@ pub(super) enum RequestBodyError {
 
 /// A request body, limited in size and shown to the tap.
 pub(super) struct RequestBody {
-    held: VecDeque<Frame<Bytes>>,
-    held_bytes: u64,
+    held: Held,
     rest: Tap<Incoming>,
     /// Bytes that may still come, and the limit they are counted against.
     allowed: Option<(u64, u64)>,
     ended: bool,
+    activity: Arc<Activity>,
 }
 
 impl RequestBody {
-    /// The body of a request, allowed `limit` bytes.
-    pub(super) fn new(rest: Tap<Incoming>, limit: Option<u64>) -> Self {
+    /// The body of a request, allowed `limit` bytes. The connection hears when it is dropped before its end.
+    pub(super) fn new(rest: Tap<Incoming>, limit: Option<u64>, activity: &Arc<Activity>) -> Self {
         let allowed = limit.map(|limit| (limit, limit));
-        Self { held: VecDeque::new(), held_bytes: 0, rest, allowed, ended: false }
+        Self { held: Held::default(), rest, allowed, ended: false, activity: Arc::clone(activity) }
     }
 
-    /// Waits for the end of the body or for `cap` bytes of it, whichever is first, and returns a copy of what came.
-    pub(super) async fn hold(&mut self, cap: usize) -> Result<Bytes, RequestBodyError> {
-        let cap = u64::try_from(cap).unwrap_or(u64::MAX);
-        while self.held_bytes < cap && !self.ended && !self.rest.is_end_stream() {
-            match std::future::poll_fn(|context| self.poll_rest(context)).await {
-                Some(frame) => {
-                    let frame = frame?;
-                    self.held_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
-                    self.held.push_back(frame);
-                }
-                None => break,
+    /// Waits for the end of the body or for `cap` bytes of it, whichever is first. Given up on before, it goes on with
+    /// what came.
+    pub(super) async fn hold(&mut self, cap: usize) -> Result<(), RequestBodyError> {
+        while self.held.bytes() < cap && !self.ended && !self.rest.is_end_stream() {
+            let Some(frame) = std::future::poll_fn(|context| self.poll_rest(context)).await else { break };
+            match frame?.into_data() {
+                Ok(data) => self.held.push(data),
+                Err(trailers) => self.held.trailers = Some(trailers),
             }
         }
-        Ok(self.copy_of_held())
+        Ok(())
     }
 
-    fn copy_of_held(&self) -> Bytes {
-        let mut data = self.held.iter().filter_map(Frame::data_ref);
-        match (data.next(), data.next()) {
-            (None, _) => Bytes::new(),
-            (Some(only), None) => only.clone(),
-            (Some(_), Some(_)) => {
-                let data: Vec<&[u8]> =
-                    self.held.iter().filter_map(Frame::data_ref).map(AsRef::as_ref).collect();
-                Bytes::from(data.concat())
-            }
-        }
+    /// What was held, to be looked at.
+    pub(super) fn held(&mut self) -> Bytes {
+        self.held.all().clone()
     }
 
     fn poll_rest(
@@ -77,12 +67,69 @@ impl RequestBody {
         let Some(polled) = polled else { return Poll::Ready(None) };
         let frame = polled.map_err(RequestBodyError::Broken)?;
         if let (Some((left, limit)), Some(data)) = (&mut self.allowed, frame.data_ref()) {
-            match left.checked_sub(data.len() as u64) {
-                Some(still) => *left = still,
-                None => return Poll::Ready(Some(Err(RequestBodyError::TooLarge { limit: *limit }))),
-            }
+            let Some(still) = left.checked_sub(data.len() as u64) else {
+                self.activity.leave_unread();
+                return Poll::Ready(Some(Err(RequestBodyError::TooLarge { limit: *limit })));
+            };
+            *left = still;
         }
         Poll::Ready(Some(Ok(end_to_end(frame))))
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if !self.ended && !self.rest.is_end_stream() {
+            self.activity.leave_unread();
+        }
+    }
+}
+
+/// What was held back, gathered: a frame keeps the buffer alive that it was read into, and a client that sends single
+/// bytes, or empty frames, would have thousands of them kept.
+#[derive(Default)]
+struct Held {
+    /// The only frame so far, not copied; or all that was gathered.
+    whole: Bytes,
+    gathered: BytesMut,
+    trailers: Option<Frame<Bytes>>,
+}
+
+impl Held {
+    fn push(&mut self, data: Bytes) {
+        if self.bytes() == 0 {
+            self.whole = data;
+            return;
+        }
+        if data.is_empty() {
+            return;
+        }
+        self.gathered.extend_from_slice(&std::mem::take(&mut self.whole));
+        self.gathered.extend_from_slice(&data);
+    }
+
+    fn bytes(&self) -> usize {
+        self.whole.len() + self.gathered.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes() == 0 && self.trailers.is_none()
+    }
+
+    fn all(&mut self) -> &Bytes {
+        if !self.gathered.is_empty() {
+            self.whole = std::mem::take(&mut self.gathered).freeze();
+        }
+        &self.whole
+    }
+
+    /// The next frame of it.
+    fn take(&mut self) -> Option<Frame<Bytes>> {
+        if self.bytes() == 0 {
+            return self.trailers.take();
+        }
+        self.all();
+        Some(Frame::data(std::mem::take(&mut self.whole)))
     }
 }
 
@@ -95,11 +142,8 @@ impl Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
         let this = self.get_mut();
-        match this.held.pop_front() {
-            Some(frame) => {
-                this.held_bytes -= frame.data_ref().map_or(0, |data| data.len() as u64);
-                Poll::Ready(Some(Ok(frame)))
-            }
+        match this.held.take() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
             None => this.poll_rest(context),
         }
     }
@@ -110,10 +154,11 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         let rest = if self.ended { SizeHint::with_exact(0) } else { self.rest.size_hint() };
+        let held = self.held.bytes() as u64;
         let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(self.held_bytes));
+        hint.set_lower(rest.lower().saturating_add(held));
         if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(self.held_bytes));
+            hint.set_upper(upper.saturating_add(held));
         }
         hint
     }

@@ -163,7 +163,11 @@ fn configured_fields(server: &Server) -> Result<Vec<(HeaderName, HeaderValue)>, 
     server.headers.iter().map(parse).collect()
 }
 
+/// A name, without a user.
 fn preserved_host(host: &str) -> Option<(Authority, HeaderValue)> {
+    if host.contains('@') {
+        return None;
+    }
     Some((host.parse().ok()?, HeaderValue::from_str(host).ok()?))
 }
 

@@ -7,6 +7,7 @@ mod config;
 mod correlation;
 mod exact;
 mod failures;
+mod framing;
 mod http2;
 mod messages;
 mod metrics;

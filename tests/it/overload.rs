@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use http::{Request, Response, Version};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::{Client, Proxy, Raw, Upstream, VERSIONS, empty, full, proxy, within};
 
@@ -26,7 +28,7 @@ async fn a_connection_past_the_limit_is_closed() {
         // The place is free again as soon as the proxy has seen the first one go.
         loop {
             let mut next = Raw::connect(proxy.address).await;
-            let _refused = tokio::io::AsyncWriteExt::write_all(
+            let _refused = AsyncWriteExt::write_all(
                 &mut next.stream,
                 b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
             )
@@ -136,5 +138,43 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
         let response = within(answer).await.unwrap().unwrap();
         assert_eq!(crate::support::client::collect(response).await, "late", "{version:?}");
         idle.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_crosses_the_end_of_an_idle_http_2_connection_is_answered() {
+    const SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    // GET http / with `:authority: a`, ending stream 1.
+    const CALL: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01a";
+    let mut upstream = Upstream::start().await;
+    let mut config = proxy::config(upstream.address);
+    config.limits.keep_alive = SHORT;
+    let proxy = Proxy::start(config);
+    let mut client = TcpStream::connect(proxy.address).await.unwrap();
+    client.write_all(SETTINGS).await.unwrap();
+    // The proxy says GOAWAY; a client that has not heard of it yet calls.
+    assert!(frame(&mut client, 7).await);
+    client.write_all(CALL).await.unwrap();
+    let mut call = upstream.call().await;
+    // Longer than the last words of a connection that is told to end.
+    let cut = tokio::time::timeout(Duration::from_millis(1500), call.aborted()).await;
+    assert!(cut.is_err(), "the call was cut off");
+    call.answer(Response::new(full("late")));
+    assert!(frame(&mut client, 1).await, "no answer");
+}
+
+/// Reads up to an HTTP/2 frame of this type; false where the connection ends before.
+async fn frame(client: &mut TcpStream, wanted: u8) -> bool {
+    loop {
+        let mut head = [0; 9];
+        if within(client.read_exact(&mut head)).await.is_err() {
+            return false;
+        }
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut rest = vec![0; usize::try_from(length).unwrap()];
+        within(client.read_exact(&mut rest)).await.unwrap();
+        if head[3] == wanted {
+            return true;
+        }
     }
 }

@@ -12,7 +12,7 @@ use http::{StatusCode, Version};
 use http_body::{Body, Frame};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sightglass::config::{Config, Proxy, Server, Url};
+use sightglass::config::{Config, Server, Url};
 use sightglass::guard::host::HostGuard;
 use sightglass::rewrite::endpoint::EndpointBody;
 use sightglass::rewrite::mount::{Mount, Mounts};
@@ -180,7 +180,7 @@ proptest! {
         let _ = mount.to_upstream(&mount.to_public(&text));
         let _ = reply::reply(StatusCode::BAD_GATEWAY, "limit", &text, reply::Said::Held(&bytes), None);
         let value = HeaderValue::from_bytes(&bytes).unwrap_or(HeaderValue::from_static("x"));
-        let _ = HostGuard::new(&Proxy::default()).check(Some(&text), Some(&value));
+        let _ = HostGuard::new(&Config::default()).check([text.as_str()], [&value]);
         let mut fields = HeaderMap::new();
         for name in ["connection", "te", "location", "forwarded", "x-forwarded-host", "x-forwarded-for"] {
             fields.append(HeaderName::from_static(name), value.clone());

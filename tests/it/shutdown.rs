@@ -124,3 +124,21 @@ async fn a_tunnel_is_closed_after_the_grace() {
     server_side.closed().await;
     proxy.ended().await;
 }
+
+#[tokio::test]
+async fn a_head_that_never_ends_does_not_hold_the_proxy_up() {
+    let upstream = Upstream::json("{}").await;
+    let mut config = proxy::config(upstream.address);
+    config.proxy.shutdown_grace = Duration::from_secs(3600);
+    let mut proxy = Proxy::start(config);
+    let mut silent = Raw::connect(proxy.address).await;
+    let mut slow = Raw::connect(proxy.address).await;
+    slow.write("GET / HTTP/1.1\r\nhost: a\r\n").await;
+    let mut other = Raw::connect(proxy.address).await;
+    other.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    other.read_head().await;
+    proxy.shutdown.start();
+    proxy.ended().await;
+    slow.closed().await;
+    silent.closed().await;
+}

@@ -5,15 +5,18 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::written::Written;
 use crate::config::error::Fault;
 
+/// What stands for any host or origin.
+const ANY: &str = "*";
+
 /// A host without a port, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct HostName(pub(in crate::config) String);
 
-/// A host with or without a port, in lower case.
+/// A host with or without a port, in lower case; or `*`, any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct AllowedHost(pub(in crate::config) String);
 
-/// A value of `Origin`: `scheme://host`, `scheme://host:port` or `null`.
+/// A value of `Origin`: `scheme://host`, `scheme://host:port` or `null`; or `*`, any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::config) struct AllowedOrigin(pub(in crate::config) String);
 
@@ -45,14 +48,14 @@ impl Written for AllowedHost {
 
     fn from_text(text: &str) -> Result<Self, Fault> {
         let hint = if text.contains('*') {
-            "a wildcard is not understood; off loopback, leave `allowed_hosts` out to answer for any name"
+            "write each name, or \"*\" alone to answer for any name"
         } else if text.contains("://") {
             "leave out the scheme and the path"
         } else {
             "a name without a port matches any port; IPv6 addresses stand in brackets"
         };
         match split_port(text) {
-            Ok((host, _)) if is_host(host) => Ok(Self(text.to_ascii_lowercase())),
+            Ok((host, _)) if is_host(host) || text == ANY => Ok(Self(text.to_ascii_lowercase())),
             _ => Err(Fault::new(format!("expected {}", Self::EXPECTED), hint)),
         }
     }
@@ -63,7 +66,7 @@ impl Written for AllowedOrigin {
 
     fn from_text(text: &str) -> Result<Self, Fault> {
         let hint = if text.contains('*') {
-            "a wildcard is not understood; off loopback, leave `allowed_origins` out to accept any page"
+            "write each origin, or \"*\" alone to accept any page"
         } else {
             "write it as browsers send it: scheme, host and any port, no path and no trailing slash"
         };
@@ -72,6 +75,7 @@ impl Written for AllowedOrigin {
                 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
         };
         let valid = text == "null"
+            || text == ANY
             || text.split_once("://").is_some_and(|(scheme, authority)| {
                 is_scheme(scheme) && split_port(authority).is_ok_and(|(host, _)| is_host(host))
             });
@@ -135,20 +139,20 @@ mod tests {
 
     #[test]
     fn allowed_hosts_may_name_a_port() {
-        for text in ["h", "h:1", "[::1]", "[::1]:8080"] {
+        for text in ["h", "h:1", "[::1]", "[::1]:8080", "*"] {
             assert_eq!(AllowedHost::from_text(text), Ok(AllowedHost(text.to_owned())));
         }
-        for text in ["", "*", "*.h", "h:", "h:x", "http://h", "h/", "h:1:2"] {
+        for text in ["", "*:1", "*.h", "h:", "h:x", "http://h", "h/", "h:1:2"] {
             assert!(AllowedHost::from_text(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn origins_are_as_browsers_send_them() {
-        for text in ["null", "https://h", "http://h:1", "vscode-webview://0abc", "http://[::1]:8080"] {
+        for text in ["null", "*", "https://h", "http://h:1", "vscode-webview://0abc", "http://[::1]:8080"] {
             assert_eq!(AllowedOrigin::from_text(text), Ok(AllowedOrigin(text.to_owned())));
         }
-        for text in ["", "*", "h", "https://h/", "https://h/x", "https://", "1x://h", "https://*.h"] {
+        for text in ["", "h", "https://h/", "https://h/x", "https://", "1x://h", "https://*.h"] {
             assert!(AllowedOrigin::from_text(text).is_err(), "{text}");
         }
     }

@@ -189,6 +189,7 @@ impl ServerHandler for Fixture {
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        self.listeners.expect();
         Some(requested.supported_by(&self.get_info().capabilities))
     }
 

@@ -307,7 +307,7 @@ fn networks_hosts_and_origins() {
         2 | allowed_hosts = ["*.example.com"]
           |                  ^^^^^^^^^^^^^^^
         expected a host name such as "mcp.example.com" or "mcp.example.com:8443"
-        hint: a wildcard is not understood; off loopback, leave `allowed_hosts` out to answer for any name
+        hint: write each name, or "*" alone to answer for any name
     "#);
     assert_snapshot!(mistake("[proxy]\nallowed_origins = [\"https://app.example.com/\"]\n"), @r#"
         config.toml, line 2, column 20
