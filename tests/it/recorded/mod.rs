@@ -28,7 +28,7 @@ fn the_recordings_are_read_as_they_were_recorded() {
     let held = [
         ("conformance-2026-07-28", 133, 4),
         ("py-client-to-everything-auto", 15, 0),
-        ("py-mcp-2025-11-25", 16, 0),
+        ("py-mcp-2025-11-25", 16, 1),
         ("py-mcp-2026-07-28", 11, 0),
         ("py-mcp-sse-legacy", 15, 1),
     ];

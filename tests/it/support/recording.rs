@@ -96,6 +96,10 @@ impl Recording {
     }
 
     fn take(&mut self, connection: &mut Connection, block: &Block<'_>) {
+        // What is said to somebody who has gone is not heard.
+        if connection.is_closed {
+            return;
+        }
         let Block { at, connection: number, side, .. } = *block;
         let mut steps = Vec::new();
         connection.flow(side).buffer.extend_from_slice(block.data);
@@ -122,7 +126,7 @@ impl Recording {
                 }
             });
         }
-        if block.is_end && !connection.is_closed {
+        if block.is_end {
             connection.is_closed = true;
             if connection.server.ended < connection.exchanges.len() {
                 let exchange = connection.current(Side::Server);
