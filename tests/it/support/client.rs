@@ -43,6 +43,7 @@ impl Client {
     /// Connects in plain text.
     pub(crate) async fn connect(address: SocketAddr, version: Version) -> Self {
         let stream = within(TcpStream::connect(address)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         Self::over(stream, address, version).await
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod observed;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod recording;
 pub(crate) mod scrape;
 pub(crate) mod stub;
 pub(crate) mod upstream;

@@ -18,10 +18,15 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// Starts it on a free port, whatever `config` says.
-    pub(crate) fn start(mut config: Config) -> Self {
+    pub(crate) fn start(config: Config) -> Self {
+        Self::observed(config, Observer::off())
+    }
+
+    /// The same, with somebody who looks.
+    pub(crate) fn observed(mut config: Config, observer: Observer) -> Self {
         config.proxy.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let shutdown = Shutdown::new(config.proxy.shutdown_grace);
-        let proxy = wire::Proxy::bind(&config, Observer::off(), shutdown.clone()).unwrap();
+        let proxy = wire::Proxy::bind(&config, observer, shutdown.clone()).unwrap();
         let address = proxy.addresses()[0];
         Self { address, shutdown, task: tokio::spawn(proxy.run()) }
     }

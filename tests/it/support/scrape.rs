@@ -40,6 +40,17 @@ impl Scrape {
         Metric { name: name.to_owned(), labels: Vec::new(), scrape: self }
     }
 
+    /// What is not zero of a metric: the sums by the values of these labels.
+    pub(crate) fn sums(&self, name: &str, labels: &[&str]) -> BTreeMap<Vec<String>, f64> {
+        let mut sums = BTreeMap::new();
+        for sample in self.samples.iter().filter(|sample| sample.name == name) {
+            let values = labels.iter().map(|label| sample.labels[*label].clone()).collect();
+            *sums.entry(values).or_default() += sample.value;
+        }
+        sums.retain(|_, sum| *sum != 0.0);
+        sums
+    }
+
     /// Every value of a label of a metric.
     pub(crate) fn values(&self, name: &str, label: &str) -> Vec<String> {
         let mut values: Vec<String> = self

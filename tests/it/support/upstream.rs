@@ -64,6 +64,7 @@ impl Upstream {
         tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _peer)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
                 connections.spawn(serve(stream, sender.clone()));
             }
         });
