@@ -7,52 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
+use super::compared::Counts;
 use super::events::{Event, events};
+use super::message::{Kind, kind_of, member, outcome, parse, version_label};
 use crate::support::recording::{Exchange, Recording, Side, What};
-
-/// The metrics that are compared, and the labels by which.
-pub(super) const COMPARED: &[(&str, &[&str])] = &[
-    ("mcp_requests_total", &["method", "outcome", "transport"]),
-    ("mcp_request_duration_seconds_count", &["method", "outcome"]),
-    ("mcp_request_duration_seconds_sum", &["method", "outcome"]),
-    ("mcp_requests_active", &["method"]),
-    ("mcp_errors_total", &["method", "error_type"]),
-    ("mcp_tool_invocations_total", &["tool_name", "outcome"]),
-    ("mcp_tool_duration_seconds_sum", &["tool_name", "outcome"]),
-    ("mcp_tool_errors_total", &["tool_name", "error_type"]),
-    ("mcp_payload_size_bytes_sum", &["tool_name", "direction"]),
-    ("mcp_notifications_total", &["method", "direction"]),
-    ("mcp_server_requests_total", &["method", "outcome"]),
-    ("mcp_server_request_duration_seconds_sum", &["method", "outcome"]),
-    ("mcp_tasks_total", &["status"]),
-    ("mcp_tasks_active", &[]),
-    ("mcp_messages_unreadable_total", &["direction", "reason"]),
-    ("mcp_header_mismatch_total", &["header"]),
-    ("mcp_clients_total", &["client_name", "protocol_version", "era"]),
-    ("mcp_sessions_total", &["client_name", "protocol_version"]),
-    ("mcp_session_duration_seconds_count", &["end_reason"]),
-    ("mcp_session_duration_seconds_sum", &["end_reason"]),
-    ("mcp_session_tool_calls_sum", &[]),
-    ("mcp_active_sessions", &[]),
-    ("mcp_stream_duration_seconds_count", &["kind", "end_reason"]),
-    ("mcp_stream_duration_seconds_sum", &["kind", "end_reason"]),
-    ("mcp_stream_events_total", &["kind"]),
-    ("mcp_stream_resumes_total", &[]),
-    ("mcp_active_streams", &["kind"]),
-    ("mcp_http_requests_total", &["method", "status_code"]),
-    ("mcp_http_request_size_bytes_sum", &["method"]),
-    ("mcp_http_response_size_bytes_sum", &["method"]),
-    ("mcp_connection_duration_seconds_count", &["transport", "disconnect_reason"]),
-    ("mcp_connection_duration_seconds_sum", &["transport", "disconnect_reason"]),
-    ("mcp_active_connections", &["transport"]),
-    ("mcp_proxy_dropped_total", &["what", "reason"]),
-    ("mcp_proxy_label_overflow_total", &["label"]),
-];
-
-/// Sums by metric and label values; what is not here is zero.
-pub(super) type Counts = BTreeMap<(&'static str, Vec<String>), f64>;
 
 const CLAIM: &str = "io.modelcontextprotocol/protocolVersion";
 const CLIENT: &str = "io.modelcontextprotocol/clientInfo";
@@ -142,6 +101,10 @@ impl<'a> Story<'a> {
 
     fn count(&mut self, metric: &'static str, labels: &[&str]) {
         self.add(metric, labels, 1.0);
+    }
+
+    fn since(&self, began: Duration) -> f64 {
+        self.now.checked_sub(began).unwrap().as_secs_f64()
     }
 
     fn exchange(&self, number: usize) -> &'a Exchange {
@@ -256,8 +219,8 @@ impl<'a> Story<'a> {
                 let (_, _, method, since) = self.asked.remove(at);
                 let outcome = outcome(&message).0;
                 self.count("mcp_server_requests_total", &[&method, outcome]);
-                let took = (self.now - since).as_secs_f64();
-                self.add("mcp_server_request_duration_seconds_sum", &[&method, outcome], took);
+                let seconds = self.since(since);
+                self.add("mcp_server_request_duration_seconds_sum", &[&method, outcome], seconds);
             }
         }
     }
@@ -360,10 +323,10 @@ impl<'a> Story<'a> {
     fn ended(&mut self, call: &Call, outcome: &str, error: Option<&str>, result: Option<usize>) {
         let transport = if call.is_sse { "sse" } else { "streamable_http" };
         self.count("mcp_requests_total", &[&call.method, outcome, transport]);
-        let took = (self.now - self.exchanges[&call.exchange].0).as_secs_f64();
+        let seconds = self.since(self.exchanges[&call.exchange].0);
         if call.method != "subscriptions/listen" {
             self.count("mcp_request_duration_seconds_count", &[&call.method, outcome]);
-            self.add("mcp_request_duration_seconds_sum", &[&call.method, outcome], took);
+            self.add("mcp_request_duration_seconds_sum", &[&call.method, outcome], seconds);
         }
         if let Some(error) = error {
             self.count("mcp_errors_total", &[&call.method, error]);
@@ -371,7 +334,7 @@ impl<'a> Story<'a> {
         let Some(tool) = &call.tool else { return };
         let tool = self.tools.get(tool).map_or("_other", String::as_str).to_owned();
         self.count("mcp_tool_invocations_total", &[&tool, outcome]);
-        self.add("mcp_tool_duration_seconds_sum", &[&tool, outcome], took);
+        self.add("mcp_tool_duration_seconds_sum", &[&tool, outcome], seconds);
         if let Some(error) = error {
             self.count("mcp_tool_errors_total", &[&tool, error]);
         }
@@ -391,7 +354,7 @@ impl<'a> Story<'a> {
     fn session_over(&mut self, id: &str, reason: &str) {
         let session = self.sessions.remove(id).unwrap();
         self.count("mcp_session_duration_seconds_count", &[reason]);
-        self.add("mcp_session_duration_seconds_sum", &[reason], (self.now - session.began).as_secs_f64());
+        self.add("mcp_session_duration_seconds_sum", &[reason], self.since(session.began));
         self.add("mcp_session_tool_calls_sum", &[], f64::from(session.tool_calls));
     }
 
@@ -428,7 +391,7 @@ impl<'a> Story<'a> {
                 (None, _) => "upstream",
             };
             self.count("mcp_stream_duration_seconds_count", &[kind, reason]);
-            let lasted = (self.now - opened).as_secs_f64();
+            let lasted = self.since(opened);
             self.add("mcp_stream_duration_seconds_sum", &[kind, reason], lasted);
             if kind == "sse" {
                 let (_, endpoint) = self.endpoint.take().unwrap();
@@ -448,60 +411,9 @@ impl<'a> Story<'a> {
         let (transport, since) = self.connections.remove(&connection).unwrap();
         let reason = if by == Side::Client { "client" } else { "server" };
         self.count("mcp_connection_duration_seconds_count", &[transport, reason]);
-        let lasted = (self.now - since).as_secs_f64();
+        let lasted = self.since(since);
         self.add("mcp_connection_duration_seconds_sum", &[transport, reason], lasted);
     }
-}
-
-enum Kind {
-    Request(String),
-    Notification(String),
-    Answer,
-}
-
-fn kind_of(message: &Value) -> Kind {
-    // The one method of the recordings that no revision has.
-    let label = |method: &str| if method == "unknown/method" { "_other" } else { method }.to_owned();
-    match (message["method"].as_str(), message.get("id")) {
-        (Some(method), Some(_)) => Kind::Request(label(method)),
-        (Some(method), None) => Kind::Notification(label(method)),
-        (None, _) => Kind::Answer,
-    }
-}
-
-/// The outcome of an answer, and its `error_type`.
-fn outcome(answer: &Value) -> (&'static str, Option<String>) {
-    const KNOWN: [i64; 13] =
-        [-32700, -32600, -32601, -32602, -32603, -32000, -32001, -32002, -32020, -32021, -32022, -32042, 0];
-    if let Some(error) = answer.get("error") {
-        let code = error["code"].as_i64().filter(|code| KNOWN.contains(code));
-        return ("jsonrpc_error", Some(code.map_or("jsonrpc_other".to_owned(), |code| code.to_string())));
-    }
-    let result = &answer["result"];
-    match (result["isError"].as_bool(), result["resultType"].as_str()) {
-        (Some(true), _) => ("tool_error", Some("tool_error".to_owned())),
-        (_, Some("input_required")) => ("input_required", None),
-        (_, Some("task")) => ("task", None),
-        _ => ("ok", None),
-    }
-}
-
-fn version_label(version: Option<&str>) -> String {
-    const KNOWN: [&str; 5] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"];
-    match version {
-        None => "none".to_owned(),
-        Some(version) if KNOWN.contains(&version) => version.to_owned(),
-        Some(_) => "_other".to_owned(),
-    }
-}
-
-fn parse(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
-}
-
-/// The text of a member of an object.
-fn member(object: &str, name: &str) -> Option<Box<RawValue>> {
-    serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(object).unwrap().remove(name)
 }
 
 fn number_of(body: &[u8]) -> f64 {
