@@ -251,8 +251,14 @@ fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Err
              proxy_set_header Connection \"\"; proxy_buffering off; }} }} }}\n"
         ),
     )?;
-    let child =
-        Command::new(binary).arg("-c").arg(&file).arg("-p").arg(&folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let child = Command::new(binary)
+        .arg("-c")
+        .arg(&file)
+        .arg("-p")
+        .arg(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
     let target = Target { name: "nginx", address, child: Some(child) };
     let until = Instant::now() + Duration::from_secs(5);
     let ready = AtomicBool::new(false);
