@@ -35,7 +35,7 @@ pub use header::decode;
 pub use id::Id;
 pub use message::{Answer, Fault, Kind, Message, Meta, Params, Unreadable, Widget};
 pub use method::{Method, NamedBy};
-pub use reference::resolve;
+pub use reference::{join, normal, resolve};
 pub use scanner::Scanner;
 pub use sse::{Event, EventKind, EventReader, Item};
 pub use text::Text;

@@ -5,34 +5,51 @@
 pub fn resolve(base: &str, reference: &str) -> Option<String> {
     let reference = reference.trim_matches(|c: char| c <= ' ');
     let reference = reference.split('#').next().unwrap_or_default();
-    let base_path = base.split('?').next().unwrap_or_default();
-    if let Some(rest) = after_scheme(reference)? {
-        return Some(path_of_authority(rest));
-    }
-    if let Some(rest) = reference.strip_prefix("//") {
-        return Some(path_of_authority(rest));
-    }
-    if reference.is_empty() {
-        return Some(base.to_owned());
-    }
-    if reference.starts_with('?') {
-        return Some(format!("{base_path}{reference}"));
-    }
-    let (path, query) = match reference.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (reference, None),
+    let of_authority = match after_scheme(reference)? {
+        Some(rest) => Some(rest),
+        None => reference.strip_prefix("//"),
     };
-    let joined = if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        let directory = base_path.rsplit_once('/').map_or("", |(directory, _)| directory);
-        format!("{directory}/{path}")
-    };
-    let path = without_dots(&joined);
-    Some(match query {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
+    Some(match of_authority {
+        Some(rest) => normal(rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or_default()),
+        None => join(base, reference),
     })
+}
+
+/// The path and query that `local` (no scheme, authority or fragment) means in a document at `base`.
+pub fn join(base: &str, local: &str) -> String {
+    let base_path = base.split('?').next().unwrap_or_default();
+    if local.is_empty() {
+        return base.to_owned();
+    }
+    if local.starts_with('?') {
+        return format!("{base_path}{local}");
+    }
+    if local.starts_with('/') {
+        return normal(local);
+    }
+    let directory = base_path.rfind('/').and_then(|at| base_path.get(..=at)).unwrap_or("/");
+    normal(&format!("{directory}{local}"))
+}
+
+/// RFC 3986 §5.2.4 on the path of a path and query; an empty path is `/`.
+pub fn normal(path_and_query: &str) -> String {
+    let (path, query) = path_and_query.split_at(path_and_query.find('?').unwrap_or(path_and_query.len()));
+    let mut segments: Vec<&str> = Vec::new();
+    let mut at_directory = false;
+    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
+        at_directory = matches!(segment, "." | "..");
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop();
+            }
+            _ => segments.push(segment),
+        }
+    }
+    if at_directory {
+        segments.push("");
+    }
+    format!("/{}{query}", segments.join("/"))
 }
 
 /// What follows `http://` or `https://`; `None` for another scheme, `Some(None)` for none.
@@ -46,33 +63,6 @@ fn after_scheme(reference: &str) -> Option<Option<&str>> {
     }
     let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     if web { rest.strip_prefix("//").map(Some) } else { None }
-}
-
-fn path_of_authority(rest: &str) -> String {
-    let at = rest.find(['/', '?']).unwrap_or(rest.len());
-    let path = rest.get(at..).unwrap_or_default();
-    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
-}
-
-/// Removes dot segments (RFC 3986 §5.2.4).
-fn without_dots(path: &str) -> String {
-    let mut kept: Vec<&str> = Vec::new();
-    let mut segments = path.split('/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
-        let last = segments.peek().is_none();
-        match segment {
-            "." | ".." => {
-                if segment == ".." {
-                    kept.pop();
-                }
-                if last {
-                    kept.push("");
-                }
-            }
-            _ => kept.push(segment),
-        }
-    }
-    format!("/{}", kept.join("/"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::mount::Mount;
 use super::path::{has_dot_segment, split_port, split_query};
+use crate::mcp;
 
 /// A reference that has to change.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ fn map_absolute(
     mount: &Mount,
     public_origin: &str,
 ) -> Option<String> {
-    let target = normal(rest);
+    let target = mcp::normal(rest);
     let path = split_query(&target).0;
     if has_dot_segment(path) {
         return None;
@@ -81,12 +82,12 @@ fn map_absolute(
 
 fn map_local(body: &str, mount: &Mount, request_path: &str) -> Option<String> {
     mount.prefix()?;
-    let target = resolve(body, request_path);
+    let target = mcp::join(request_path, body);
     if has_dot_segment(split_query(&target).0) {
         return None;
     }
     let public = mount.to_public(&target);
-    let understood = resolve(body, &mount.to_public(request_path));
+    let understood = mcp::join(&mount.to_public(request_path), body);
     (public != understood).then_some(public)
 }
 
@@ -134,41 +135,4 @@ fn is_at(tls: bool, authority: &str, origin_tls: bool, origin_authority: &str) -
 fn split_origin(origin: &str) -> Option<(bool, &str)> {
     let (scheme, authority) = origin.split_once("://")?;
     Some((scheme == "https", authority))
-}
-
-/// The path and query that `body` (no scheme, authority or fragment) means in a document at `base`.
-fn resolve(body: &str, base: &str) -> String {
-    let (base_path, _) = split_query(base);
-    if body.is_empty() {
-        return base.to_owned();
-    }
-    if body.starts_with('?') {
-        return format!("{base_path}{body}");
-    }
-    if body.starts_with('/') {
-        return normal(body);
-    }
-    let directory = base_path.rfind('/').and_then(|at| base_path.get(..=at)).unwrap_or("/");
-    normal(&format!("{directory}{body}"))
-}
-
-/// RFC 3986 §5.2.4 on the path of a path and query; an empty path is `/`.
-fn normal(path_and_query: &str) -> String {
-    let (path, query) = split_query(path_and_query);
-    let mut segments: Vec<&str> = Vec::new();
-    let mut at_directory = false;
-    for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
-        at_directory = matches!(segment, "." | "..");
-        match segment {
-            "." => {}
-            ".." => {
-                segments.pop();
-            }
-            _ => segments.push(segment),
-        }
-    }
-    if at_directory {
-        segments.push("");
-    }
-    format!("/{}{query}", segments.join("/"))
 }
