@@ -170,6 +170,7 @@ async fn a_body_past_its_limit_is_a_413() {
         let (feed, body) = crate::support::fed();
         let answer = tokio::spawn(client.start(Request::post("/").body(body).unwrap()));
         feed.data(vec![b'x'; 60]).await;
+        // What is past the limit comes once the server has the request.
         let call = upstream.call().await;
         feed.data(vec![b'x'; 60]).await;
         let response = within(answer).await.unwrap().unwrap();
