@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     super::logging::start(&config.logs);
+    raise_open_files();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.proxy.workers > 0 {
         runtime.worker_threads(config.proxy.workers);
@@ -32,6 +34,14 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     // Nothing waits for a name that is still being looked up: that can take longer than the grace.
     runtime.shutdown_background();
     ended
+}
+
+/// Opens as many files as the system lets us: every call has two connections, and the usual limit of 1024 is there for
+/// programs that still use `select`.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // What cannot be raised stays as it is; where it is too low, accepting says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {

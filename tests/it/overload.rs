@@ -163,6 +163,27 @@ async fn a_call_that_crosses_the_end_of_an_idle_http_2_connection_is_answered() 
     assert!(frame(&mut client, 1).await, "no answer");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_files_are_opened_as_the_system_allows() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let serve = format!(
+        "ulimit -Sn 100; ulimit -Hn 500; exec {} serve --listen 127.0.0.1:0 --admin 127.0.0.1:0 --upstream http://127.0.0.1:9/",
+        env!("CARGO_BIN_EXE_sightglass")
+    );
+    let mut program = Command::new("sh").args(["-c", &serve]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.id())).unwrap();
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let open_files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let limits: Vec<&str> = open_files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(limits, ["500", "500"]);
+}
+
 /// Reads up to an HTTP/2 frame of this type; false where the connection ends before.
 async fn frame(client: &mut TcpStream, wanted: u8) -> bool {
     loop {
