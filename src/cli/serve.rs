@@ -47,12 +47,17 @@ fn raise_open_files() {
 async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let grace = config.proxy.shutdown_grace;
     let running = start(config.clone()).await?;
     announce(config, &running);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            // Whoever means "reload" must not end the proxy.
+            _ = hangup.recv() => tracing::warn!(event = "reload", "this version cannot reload: nothing has changed"),
+        }
     }
     tracing::info!(
         event = "stopping",

@@ -339,10 +339,11 @@ impl Shared {
                 let session = Session::new(server, now, none, self.facts.version, scope, false);
                 let session = Arc::new(session);
                 state.adopted = Some(Arc::clone(&session));
-                self.inner.keep_session(key, session, now);
+                self.inner.adopted.insert(key, session, now);
             }
             return;
         };
+        self.inner.adopted.remove(&key);
         if let Some(session) = self.inner.sessions.remove(&key) {
             self.inner.end_session(&session, reason, now);
         }
@@ -439,7 +440,9 @@ impl Facts {
             address,
             upstream_path: target.upstream_path.to_owned(),
             version: header(&head.headers, "mcp-protocol-version").map(Version::parse),
-            session: session_key.and_then(|key| inner.sessions.get(&key, started)),
+            session: session_key.and_then(|key| {
+                inner.sessions.get(&key, started).or_else(|| inner.adopted.get(&key, started))
+            }),
             session_key,
             resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
             is_resume: event_key.is_some() && head.method == HttpMethod::GET,

@@ -24,6 +24,9 @@ use super::{Export, lock};
 use crate::config::{Config, Limits};
 use crate::mcp::{Message, Method, Text, Version};
 
+/// Of `limits.max_sessions`, how many more may have begun before we saw them: one in so many.
+const ADOPTED_SHARE: usize = 10;
+
 /// How long a task that nobody asks about is remembered.
 const TASK_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -40,6 +43,8 @@ pub(super) struct Inner {
     clients: Labels,
     hasher: foldhash::quality::RandomState,
     pub(super) sessions: Table<Key, Arc<Session>>,
+    /// Sessions that began before we saw them, apart: a client that makes ids up pushes none of the others out.
+    pub(super) adopted: Table<Key, Arc<Session>>,
     /// Legacy SSE endpoints by the URL that their stream named.
     pub(super) endpoints: Table<Key, Arc<Scope>>,
     endpoints_open: AtomicUsize,
@@ -79,6 +84,7 @@ impl Inner {
             clients: Labels::new(limits.max_client_names),
             hasher,
             sessions: Table::new(limits.max_sessions, limits.session_idle),
+            adopted: Table::new((limits.max_sessions / ADOPTED_SHARE).max(1), limits.session_idle),
             endpoints: Table::new(limits.max_sessions, NEVER_IDLE),
             endpoints_open: AtomicUsize::new(0),
             resumable: Table::new(limits.max_open_calls, limits.orphan_wait),
@@ -354,6 +360,7 @@ impl Inner {
     /// What is due: idle sessions, calls nobody answers any more, forgotten tasks.
     pub(super) fn tick(&self, now: Instant) {
         // An exchange holds its session: one with an open stream is not idle.
+        self.adopted.expire_unless(now, |session| Arc::strong_count(session) > 1);
         for session in self.sessions.expire_unless(now, |session| Arc::strong_count(session) > 1) {
             self.end_session(&session, SessionEnd::Idle, now);
         }

@@ -1,8 +1,6 @@
 //! Nothing grows without a cap: a result of any size, any number of names, any number of sessions.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
 use http::Request;
@@ -13,48 +11,9 @@ use hyper_util::rt::TokioExecutor;
 use sightglass::observe::End;
 
 use crate::support::observed::{Observed, one_server};
+use crate::support::program::Program;
 use crate::support::scrape::Scrape;
 use crate::support::stub;
-
-/// The program itself, so that its memory is its own.
-struct Program {
-    child: Child,
-    proxy: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl Program {
-    fn start(upstream: SocketAddr) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"])
-            .args(["--upstream", &format!("http://{upstream}/mcp")])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let started: serde_json::Value = serde_json::from_str(&line).expect("the start line");
-        let address = |value: &serde_json::Value| {
-            value.as_str().and_then(|text| text.parse().ok()).expect("an address")
-        };
-        Self { child, proxy: address(&started["listen"][0]), admin: address(&started["admin"]) }
-    }
-
-    /// The most memory that was ever resident, bytes.
-    fn peak(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("a peak");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -138,6 +97,25 @@ fn three_hundred_thousand_abandoned_sessions_stay_under_the_cap() {
     assert!(active <= 100_000.0, "{active} sessions are open");
     assert!((active + evicted - 300_000.0).abs() < 0.5, "{active} open and {evicted} evicted");
     scrape.metric("mcp_proxy_limit").label("limit", "sessions").is(100_000);
+}
+
+#[test]
+fn session_ids_that_a_client_makes_up_push_no_session_out() {
+    let mut config = one_server();
+    config.limits.max_sessions = 100;
+    let observed = Observed::with(&config);
+    let begun = [("content-type", "application/json"), ("mcp-session-id", "real")];
+    let asked = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+    let answered = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#;
+    observed.post(&[], asked).answer(200, &begun).text(answered).end(End::Complete);
+    for number in 0..1000 {
+        let id = number.to_string();
+        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+        observed.post(&[("mcp-session-id", &id)], ping).json(200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    }
+    let scrape = observed.scrape();
+    scrape.metric("mcp_active_sessions").is(1);
+    scrape.metric("mcp_session_duration_seconds_count").is(0);
 }
 
 #[test]
