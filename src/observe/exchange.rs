@@ -55,6 +55,7 @@ pub(super) struct Facts {
 pub(super) struct Mirrored {
     pub(super) method: Option<String>,
     pub(super) name: Option<String>,
+    pub(super) version: Option<String>,
 }
 
 /// What has happened so far.
@@ -460,7 +461,11 @@ impl Mirrored {
             let said = crate::mcp::decode(value.as_bytes());
             Some(said.unwrap_or_else(|| String::from_utf8_lossy(value.as_bytes())).into_owned())
         };
-        Self { method: decoded("mcp-method"), name: decoded("mcp-name") }
+        Self {
+            method: decoded("mcp-method"),
+            name: decoded("mcp-name"),
+            version: decoded("mcp-protocol-version"),
+        }
     }
 
     /// Whether a header is there and says something else.

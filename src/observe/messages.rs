@@ -259,18 +259,13 @@ impl Shared {
         };
         let mirrored = &self.facts.mirrored;
         let version = message.params.meta.protocol_version.as_ref();
-        let header_version = self.facts.version;
         let differs = [
             (
                 Mirrored::contradicts(mirrored.method.as_ref(), message.method.as_ref()),
                 MirroredHeader::Method,
             ),
             (Mirrored::contradicts(mirrored.name.as_ref(), target), MirroredHeader::Name),
-            (
-                header_version
-                    .is_some_and(|said| version.map(|text| Version::parse(text.as_str())) != Some(said)),
-                MirroredHeader::ProtocolVersion,
-            ),
+            (Mirrored::contradicts(mirrored.version.as_ref(), version), MirroredHeader::ProtocolVersion),
         ];
         for (_, header) in differs.into_iter().filter(|(differs, _)| *differs) {
             self.inner.tell(&Event::HeaderMismatch { server, header });

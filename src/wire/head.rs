@@ -33,6 +33,10 @@ pub(super) fn validate(head: &request::Parts, limits: &Limits) -> Result<(), Err
     if head.headers.get_all(header::HOST).iter().nth(1).is_some() {
         return Err(Error::BadRequest("more than one Host"));
     }
+    if head.version == Version::HTTP_11 && host(head).is_none() {
+        // RFC 9112 §3.2.
+        return Err(Error::BadRequest("no Host"));
+    }
     if hop::is_in_another_coding(&head.headers) {
         return Err(Error::BadRequest("a transfer coding beside chunked"));
     }

@@ -336,6 +336,10 @@ fn headers_that_contradict_the_body_are_counted() {
     for header in ["mcp-method", "mcp-name", "mcp-protocol-version"] {
         scrape.metric("mcp_header_mismatch_total").label("header", header).is(1);
     }
+    let unknown = body.replace("2026-07-28", "2031-01-01");
+    observed.post(&[("mcp-protocol-version", "2032-02-02")], &unknown).json(400, &good(7));
+    let scrape = observed.scrape();
+    scrape.metric("mcp_header_mismatch_total").label("header", "mcp-protocol-version").is(2);
 }
 
 #[test]

@@ -22,6 +22,20 @@ async fn a_transfer_coding_beside_chunked_is_a_400() {
 }
 
 #[tokio::test]
+async fn a_request_that_names_no_host_is_a_400_unless_it_is_http_1_0() {
+    let mut upstream = Upstream::start().await;
+    let proxy = Proxy::before(upstream.address);
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await;
+    let answer = client.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(upstream.is_untouched());
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("GET / HTTP/1.0\r\n\r\n").await;
+    drop(upstream.call().await);
+}
+
+#[tokio::test]
 async fn of_chunks_and_a_length_in_an_answer_the_chunks_decide() {
     for fields in [
         "content-length: 3\r\ntransfer-encoding: chunked\r\n",
