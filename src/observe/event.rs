@@ -213,6 +213,8 @@ pub enum ErrorType {
     OtherCode,
     /// An HTTP status without a JSON-RPC message.
     Http(u16),
+    /// An HTTP status that nobody knows.
+    OtherHttp,
     /// The outcome's own name.
     Outcome(Outcome),
 }
@@ -225,9 +227,16 @@ impl ErrorType {
             Self::Code(code) => code.to_string(),
             Self::OtherCode => "jsonrpc_other".to_owned(),
             Self::Http(status) => status.to_string(),
+            Self::OtherHttp => "http_other".to_owned(),
             Self::Outcome(outcome) => outcome.as_str().to_owned(),
         }
     }
+}
+
+/// Whether an HTTP status is a label value of its own: registered, or one that proxies before the server are known
+/// for (499, 520–530). A server could send any of 900, each a series with its histogram.
+pub fn is_known_status(status: StatusCode) -> bool {
+    status.canonical_reason().is_some() || matches!(status.as_u16(), 499 | 520..=530)
 }
 
 /// Declares a label whose values are closed: the enum and its text.

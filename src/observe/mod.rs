@@ -30,7 +30,7 @@ use tokio::time::Instant;
 pub use self::call::Call;
 pub use self::event::{
     Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, MirroredHeader, Outcome,
-    SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport,
+    SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
 };
 pub use self::label::Label;
 

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::event::{ErrorType, Outcome};
+use super::event::{ErrorType, Outcome, is_known_status};
 use crate::mcp::{Message, known_code};
 
 /// What a JSON-RPC answer says, at the HTTP status that carried it.
@@ -32,7 +32,8 @@ pub(super) fn of_status(http: HttpFacts) -> (Outcome, Option<ErrorType>) {
     if http.challenged {
         (Outcome::AuthChallenge, None)
     } else if status >= 300 {
-        (Outcome::HttpError, Some(ErrorType::Http(status)))
+        let known = is_known_status(http.status);
+        (Outcome::HttpError, Some(if known { ErrorType::Http(status) } else { ErrorType::OtherHttp }))
     } else if status == 202 {
         (Outcome::NoResponse, Some(ErrorType::Outcome(Outcome::NoResponse)))
     } else {

@@ -63,6 +63,24 @@ fn a_hundred_thousand_names_from_a_client_are_one_label_value() {
 }
 
 #[test]
+fn a_server_that_makes_up_statuses_adds_one_label_value() {
+    let observed = Observed::new();
+    let asked = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
+    for status in 300..1000 {
+        observed.post(&[], asked).answer(status, &[]).end(End::Complete);
+    }
+    let scrape = observed.scrape();
+    assert!(scrape.values("mcp_http_requests_total", "status_code").len() < 80);
+    assert!(scrape.values("mcp_errors_total", "error_type").len() < 80);
+    scrape.metric("mcp_http_requests_total").is(700);
+    scrape.metric("mcp_http_requests_total").label("status_code", "404").is(1);
+    scrape.metric("mcp_errors_total").label("error_type", "502").is(1);
+    let (made_up, others) = (scrape.metric("mcp_http_requests_total").label("status_code", "_other"), 600.0);
+    assert!(made_up.sum() > others);
+    assert!(scrape.metric("mcp_errors_total").label("error_type", "http_other").sum() > others);
+}
+
+#[test]
 fn client_names_have_a_cap_of_their_own() {
     let observed = Observed::new();
     for number in 0..1000 {

@@ -3,7 +3,7 @@
 use super::server::{Server, Verb};
 use super::{Prometheus, as_f64, series};
 use crate::mcp::Version;
-use crate::observe::{Event, StreamKind, Transport};
+use crate::observe::{Event, StreamKind, Transport, is_known_status};
 
 impl Prometheus {
     #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
@@ -100,10 +100,13 @@ impl Prometheus {
         match *event {
             Event::HttpEnded { server, method, route, status, took, request_bytes, response_bytes } => {
                 let of = self.server(server);
-                let verb = Verb::of(method);
-                let labels =
-                    [("method", verb.0), ("route", of.route(route)), ("status_code", status.as_str())];
-                let key = (verb, route, status.as_u16());
+                let (verb, known) = (Verb::of(method), is_known_status(status));
+                let labels = [
+                    ("method", verb.0),
+                    ("route", of.route(route)),
+                    ("status_code", if known { status.as_str() } else { "_other" }),
+                ];
+                let key = (verb, route, if known { status.as_u16() } else { 0 });
                 self.count(&of.http, key, "mcp_http_requests_total", of, &labels);
                 if let Some(took) = took {
                     let name = "mcp_http_request_duration_seconds";
