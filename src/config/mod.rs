@@ -65,7 +65,9 @@ pub struct Config {
     pub limits: Limits,
     /// `[metrics]`.
     pub metrics: Metrics,
-    /// `[logs]`: the program's own lines.
+    /// `[tracing]`.
+    pub tracing: Tracing,
+    /// `[logs]`: a line per call, and the program's own lines.
     pub logs: Logs,
 }
 
@@ -267,8 +269,10 @@ pub struct Limits {
 /// `[metrics]`. Buckets in seconds and bytes, ascending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
-    /// `false`: no observation at all.
+    /// `false`: `/metrics` tells nothing of the traffic.
     pub enabled: bool,
+    /// Adds the metrics that the conventions of OpenTelemetry name.
+    pub semconv: bool,
     /// Upper bounds of latency histograms, seconds.
     pub latency_buckets: Vec<f64>,
     /// Upper bounds of size histograms, bytes.
@@ -277,13 +281,167 @@ pub struct Metrics {
     pub session_buckets: Vec<f64>,
 }
 
-/// `[logs]`: the program's own lines.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// `[tracing]` (`telemetry.md` §4), with what the `OTEL_*` variables say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracing {
+    /// `false`: trace headers and `_meta` pass untouched, and no span is made.
+    pub enabled: bool,
+    /// The share of traces that begin here and are sampled, 0 to 1.
+    pub sample_ratio: f64,
+    /// Whether a parent's flag decides; `false` only where `OTEL_TRACES_SAMPLER` says so: then the ratio alone does.
+    pub parent_based: bool,
+    /// A call that took longer is exported even if it was not sampled; `None` = no call is.
+    pub slow_threshold: Option<Duration>,
+    /// Whether `params._meta` gets the trace context, too.
+    pub inject_meta: InjectMeta,
+    /// Whether a client's `b3` or `X-B3-*` header is read where there is no `traceparent`.
+    pub read_b3: bool,
+    /// Spans that may wait to be exported.
+    pub queue: usize,
+    /// Where spans go; `None` = nowhere.
+    pub otlp: Option<Otlp>,
+    /// What the exporter says of this process: `service.name` first, then `OTEL_RESOURCE_ATTRIBUTES`.
+    pub resource: Vec<(String, String)>,
+}
+
+/// `tracing.inject_meta`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InjectMeta {
+    /// When an exporter is configured.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `tracing.otlp`, or what the `OTEL_EXPORTER_OTLP_*` variables stand for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Otlp {
+    /// What is spoken.
+    pub protocol: OtlpProtocol,
+    /// Where spans are sent, in full: over HTTP with the signal's path (`/v1/traces`). `None` = not at all.
+    pub traces: Option<String>,
+    /// The same for metrics; `None` = not at all.
+    pub metrics: Option<String>,
+    /// The same for log lines.
+    pub logs: Option<String>,
+    /// Sent with every export.
+    pub headers: Vec<(String, Secret)>,
+    /// Whether exports are compressed.
+    pub gzip: bool,
+    /// How long one export may take.
+    pub timeout: Duration,
+    /// TLS towards the collector, where its URL is `https://`.
+    pub tls: ServerTls,
+}
+
+/// `tracing.otlp.protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OtlpProtocol {
+    /// `http/protobuf`.
+    #[default]
+    HttpProtobuf,
+    /// `grpc`.
+    Grpc,
+}
+
+impl Tracing {
+    /// Whether `params._meta` gets the trace context.
+    pub fn injects_meta(&self) -> bool {
+        self.enabled
+            && match self.inject_meta {
+                InjectMeta::Auto => self.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some()),
+                InjectMeta::Always => true,
+                InjectMeta::Never => false,
+            }
+    }
+}
+
+impl Default for Tracing {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            sample_ratio: 1.0,
+            parent_based: true,
+            slow_threshold: Some(Duration::from_secs(5)),
+            inject_meta: InjectMeta::Auto,
+            read_b3: false,
+            queue: 65_536,
+            otlp: None,
+            resource: vec![("service.name".to_owned(), "sightglass".to_owned())],
+        }
+    }
+}
+
+/// `[logs]`: a line per call, and the program's own lines (`telemetry.md` §5).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logs {
-    /// How lines look.
+    /// How lines look on standard output; a file always gets JSON.
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: LogLevel,
+    /// Whether there is a line per call; `false`: only lifecycle lines.
+    pub calls: bool,
+    /// Lines that may wait to be written.
+    pub queue: usize,
+    /// A file beside standard output.
+    pub file: Option<LogFile>,
+    /// What of the payloads is logged, redacted, at level `debug`.
+    pub capture: Capture,
+    /// Names of members whose values are redacted, beside the built-in ones. In lower case.
+    pub redact_keys: Vec<String>,
+    /// Session ids as they are rather than hashed, in lines and spans.
+    pub raw_session_ids: bool,
+    /// The key of all hashes, which replicas share; `None` = a random one.
+    pub salt: Option<Secret>,
+}
+
+/// `logs.file`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Bytes after which it is rotated.
+    pub max_size: u64,
+    /// How many files are kept, the current one included.
+    pub max_files: usize,
+    /// Whether rotated files are compressed with gzip.
+    pub compress: bool,
+}
+
+/// `logs.capture`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capture {
+    /// `params.arguments`.
+    pub arguments: bool,
+    /// `result`.
+    pub results: bool,
+    /// Bytes of each that are logged, after redaction.
+    pub max_bytes: usize,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            level: LogLevel::Info,
+            calls: true,
+            queue: 65_536,
+            file: None,
+            capture: Capture::default(),
+            redact_keys: Vec::new(),
+            raw_session_ids: false,
+            salt: None,
+        }
+    }
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self { arguments: false, results: false, max_bytes: 4096 }
+    }
 }
 
 /// How the program's own lines look.
@@ -299,7 +457,7 @@ pub enum LogFormat {
 }
 
 /// The least severe line that is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 #[expect(missing_docs, reason = "the levels' own names")]
 pub enum LogLevel {
     Error,
@@ -388,6 +546,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             enabled: true,
+            semconv: false,
             latency_buckets: vec![
                 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
             ],

@@ -1,7 +1,26 @@
 //! Events → destinations, one file each. Nothing here may slow the path: metrics are atomics, the rest is bounded.
 
+mod losses;
 mod openmetrics;
 mod prometheus;
+mod queue;
 
+use std::sync::Arc;
+
+pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
 pub use self::prometheus::Prometheus;
+
+use crate::observe::{Event, Export};
+
+/// Several destinations, told one after the other.
+#[derive(Default)]
+pub struct All(pub Vec<Arc<dyn Export>>);
+
+impl Export for All {
+    fn event(&self, event: &Event<'_>) {
+        for export in &self.0 {
+            export.event(event);
+        }
+    }
+}

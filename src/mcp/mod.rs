@@ -27,6 +27,7 @@ mod skip;
 mod slot;
 mod sse;
 mod text;
+pub mod trace;
 mod version;
 
 pub use body::{is_jsonrpc, quoted, request_id};

@@ -1,16 +1,20 @@
 //! One JSON-RPC request, from its head to its one ending.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 
-use super::event::{Direction, Transport};
+use super::event::{Captured, Direction, Milestone, Passed, Transport};
 use super::label::Label;
+use super::lock;
 use super::scope::Scope;
 use super::session::Session;
+use crate::mcp::trace::{Context, Trace};
 use crate::mcp::{Era, Id, Method, Text, Version};
 
 /// A JSON-RPC request that is, or was, in flight.
@@ -32,13 +36,36 @@ pub struct Call {
     pub era: Era,
     /// Bytes of `params.arguments`, decoded.
     pub arguments_bytes: Option<u64>,
+    /// `params.arguments`, where they were asked for.
+    pub arguments: Option<Captured>,
+    /// The request's length as it was written.
+    pub request_bytes: u64,
     /// When the request's head was read.
     pub started: Instant,
-    pub(super) id: Id,
-    pub(super) name: Option<Text>,
-    pub(super) task: Option<Text>,
-    pub(super) initialize: Option<Introduction>,
-    pub(super) session: Option<Arc<Session>>,
+    /// Its id.
+    pub id: Id,
+    /// The method as it was written.
+    pub method_name: Option<Text>,
+    /// `params.name`: the tool or the prompt, as the client calls it.
+    pub name: Option<Text>,
+    /// `params.uri`: the resource.
+    pub uri: Option<Text>,
+    /// The task that it is about.
+    pub task: Option<Text>,
+    /// Who asked, as far as they said.
+    pub client: Introduction,
+    /// The session that it belongs to.
+    pub session: Option<Arc<Session>>,
+    /// What the head of its HTTP request said.
+    pub head: Head,
+    /// An earlier round of the same multi-round-trip call: its SERVER span.
+    pub earlier: Option<Context>,
+    pub(super) progress_token: Option<Id>,
+    pub(super) trace: OnceLock<Trace>,
+    pub(super) milestones: Mutex<Milestones>,
+    /// When it was handed to the server's connection, and the HTTP status that came back.
+    pub(super) forwarded: OnceLock<Instant>,
+    pub(super) http_status: OnceLock<StatusCode>,
     /// Where an answer may also be looked for.
     pub(super) scope: Option<Arc<Scope>>,
     /// Where an answer may be looked for by the ids of its stream's events.
@@ -48,17 +75,76 @@ pub struct Call {
     pub(super) phase: Phase,
 }
 
-/// What `initialize` says of the client.
+/// What is known of a client.
 #[derive(Debug, Clone)]
-pub(super) struct Introduction {
-    pub(super) client: Label,
-    pub(super) version: Option<Version>,
+pub struct Introduction {
+    /// The label `client_name`.
+    pub label: Label,
+    /// What it calls itself.
+    pub name: Option<Text>,
+    /// Which version of itself it is.
+    pub client_version: Option<Text>,
+    /// The version of the protocol that it speaks, or asks for.
+    pub version: Option<Version>,
 }
+
+/// What the head of an HTTP request said, as far as spans and lines tell it.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The other end of the client's connection.
+    pub peer: SocketAddr,
+    /// Of HTTP.
+    pub version: http::Version,
+    /// `User-Agent`.
+    pub user_agent: Option<HeaderValue>,
+    /// `X-Request-Id`, else `X-Correlation-Id`.
+    pub correlation_id: Option<HeaderValue>,
+}
+
+/// What passed on a call's stream: the first so many.
+#[derive(Debug, Default)]
+pub(super) struct Milestones {
+    kept: Vec<Milestone>,
+    more: u32,
+}
+
+/// How many milestones of a call are kept.
+const MILESTONES_MAX: usize = 64;
 
 impl Call {
     /// Every place where its answer may be looked for.
     pub(super) fn scopes(&self) -> impl Iterator<Item = &Arc<Scope>> {
         self.scope.iter().chain(self.resumable.get())
+    }
+
+    /// The tool's name, as the client calls it; only of `tools/call`.
+    pub fn tool_name(&self) -> Option<&Text> {
+        self.name.as_ref().filter(|_| self.method == Method::ToolsCall)
+    }
+
+    /// Its place in a trace; `None` where tracing is off.
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.get()
+    }
+
+    /// What passed on its stream, and how much more did than was kept.
+    pub fn milestones(&self) -> (Vec<Milestone>, u32) {
+        let milestones = lock::lock(&self.milestones);
+        (milestones.kept.clone(), milestones.more)
+    }
+
+    /// When it was handed to the server's connection.
+    pub fn forwarded(&self) -> Option<Instant> {
+        self.forwarded.get().copied()
+    }
+
+    pub(super) fn passed(&self, what: Passed, at: Instant) {
+        let mut milestones = lock::lock(&self.milestones);
+        if milestones.kept.len() < MILESTONES_MAX {
+            milestones.kept.push(Milestone { at, what });
+        } else {
+            milestones.more += 1;
+        }
     }
 
     /// Whether it stands in no request histogram: it is a stream (`telemetry.md` §1, rule 4).
@@ -191,12 +277,28 @@ mod tests {
             transport: Transport::StreamableHttp,
             era: Era::Legacy,
             arguments_bytes: None,
+            arguments: None,
+            request_bytes: 0,
             started: Instant::now(),
             id: Id::Number(id),
+            method_name: None,
             name: None,
+            uri: None,
             task: None,
-            initialize: None,
+            client: Introduction { label: Label::none(), name: None, client_version: None, version: None },
             session: None,
+            head: Head {
+                peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+                version: http::Version::HTTP_11,
+                user_agent: None,
+                correlation_id: None,
+            },
+            earlier: None,
+            progress_token: None,
+            trace: OnceLock::new(),
+            milestones: Mutex::default(),
+            forwarded: OnceLock::new(),
+            http_status: OnceLock::new(),
             scope: None,
             resumable: OnceLock::new(),
             counted: false,

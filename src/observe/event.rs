@@ -1,14 +1,19 @@
 //! The vocabulary: what can be told of the traffic. One fact is one [`Event`]; metrics, spans, log lines and the
 //! console are all derived from it (`telemetry.md` §1), so they can never disagree.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::time::Instant;
 
 use super::call::Call;
 use super::label::Label;
+use super::session::Session;
+use super::task::Task;
 use super::{Disconnect, Refusal, Route};
-use crate::mcp::{Era, Method, Unreadable, Version};
+use crate::mcp::trace::Context;
+use crate::mcp::{Era, Method, Text, Unreadable, Version};
 
 /// Something happened that telemetry may tell. `server` is the position in `Config::servers`.
 #[derive(Debug)]
@@ -21,19 +26,19 @@ pub enum Event<'a> {
     /// A client connection closed.
     ConnectionClosed { transport: Transport, lasted: Duration, reason: Disconnect },
     /// A JSON-RPC request began (either direction).
-    CallStarted { call: &'a Call },
+    CallStarted { call: &'a Arc<Call> },
     /// A call's client went away; its outcome is decided later.
-    CallLeft { call: &'a Call },
+    CallLeft { call: &'a Arc<Call> },
     /// A call's outcome is known.
-    CallEnded { call: &'a Call, ending: &'a Ending },
+    CallEnded { call: &'a Arc<Call>, ending: &'a Ending },
     /// A notification passed.
     Notification { server: usize, method: Method, direction: Direction },
     /// A request by who still speaks what.
     ClientSeen { server: usize, client: &'a Label, version: Option<Version>, era: Era },
     /// A task was created.
-    TaskStarted { server: usize, tool: &'a Label },
-    /// A task's terminal state was seen, or it was forgotten.
-    TaskEnded { server: usize, tool: &'a Label, status: TaskStatus, lasted: Duration },
+    TaskStarted { task: &'a Arc<Task> },
+    /// A task's terminal state was seen, or it was forgotten. `seen_by` is the SERVER span of the call that told.
+    TaskEnded { task: &'a Arc<Task>, status: TaskStatus, lasted: Duration, seen_by: Option<Context> },
     /// A message could not be parsed; it was forwarded all the same.
     MessageUnreadable { server: usize, direction: Direction, reason: Unreadable },
     /// A mirrored header contradicts the body (SEP-2243, `protocol.md` §2.3).
@@ -65,9 +70,9 @@ pub enum Event<'a> {
     /// A server's response head came, from the request handed over.
     UpstreamFirstByte { server: usize, took: Duration },
     /// A session began.
-    SessionStarted { server: usize, client: &'a Label, version: Option<Version> },
+    SessionStarted { session: &'a Arc<Session> },
     /// A session ended.
-    SessionEnded { server: usize, lasted: Duration, reason: SessionEnd, calls: u64 },
+    SessionEnded { session: &'a Session, lasted: Duration, reason: SessionEnd, calls: u64 },
     /// The proxy itself said no.
     Refused { server: Option<usize>, reason: Refusal },
     /// The proxy's own share of an exchange's time.
@@ -95,6 +100,62 @@ pub struct Ending {
     pub result_bytes: Option<u64>,
     /// The result makes the host show a widget.
     pub widget: bool,
+    /// When its outcome was known; `took` before it the call began, unless its client had left.
+    pub at: Instant,
+    /// The JSON-RPC code as it was sent.
+    pub code: Option<i64>,
+    /// What the error said, not redacted: the JSON-RPC message, the text of a failed tool result, or why the leg to
+    /// the server failed.
+    pub message: Option<Text>,
+    /// The HTTP status that the request got.
+    pub http_status: Option<StatusCode>,
+    /// From the request handed to the server's connection to the end.
+    pub upstream: Option<Duration>,
+    /// The proxy's own share, as far as it was known at the end: the answer's last write is not in it.
+    pub overhead: Option<Duration>,
+    /// The answer's length as it was written.
+    pub response_bytes: Option<u64>,
+    /// Messages on the stream that carried the answer, the answer included; `None` where there was no stream.
+    pub events: Option<u64>,
+    /// From the request's head to the first event of that stream.
+    pub first_event: Option<Duration>,
+    /// The task that the call became.
+    pub task: Option<Text>,
+    /// The result, where it was asked for: JSON as it was written, perhaps cut.
+    pub result: Option<Captured>,
+}
+
+/// A piece of JSON as it was written, not redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// Its beginning.
+    pub bytes: Arc<[u8]>,
+    /// Whether there was more.
+    pub cut: bool,
+}
+
+/// Something that passed on a call's stream before its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milestone {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub what: Passed,
+}
+
+/// What passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passed {
+    /// The first event of the stream.
+    FirstEvent,
+    /// An event that only gives an id to resume from.
+    Priming,
+    /// The stream was resumed on another.
+    Resumed,
+    /// The server said something on the way: progress, a log line.
+    Notification(Method),
+    /// The server asked the client something.
+    Request(Method),
 }
 
 /// How a call ended (`telemetry.md` §2).
@@ -306,9 +367,9 @@ closed_label! {
 }
 closed_label! {
     /// What was given up.
-    DroppedWhat { Event = "event" }
+    DroppedWhat { Span = "span", Log = "log", Recent = "recent", Event = "event" }
 }
 closed_label! {
     /// Why it was given up.
-    DropReason { QueueFull = "queue_full" }
+    DropReason { QueueFull = "queue_full", ExporterFailed = "exporter_failed", DiskFull = "disk_full" }
 }

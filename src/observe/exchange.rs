@@ -4,23 +4,24 @@
 //! Join on the exchange first: an answer in the request's own response needs no table. Only legacy SSE, resumed
 //! streams, server-to-client requests, tasks and cancellations look elsewhere (`protocol.md` §5).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method as HttpMethod, StatusCode, request, response};
+use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, request, response};
 use tokio::time::Instant;
 
-use super::call::{Call, Calls};
+use super::call::{Call, Calls, Head};
 use super::connection::ConnectionState;
 use super::event::{Direction, Event, Outcome, SessionEnd, Transport};
-use super::inner::{Inner, Key};
+use super::inner::{Inner, Key, Seen};
 use super::outcome::{self, HttpFacts};
 use super::reader::{Media, NotRead, Reader};
 use super::scope::Scope;
 use super::session::Session;
 use super::stream::Stream;
-use super::{Cut, End, Failure, Refusal, Route, Target, lock};
+use super::{Cut, End, Failure, OwnTime, Refusal, Route, Target, lock};
+use crate::mcp::trace::{Handshake, Trace};
 use crate::mcp::{Era, Item, Text, Unreadable, Version};
 
 /// What both taps of an exchange share.
@@ -40,7 +41,8 @@ pub(super) struct Facts {
     pub(super) address: IpAddr,
     pub(super) upstream_path: String,
     pub(super) version: Option<Version>,
-    pub(super) session_key: Option<Key>,
+    /// `Mcp-Session-Id` of the request.
+    pub(super) session_key: Option<(Key, HeaderValue)>,
     pub(super) session: Option<Arc<Session>>,
     /// The scope of the stream that `Last-Event-ID` resumes.
     pub(super) resumes: Option<Arc<Scope>>,
@@ -48,6 +50,7 @@ pub(super) struct Facts {
     /// The legacy SSE endpoint that was posted to.
     pub(super) endpoint: Option<Arc<Scope>>,
     pub(super) mirrored: Mirrored,
+    pub(super) head: Head,
 }
 
 /// The headers that mirror the body (SEP-2243), decoded.
@@ -74,10 +77,14 @@ pub(super) struct State {
     pub(super) modern: bool,
     /// Calls of a stream without a session can be resumed by its event ids.
     pub(super) own_scope: Option<Arc<Scope>>,
+    /// Its first call's place in a trace.
+    trace: Option<Trace>,
     forwarded: Option<Instant>,
+    /// The proxy's own time so far.
+    own_time: Option<OwnTime>,
     pub(super) http: Option<HttpFacts>,
     /// `Mcp-Session-Id` of the answer.
-    pub(super) answered_session: Option<Key>,
+    pub(super) answered_session: Option<(Key, HeaderValue)>,
     /// The session that the request named and that began before we saw it.
     pub(super) adopted: Option<Arc<Session>>,
     /// There was no room to look into the answer, or into all of it.
@@ -85,6 +92,8 @@ pub(super) struct State {
     pub(super) stream: Option<Stream>,
     /// Why the proxy itself ended the answer.
     pub(super) cut: Option<Cut>,
+    /// Why the leg to the server failed, or the proxy said no.
+    failure: Option<Text>,
     /// How the answer ended.
     over: Option<Over>,
 }
@@ -102,10 +111,10 @@ impl Shared {
         connection: &Arc<ConnectionState>,
         target: Target<'_>,
         head: &request::Parts,
-        address: IpAddr,
+        peer: SocketAddr,
     ) -> Self {
         let started = Instant::now();
-        let facts = Facts::of(inner, target, head, address, started);
+        let facts = Facts::of(inner, target, head, peer, started);
         let state = Mutex::new(State { request: request_reader(inner, target, head), ..State::default() });
         let shared = Self {
             inner: Arc::clone(inner),
@@ -143,20 +152,43 @@ impl Shared {
         }
     }
 
-    pub(super) fn forwarded(&self) {
-        lock::lock(&self.state).forwarded = Some(Instant::now());
+    /// The handshake of the session that the request belongs to, as far as its head tells.
+    pub(super) fn handshake(&self) -> Option<Arc<Handshake>> {
+        let endpoint = || self.facts.endpoint.as_ref()?.session();
+        self.facts.session.as_ref().or_else(endpoint)?.handshake.clone()
     }
 
-    pub(super) fn answered(&self, head: &response::Parts) {
+    pub(super) fn traced(&self, trace: Trace) {
+        let mut state = lock::lock(&self.state);
+        let mut first = true;
+        for call in state.calls.iter() {
+            let own = if first { trace.clone() } else { trace.sibling(Inner::ids()) };
+            let _ = call.trace.set(own);
+            first = false;
+        }
+        state.trace = Some(trace);
+    }
+
+    pub(super) fn forwarded(&self) {
+        let now = Instant::now();
+        let mut state = lock::lock(&self.state);
+        for call in state.calls.iter() {
+            let _ = call.forwarded.set(now);
+        }
+        state.forwarded = Some(now);
+    }
+
+    pub(super) fn answered(&self, head: &response::Parts, own_time: Option<OwnTime>) {
         let now = Instant::now();
         let mut state = lock::lock(&self.state);
         let http = HttpFacts::of(head);
-        state.http = Some(http);
+        state.http(http);
+        state.own_time = own_time;
         let Some(server) = self.server else { return };
         if let Some(forwarded) = state.forwarded {
             self.inner.tell(&Event::UpstreamFirstByte { server, took: now.duration_since(forwarded) });
         }
-        state.answered_session = header(&head.headers, "mcp-session-id").map(|id| self.inner.key(server, id));
+        state.answered_session = session_name(&self.inner, server, &head.headers);
         self.session_by_status(&mut state, http.status, now);
         self.read_response(&mut state, head, now);
     }
@@ -203,25 +235,25 @@ impl Shared {
         self.tell_http(&state, now);
     }
 
-    pub(super) fn failed(&self, failure: Failure, status: StatusCode) {
+    pub(super) fn failed(&self, failure: Failure, status: StatusCode, why: &str) {
         let outcome = match failure {
             Failure::Unreachable => Outcome::UpstreamUnreachable,
             Failure::Reset => Outcome::UpstreamReset,
             Failure::Timeout => Outcome::Timeout,
             Failure::Invalid => Outcome::InvalidResponse,
         };
-        self.own_answer(outcome, status);
+        self.own_answer(outcome, status, why);
     }
 
-    pub(super) fn refused(&self, refusal: Refusal, status: StatusCode) {
+    pub(super) fn refused(&self, refusal: Refusal, status: StatusCode, why: &str) {
         self.inner.tell(&Event::Refused { server: self.server, reason: refusal });
-        self.own_answer(Outcome::Refused, status);
+        self.own_answer(Outcome::Refused, status, why);
     }
 
     pub(super) fn upgraded(&self, head: &response::Parts) {
         self.connection.carries(&self.inner, Transport::WebSocket);
         let mut state = lock::lock(&self.state);
-        state.http = Some(HttpFacts::of(head));
+        state.http(HttpFacts::of(head));
         state.over = Some(Over::Body(End::Complete));
         self.settle(&mut state, Instant::now());
     }
@@ -231,10 +263,11 @@ impl Shared {
         self.tell_http(&state, Instant::now());
     }
 
-    fn own_answer(&self, outcome: Outcome, status: StatusCode) {
+    fn own_answer(&self, outcome: Outcome, status: StatusCode, why: &str) {
         let now = Instant::now();
         let mut state = lock::lock(&self.state);
-        state.http = Some(HttpFacts { status, challenged: false });
+        state.http(HttpFacts { status, challenged: false });
+        state.failure = Some(Text::new(why));
         state.over = Some(Over::Own(outcome));
         self.settle(&mut state, now);
         self.tell_http(&state, now);
@@ -275,7 +308,7 @@ impl Shared {
     fn settle_call(&self, state: &State, call: &Arc<Call>, over: Over, now: Instant) {
         let inner = &self.inner;
         match over {
-            Over::Own(outcome) => inner.end_own(call, outcome, now),
+            Over::Own(outcome) => inner.end_with(call, outcome, &state.seen(), now),
             Over::Body(End::Cancelled) => self.settle_cancelled(state, call, now),
             Over::Body(end) => {
                 if Self::answer_comes_elsewhere(state, call, end) {
@@ -283,14 +316,13 @@ impl Shared {
                         inner.wait(call, Outcome::NoResponse, now);
                     }
                 } else if end == End::Failed {
-                    inner.end_own(call, Outcome::UpstreamReset, now);
+                    inner.end_with(call, Outcome::UpstreamReset, &state.seen(), now);
                 } else if state.unseen && state.http.is_some_and(|http| http.status.is_success()) {
                     inner.give_up(call, now);
                 } else if state.stream.is_some() {
-                    inner.end_own(call, Outcome::NoResponse, now);
+                    inner.end_with(call, Outcome::NoResponse, &state.seen(), now);
                 } else if let Some(http) = state.http {
-                    let (outcome, error) = outcome::of_status(http);
-                    inner.end(call, outcome, error, None, now);
+                    inner.end(call, outcome::of_status(http), None, &state.seen(), now);
                 }
             }
         }
@@ -300,7 +332,7 @@ impl Shared {
     fn settle_cancelled(&self, state: &State, call: &Arc<Call>, now: Instant) {
         let inner = &self.inner;
         if call.era == Era::Modern {
-            inner.end_own(call, Outcome::Cancelled, now);
+            inner.end_with(call, Outcome::Cancelled, &state.seen(), now);
         } else if call.transport == Transport::Sse
             && call.scope.as_ref().is_some_and(|scope| !scope.is_shut())
         {
@@ -310,7 +342,7 @@ impl Shared {
             inner.wait(call, Outcome::ClientDisconnect, now);
         } else {
             inner.leave(call, now);
-            inner.end_own(call, Outcome::ClientDisconnect, now);
+            inner.end_with(call, Outcome::ClientDisconnect, &state.seen(), now);
         }
     }
 
@@ -328,24 +360,23 @@ impl Shared {
 
     /// `DELETE` ended the session, or the server no longer knows it; a success adopts one that began before us.
     fn session_by_status(&self, state: &mut State, status: StatusCode, now: Instant) {
-        let (Some(key), Some(server)) = (self.facts.session_key, self.server) else { return };
+        let (Some((key, name)), Some(server)) = (&self.facts.session_key, self.server) else { return };
         let reason = if self.facts.method == HttpMethod::DELETE && status.is_success() {
             SessionEnd::Deleted
         } else if status == StatusCode::NOT_FOUND && !state.modern {
             SessionEnd::Expired
         } else {
             if self.facts.session.is_none() && status.is_success() && !state.modern {
-                let none = self.inner.client(None);
-                let scope = Arc::default();
-                let session = Session::new(server, now, none, self.facts.version, scope, false);
-                let session = Arc::new(session);
+                let id = self.inner.hashes.session(name.as_bytes());
+                let unknown = Session::unknown(server, now, self.inner.client(None), id);
+                let session = Arc::new(Session { version: self.facts.version, ..unknown });
                 state.adopted = Some(Arc::clone(&session));
-                self.inner.adopted.insert(key, session, now);
+                self.inner.adopted.insert(*key, session, now);
             }
             return;
         };
-        self.inner.adopted.remove(&key);
-        if let Some(session) = self.inner.sessions.remove(&key) {
+        self.inner.adopted.remove(key);
+        if let Some(session) = self.inner.sessions.remove(key) {
             self.inner.end_session(&session, reason, now);
         }
     }
@@ -413,6 +444,37 @@ impl Shared {
     }
 }
 
+impl State {
+    /// A call whose question came after its exchange's place in a trace was decided.
+    pub(super) fn trace_late(&self, call: &Call) {
+        if let Some(trace) = &self.trace {
+            let first = self.calls.is_empty();
+            let _ = call.trace.set(if first { trace.clone() } else { trace.sibling(Inner::ids()) });
+        }
+        if let Some(forwarded) = self.forwarded {
+            let _ = call.forwarded.set(forwarded);
+        }
+    }
+
+    fn http(&mut self, http: HttpFacts) {
+        for call in self.calls.iter() {
+            let _ = call.http_status.set(http.status);
+        }
+        self.http = Some(http);
+    }
+
+    /// What a call that ends now is told of this exchange.
+    pub(super) fn seen(&self) -> Seen {
+        let stream = self.stream.as_ref();
+        Seen {
+            overhead: self.own_time.as_ref().map(OwnTime::so_far),
+            events: stream.map(|stream| stream.events),
+            first_event: stream.and_then(|stream| stream.first_event),
+            failure: self.failure.clone(),
+        }
+    }
+}
+
 /// nginx's status for a client that closed before there was an answer.
 const CLIENT_CLOSED: StatusCode = match StatusCode::from_u16(499) {
     Ok(status) => status,
@@ -424,12 +486,12 @@ impl Facts {
         inner: &Inner,
         target: Target<'_>,
         head: &request::Parts,
-        address: IpAddr,
+        peer: SocketAddr,
         started: Instant,
     ) -> Self {
         let server = target.server;
         let key = |name| Some(inner.key(server?, header(&head.headers, name)?));
-        let session_key = key("mcp-session-id");
+        let session_key = server.and_then(|server| session_name(inner, server, &head.headers));
         let event_key = key("last-event-id");
         let endpoint = server
             .filter(|_| head.method == HttpMethod::POST)
@@ -438,17 +500,30 @@ impl Facts {
             route: target.route,
             method: head.method.clone(),
             started,
-            address,
+            address: peer.ip(),
             upstream_path: target.upstream_path.to_owned(),
             version: header(&head.headers, "mcp-protocol-version").map(Version::parse),
-            session: session_key.and_then(|key| {
-                inner.sessions.get(&key, started).or_else(|| inner.adopted.get(&key, started))
+            session: session_key.as_ref().and_then(|(key, _)| {
+                inner.sessions.get(key, started).or_else(|| inner.adopted.get(key, started))
             }),
             session_key,
             resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
             is_resume: event_key.is_some() && head.method == HttpMethod::GET,
             endpoint,
             mirrored: Mirrored::of(&head.headers),
+            head: Head::of(head, peer),
+        }
+    }
+}
+
+impl Head {
+    fn of(head: &request::Parts, peer: SocketAddr) -> Self {
+        let header = |name| head.headers.get(name).cloned();
+        Self {
+            peer,
+            version: head.version,
+            user_agent: header("user-agent"),
+            correlation_id: header("x-request-id").or_else(|| header("x-correlation-id")),
         }
     }
 }
@@ -497,6 +572,12 @@ fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> O
             None
         }
     }
+}
+
+/// `Mcp-Session-Id`, and its key.
+fn session_name(inner: &Inner, server: usize, headers: &HeaderMap) -> Option<(Key, HeaderValue)> {
+    let name = headers.get("mcp-session-id")?;
+    Some((inner.key(server, name.to_str().ok()?), name.clone()))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

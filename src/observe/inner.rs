@@ -4,16 +4,17 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::call::{Call, Introduction};
+use super::call::Call;
 use super::event::{
     Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Outcome, SessionEnd,
 };
+use super::hash::Hasher;
 use super::label::{Label, Labels, Learned};
 use super::reader::Budget;
 use super::scope::Scope;
@@ -21,8 +22,9 @@ use super::session::Session;
 use super::table::Table;
 use super::task::Task;
 use super::{Export, lock};
-use crate::config::{Config, Limits};
-use crate::mcp::{Message, Method, Text, Version};
+use crate::config::{Capture, Config, Limits, LogLevel};
+use crate::mcp::trace::{Context, Ids, Sampler};
+use crate::mcp::{Message, Text, Version};
 
 /// Of `limits.max_sessions`, how many more may have begun before we saw them: one in so many.
 const ADOPTED_SHARE: usize = 10;
@@ -42,6 +44,15 @@ pub(super) struct Inner {
     servers: Vec<ServerState>,
     clients: Labels,
     hasher: foldhash::quality::RandomState,
+    pub(super) hashes: Hasher,
+    /// How traces that begin with a server's request are sampled; `None` = tracing is off.
+    pub(super) sampler: Option<Sampler>,
+    /// Whether spans are exported, so that what passes on a stream is worth keeping.
+    pub(super) spans: bool,
+    /// What is kept of payloads for every call.
+    pub(super) capture: Capture,
+    /// The interim answers of multi-round-trip calls, by their `requestState`.
+    pub(super) rounds: Table<Key, Context>,
     pub(super) sessions: Table<Key, Arc<Session>>,
     /// Sessions that began before we saw them, apart: a client that makes ids up pushes none of the others out.
     pub(super) adopted: Table<Key, Arc<Session>>,
@@ -53,6 +64,8 @@ pub(super) struct Inner {
     /// Clients without a session, by address.
     addresses: Table<(usize, IpAddr), Arc<Scope>>,
     pub(super) tasks: Table<Key, Arc<Task>>,
+    /// Whether any session was ever debugged.
+    pub(super) debugged: AtomicBool,
     open_calls: AtomicUsize,
     call_number: AtomicU64,
     orphans: Mutex<VecDeque<Orphan>>,
@@ -83,6 +96,15 @@ impl Inner {
             servers: config.servers.iter().map(|server| ServerState::new(server, &limits)).collect(),
             clients: Labels::new(limits.max_client_names),
             hasher,
+            hashes: Hasher::new(&config.logs),
+            sampler: config.tracing.enabled.then_some(Sampler {
+                ratio: config.tracing.sample_ratio,
+                parent_based: config.tracing.parent_based,
+            }),
+            spans: config.tracing.enabled
+                && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some()),
+            capture: capture(config),
+            rounds: Table::new(limits.max_open_calls, limits.session_idle),
             sessions: Table::new(limits.max_sessions, limits.session_idle),
             adopted: Table::new((limits.max_sessions / ADOPTED_SHARE).max(1), limits.session_idle),
             endpoints: Table::new(limits.max_sessions, NEVER_IDLE),
@@ -90,6 +112,7 @@ impl Inner {
             resumable: Table::new(limits.max_open_calls, limits.orphan_wait),
             addresses: Table::new(limits.max_sessions, limits.session_idle),
             tasks: Table::new(limits.max_tasks, TASK_IDLE),
+            debugged: AtomicBool::new(false),
             open_calls: AtomicUsize::new(0),
             call_number: AtomicU64::new(0),
             orphans: Mutex::default(),
@@ -241,24 +264,29 @@ impl Inner {
 
     /// Ends a call with an outcome that names itself.
     pub(super) fn end_own(&self, call: &Arc<Call>, outcome: Outcome, now: Instant) {
+        self.end_with(call, outcome, &Seen::default(), now);
+    }
+
+    /// The same, with what its exchange saw.
+    pub(super) fn end_with(&self, call: &Arc<Call>, outcome: Outcome, seen: &Seen, now: Instant) {
         let (outcome, error) = super::outcome::own(outcome);
-        self.end(call, outcome, error, None, now);
+        self.end(call, (outcome, error), None, seen, now);
     }
 
     /// Ends a call; `answer` is the message that decided it. False when it had ended before.
     pub(super) fn end(
         &self,
         call: &Arc<Call>,
-        outcome: Outcome,
-        error: Option<ErrorType>,
+        (outcome, error): (Outcome, Option<ErrorType>),
         answer: Option<&Message>,
+        seen: &Seen,
         now: Instant,
     ) -> bool {
         let Some(was_active) = self.close(call) else { return false };
         let result = answer.and_then(|message| message.result.as_ref());
         let widget = result.is_some_and(|result| result.meta.widget.is_some())
-            || call.name.as_ref().is_some_and(|name| self.is_widget(call.server, name));
-        let tool = match &call.name {
+            || call.tool_name().is_some_and(|name| self.is_widget(call.server, name));
+        let tool = match call.tool_name() {
             Some(name) if vouched(outcome) && call.direction == Direction::ClientToServer => {
                 self.learn_tool(call.server, name)
             }
@@ -276,7 +304,27 @@ impl Inner {
             tool,
             result_bytes: result.map(|result| result.bytes),
             widget,
+            at: now,
+            code: answer.and_then(|message| message.error.as_ref()).and_then(|fault| fault.code),
+            message: said(answer, seen),
+            http_status: call.http_status.get().copied(),
+            upstream: call.forwarded().map(|at| now.duration_since(at)),
+            overhead: seen.overhead,
+            response_bytes: answer.map(|message| message.bytes),
+            events: seen.events,
+            first_event: seen.first_event,
+            task: if outcome == Outcome::Task {
+                result.and_then(|result| result.task_id.clone())
+            } else {
+                None
+            },
+            result: None,
         };
+        if let (Outcome::InputRequired, Some(state), Some(trace)) =
+            (outcome, result.and_then(|result| result.request_state.as_ref()), call.trace())
+        {
+            self.rounds.insert((call.server, state.hash()), trace.server(), now);
+        }
         self.tell(&Event::CallEnded { call, ending: &ending });
         true
     }
@@ -304,13 +352,13 @@ impl Inner {
     pub(super) fn start_session(
         &self,
         key: Key,
-        introduction: &Introduction,
+        name: &[u8],
+        call: &Call,
         version: Option<Version>,
         now: Instant,
     ) {
-        let client = introduction.client.clone();
-        let session = Arc::new(Session::new(key.0, now, client, version, Arc::default(), true));
-        self.tell(&Event::SessionStarted { server: key.0, client: &session.client, version });
+        let session = Arc::new(self.session(key.0, name, call, version, now));
+        self.tell(&Event::SessionStarted { session: &session });
         self.keep_session(key, session, now);
     }
 
@@ -318,20 +366,66 @@ impl Inner {
     pub(super) fn start_endpoint_session(
         &self,
         endpoint: &Scope,
-        server: usize,
-        introduction: &Introduction,
+        call: &Call,
         version: Option<Version>,
         now: Instant,
     ) {
-        let client = introduction.client.clone();
-        let session = Arc::new(Session::new(server, now, client, version, Arc::default(), true));
+        let session = Arc::new(self.session(call.server, endpoint.name().as_bytes(), call, version, now));
         if endpoint.begin(Arc::clone(&session)) {
-            self.tell(&Event::SessionStarted { server, client: &session.client, version });
+            self.tell(&Event::SessionStarted { session: &session });
         }
         // Its stream may have closed meanwhile: whoever comes second sees the other.
         if endpoint.is_shut() {
             self.end_endpoint_session(endpoint, now);
         }
+    }
+
+    /// A legacy SSE stream that closed before its `initialize`: its session counts all the same, as nobody's.
+    pub(super) fn start_nobodys_session(&self, endpoint: &Scope, server: usize, now: Instant) {
+        let id = self.hashes.session(endpoint.name().as_bytes());
+        let nobody = Session::unknown(server, now, self.client(None), id);
+        let session = Arc::new(Session { announced: true, ..nobody });
+        if endpoint.begin(Arc::clone(&session)) {
+            self.tell(&Event::SessionStarted { session: &session });
+        }
+    }
+
+    /// The session that `call`, an `initialize`, began.
+    fn session(
+        &self,
+        server: usize,
+        name: &[u8],
+        call: &Call,
+        version: Option<Version>,
+        now: Instant,
+    ) -> Session {
+        Session {
+            client_name: call.client.name.clone(),
+            client_version: call.client.client_version.clone(),
+            version,
+            handshake: call.trace().map(|trace| Arc::new(trace.handshake())),
+            announced: true,
+            ..Session::unknown(server, now, call.client.label.clone(), self.hashes.session(name))
+        }
+    }
+
+    /// Logs the payloads of the session that lines call `id`, for so long; false when there is none.
+    pub(super) fn debug_session(&self, id: &str, long: Duration, now: Instant) -> bool {
+        let named = |session: &Arc<Session>| session.id == id;
+        let ended = |scope: &Arc<Scope>| scope.session().is_some_and(named);
+        let session = self.sessions.find(named).or_else(|| self.adopted.find(named));
+        let session = session.or_else(|| self.endpoints.find(ended)?.session().cloned());
+        let Some(session) = session else { return false };
+        session.debug(long, now);
+        if !long.is_zero() {
+            self.debugged.store(true, Ordering::Release);
+        }
+        true
+    }
+
+    /// New ids for a request.
+    pub(super) fn ids() -> Ids {
+        Ids::random(|| fastrand::u64(..))
     }
 
     pub(super) fn end_endpoint_session(&self, endpoint: &Scope, now: Instant) {
@@ -349,7 +443,7 @@ impl Inner {
     pub(super) fn end_session(&self, session: &Session, reason: SessionEnd, now: Instant) {
         if session.end() && session.announced {
             self.tell(&Event::SessionEnded {
-                server: session.server,
+                session,
                 lasted: now.duration_since(session.started),
                 reason,
                 calls: session.tool_calls(),
@@ -368,6 +462,7 @@ impl Inner {
             self.forget_task(&task, now);
         }
         self.addresses.expire_unless(now, |scope| Arc::strong_count(scope) > 1);
+        self.rounds.expire(now);
         self.resumable.expire_unless(now, |scope| scope.has_calls());
         for orphan in self.due_orphans(now) {
             if orphan.call.scopes().any(|scope| scope.has_resumed_stream()) {
@@ -400,9 +495,31 @@ impl ServerState {
     }
 }
 
-/// What a request names as its tool.
-pub(super) fn tool_name(method: Method, message: &Message) -> Option<Text> {
-    if method == Method::ToolsCall { message.params.name.clone() } else { None }
+/// What the exchange that a call ended on saw.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) overhead: Option<Duration>,
+    pub(super) events: Option<u64>,
+    pub(super) first_event: Option<Duration>,
+    /// Why the leg to the server failed.
+    pub(super) failure: Option<Text>,
+}
+
+/// What is kept of payloads for every call: only what a line will tell.
+fn capture(config: &Config) -> Capture {
+    let logs = &config.logs;
+    let wanted = logs.calls && logs.level >= LogLevel::Debug;
+    Capture {
+        arguments: wanted && logs.capture.arguments,
+        results: wanted && logs.capture.results,
+        ..logs.capture
+    }
+}
+
+/// What an error said of itself.
+fn said(answer: Option<&Message>, seen: &Seen) -> Option<Text> {
+    let fault = answer.and_then(|message| message.error.as_ref());
+    fault.map(|fault| fault.message.clone()).or_else(|| seen.failure.clone())
 }
 
 /// The server did something for the name, so it is one of its own.

@@ -1,15 +1,17 @@
 //! What the messages of an exchange mean: questions begin calls, answers end them, wherever they were asked.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::time::Instant;
 
 use super::call::{Call, Introduction, Phase};
-use super::event::{Direction, Event, MirroredHeader, Outcome, Transport};
+use super::event::{Direction, Event, MirroredHeader, Outcome, Passed, Transport};
 use super::exchange::{Mirrored, Shared, State};
+use super::inner::{Inner, Seen};
 use super::outcome::{self, HttpFacts};
 use super::scope::Scope;
 use super::session::Session;
+use crate::mcp::trace::{self, Carried, Carriers, Trace};
 use crate::mcp::{self, Era, Id, Kind, Message, Method, NamedBy, Unreadable, Version};
 
 impl Shared {
@@ -56,7 +58,7 @@ impl Shared {
         let method = message.known_method();
         let session = if era == Era::Modern { None } else { self.session(state).cloned() };
         let who = self.introduction(era, method, &message, session.as_ref());
-        self.inner.tell(&Event::ClientSeen { server, client: &who.client, version: who.version, era });
+        self.inner.tell(&Event::ClientSeen { server, client: &who.label, version: who.version, era });
         let counted = self.inner.take_place();
         // Past the cap, one call an exchange is still exact; the rest of a batch is not followed, nor what would be
         // answered elsewhere.
@@ -66,27 +68,41 @@ impl Shared {
         if let (Some(session), Method::ToolsCall) = (&session, method) {
             session.count_tool_call();
         }
-        let name = super::inner::tool_name(method, &message);
+        let params = message.params;
+        let earlier = params.request_state.as_ref();
+        let tool = params.name.as_ref().filter(|_| method == Method::ToolsCall);
         let call = Arc::new(Call {
             number: self.inner.next_call(),
             server,
             direction: Direction::ClientToServer,
             method,
-            tool: name.as_ref().map(|name| self.inner.tool(server, name)),
+            tool: tool.map(|name| self.inner.tool(server, name)),
             transport: self.transport(),
             era,
-            arguments_bytes: message.params.arguments_bytes,
+            arguments_bytes: params.arguments_bytes,
+            arguments: None,
+            request_bytes: message.bytes,
             started: self.facts.started,
             scope: if counted { self.call_scope(state, era) } else { None },
             id: message.id.unwrap_or(Id::Null),
-            name,
-            task: message.params.task_id,
-            initialize: (method == Method::Initialize).then_some(who),
+            method_name: message.method,
+            earlier: earlier.and_then(|said| self.inner.rounds.get(&(server, said.hash()), now)),
+            name: params.name,
+            uri: params.uri,
+            task: params.task_id,
+            progress_token: params.progress_token,
+            client: who,
             session,
+            head: self.facts.head.clone(),
+            trace: OnceLock::new(),
+            milestones: Mutex::default(),
+            forwarded: OnceLock::new(),
+            http_status: OnceLock::new(),
             resumable: OnceLock::new(),
             counted,
             phase: Phase::default(),
         });
+        state.trace_late(&call);
         self.inner.begin(&call);
         // The answer may have been over before the question was.
         self.settle_late(state, &call, now);
@@ -109,8 +125,8 @@ impl Shared {
         let scope = self.scope(state, now);
         if let Some(call) = scope.and_then(|scope| scope.find(Direction::ServerToClient, id)) {
             let http = HttpFacts { status: http::StatusCode::OK, challenged: false };
-            let (outcome, error) = outcome::of_message(message, http);
-            self.inner.end(&call, outcome, error, Some(message), now);
+            let decided = outcome::of_message(message, http);
+            self.inner.end(&call, decided, Some(message), &Seen::default(), now);
         }
     }
 
@@ -126,7 +142,7 @@ impl Shared {
                 (outcome, error) = (Outcome::Ok, None);
             }
             self.learn(&call, outcome, message);
-            if !self.inner.end(&call, outcome, error, Some(message), now) {
+            if !self.inner.end(&call, (outcome, error), Some(message), &state.seen(), now) {
                 continue;
             }
             self.inner.task_answer(&call, outcome, message, now);
@@ -178,17 +194,17 @@ impl Shared {
     }
 
     fn begin_session(&self, state: &State, call: &Call, message: &Message, now: Instant) {
-        let Some(introduction) = &call.initialize else { return };
+        if call.method != Method::Initialize {
+            return;
+        }
         let negotiated = message.result.as_ref().and_then(|result| result.protocol_version.as_ref());
         let version = negotiated.map(|text| Version::parse(text.as_str()));
         let inner = &self.inner;
         // On a stream that resumes the handshake's, the client names the session itself.
-        let named = self.facts.session_key.filter(|_| self.facts.is_resume);
-        match (&call.transport, &call.scope, state.answered_session.or(named)) {
-            (Transport::Sse, Some(scope), _) => {
-                inner.start_endpoint_session(scope, call.server, introduction, version, now);
-            }
-            (_, _, Some(key)) => inner.start_session(key, introduction, version, now),
+        let named = self.facts.session_key.as_ref().filter(|_| self.facts.is_resume);
+        match (&call.transport, &call.scope, state.answered_session.as_ref().or(named)) {
+            (Transport::Sse, Some(scope), _) => inner.start_endpoint_session(scope, call, version, now),
+            (_, _, Some((key, name))) => inner.start_session(*key, name.as_bytes(), call, version, now),
             // An initialize that gets no session id starts no session.
             _ => {}
         }
@@ -200,21 +216,36 @@ impl Shared {
             return;
         }
         let scope = self.stream_scope(state, now);
+        let method = message.known_method();
+        let above = self.passes(state, None, Passed::Request(method), now);
+        let session = self.session(state).cloned();
+        let trace = self.asked_trace(message, above.as_deref(), session.as_deref());
         let call = Arc::new(Call {
             number: self.inner.next_call(),
             server,
             direction: Direction::ServerToClient,
-            method: message.known_method(),
+            method,
             tool: None,
             transport: self.transport(),
             era: Era::Legacy,
             arguments_bytes: None,
+            arguments: None,
+            request_bytes: message.bytes,
             started: now,
             id,
+            method_name: message.method.clone(),
             name: None,
+            uri: None,
             task: None,
-            initialize: None,
-            session: self.session(state).cloned(),
+            client: self.introduction(Era::Legacy, method, message, session.as_ref()),
+            session,
+            head: self.facts.head.clone(),
+            earlier: None,
+            progress_token: None,
+            trace: trace.map_or_else(OnceLock::new, OnceLock::from),
+            milestones: Mutex::default(),
+            forwarded: OnceLock::from(now),
+            http_status: OnceLock::new(),
             scope,
             resumable: OnceLock::new(),
             counted: true,
@@ -232,6 +263,47 @@ impl Shared {
             self.subscription_cancelled(state, message, now);
         }
         self.inner.task_notification(server, message, now);
+        self.passes(state, message.params.progress_token.as_ref(), Passed::Notification(method), now);
+    }
+
+    /// The call that something on the stream belongs to: by its progress token, else the only one that is open here.
+    /// SDKs take the request's id as its token, which finds it where many calls share one stream.
+    fn passes(&self, state: &State, token: Option<&Id>, what: Passed, now: Instant) -> Option<Arc<Call>> {
+        if !self.inner.spans {
+            return None;
+        }
+        let mut open = state.calls.open();
+        let call = match (token, open.next(), open.next()) {
+            (_, Some(call), None) => Some(Arc::clone(call)),
+            (Some(token), ..) => {
+                let scope = || self.stream_scope(state, now)?.find(Direction::ClientToServer, token);
+                let call = state.calls.find(token).or_else(scope);
+                call.filter(|call| call.progress_token.as_ref() == Some(token))
+            }
+            (None, ..) => None,
+        };
+        if let Some(call) = &call {
+            call.passed(what, now);
+        }
+        call
+    }
+
+    /// The place in a trace of what the server asks: under what it says itself, else under the call on whose stream it
+    /// asks, else under its session's handshake.
+    fn asked_trace(
+        &self,
+        message: &Message,
+        above: Option<&Call>,
+        session: Option<&Session>,
+    ) -> Option<Trace> {
+        let sampler = self.inner.sampler?;
+        let meta = carried(message);
+        let above = above
+            .and_then(Call::trace)
+            .map(|trace| Carried { context: trace.upstream(), tracestate: trace.tracestate.clone() });
+        let handshake = session.and_then(|session| session.handshake.as_deref());
+        let carriers = Carriers { meta: meta.as_ref(), header: above.as_ref(), session: handshake };
+        Some(trace::decide(carriers, sampler, Inner::ids()))
     }
 
     /// Whoever asked takes the question back.
@@ -246,7 +318,7 @@ impl Shared {
     fn subscription_cancelled(&self, state: &State, message: &Message, now: Instant) {
         let named = message.params.request_id.as_ref().and_then(|id| state.calls.find(id));
         if let Some(call) = named.filter(|call| call.is_stream()) {
-            self.inner.end_own(&call, Outcome::Cancelled, now);
+            self.inner.end_with(&call, Outcome::Cancelled, &state.seen(), now);
         }
     }
 
@@ -279,22 +351,28 @@ impl Shared {
         message: &Message,
         session: Option<&Arc<Session>>,
     ) -> Introduction {
-        let claimed = || self.inner.client(message.params.client_name.as_ref());
-        let parsed = |text: &mcp::Text| Version::parse(text.as_str());
+        let params = &message.params;
+        let claimed = |version: Option<&mcp::Text>| Introduction {
+            label: self.inner.client(params.client_name.as_ref()),
+            name: params.client_name.clone(),
+            client_version: params.client_version.clone(),
+            version: version.map(|text| Version::parse(text.as_str())),
+        };
         match (era, session) {
-            (Era::Modern, _) => Introduction {
-                client: claimed(),
-                version: message.params.meta.protocol_version.as_ref().map(parsed),
-            },
-            _ if method == Method::Initialize => Introduction {
-                client: claimed(),
-                version: message.params.protocol_version.as_ref().map(parsed),
-            },
+            (Era::Modern, _) => claimed(params.meta.protocol_version.as_ref()),
+            _ if method == Method::Initialize => claimed(params.protocol_version.as_ref()),
             (_, Some(session)) => Introduction {
-                client: session.client.clone(),
+                label: session.client.clone(),
+                name: session.client_name.clone(),
+                client_version: session.client_version.clone(),
                 version: session.version.or(self.facts.version),
             },
-            (_, None) => Introduction { client: self.inner.client(None), version: self.facts.version },
+            (_, None) => Introduction {
+                label: self.inner.client(None),
+                name: None,
+                client_version: None,
+                version: self.facts.version,
+            },
         }
     }
 
@@ -335,6 +413,14 @@ impl Shared {
             (_, None) => self.scope(state, self.facts.started),
         }
     }
+}
+
+/// What a message of the server says of its place in a trace.
+fn carried(message: &Message) -> Option<Carried> {
+    let meta = &message.params.meta;
+    let context = trace::Context::parse(meta.traceparent.as_ref()?.as_str())?;
+    let tracestate = meta.tracestate.as_ref().filter(|state| !state.is_cut());
+    Some(Carried { context, tracestate: tracestate.map(|state| state.as_str().to_owned()) })
 }
 
 /// 2025-11-25: the answer to a task-augmented call is the task itself, without a `resultType`.

@@ -6,6 +6,7 @@ mod connection;
 mod decode;
 mod event;
 mod exchange;
+mod hash;
 mod inner;
 mod label;
 mod lock;
@@ -18,7 +19,7 @@ mod stream;
 mod table;
 mod task;
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,17 +28,21 @@ use bytes::Bytes;
 use http::{StatusCode, request, response};
 use tokio::time::Instant;
 
-pub use self::call::Call;
+pub use self::call::{Call, Head, Introduction};
 pub use self::event::{
-    Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, MirroredHeader, Outcome,
-    SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
+    Captured, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Milestone,
+    MirroredHeader, Outcome, Passed, SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus,
+    Transport, is_known_status,
 };
 pub use self::label::Label;
+pub use self::session::Session;
+pub use self::task::Task;
 
 use self::connection::ConnectionState;
 use self::exchange::Shared;
 use self::inner::Inner;
 use crate::config::Config;
+use crate::mcp::trace::{Handshake, Trace};
 
 /// Who is told. Called on the path: must not block.
 pub trait Export: Send + Sync + 'static {
@@ -219,6 +224,12 @@ impl Observer {
         }
     }
 
+    /// Logs the payloads of the session that lines call `id`, for so long from now on; zero ends that. False where
+    /// there is no such session.
+    pub fn debug_session(&self, id: &str, long: Duration) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.debug_session(id, long, Instant::now()))
+    }
+
     /// How full the tables are.
     pub fn usage(&self) -> Usage {
         let Some(inner) = &self.inner else { return Usage::default() };
@@ -252,7 +263,7 @@ struct Open {
 
 impl Connection {
     /// A request head was read. Dropping the exchange before an answer reads as the client having gone.
-    pub fn exchange(&self, target: Target<'_>, request: &request::Parts, peer: IpAddr) -> Exchange {
+    pub fn exchange(&self, target: Target<'_>, request: &request::Parts, peer: SocketAddr) -> Exchange {
         let shared = |open: &Open| Arc::new(Shared::new(&open.inner, &open.state, target, request, peer));
         Exchange { shared: self.open.as_ref().map(shared) }
     }
@@ -284,6 +295,20 @@ impl Exchange {
         self.shared.clone().map(|shared| Watch { shared: Some(shared), side: Side::Request })
     }
 
+    /// Where the session that the request belongs to stood in a trace when it began: the one thing that the path asks
+    /// the observer, which remembers sessions. It may have forgotten; then the request begins a trace of its own.
+    pub fn handshake(&self) -> Option<Arc<Handshake>> {
+        self.shared.as_ref()?.handshake()
+    }
+
+    /// The request's place in a trace was decided; its calls are told so in spans and lines. To be said before the
+    /// request is forwarded, failed or refused.
+    pub fn traced(&self, trace: Trace) {
+        if let Some(shared) = &self.shared {
+            shared.traced(trace);
+        }
+    }
+
     /// The request is about to be handed to the server's connection.
     pub fn forwarded(&self) {
         if let Some(shared) = &self.shared {
@@ -292,9 +317,9 @@ impl Exchange {
     }
 
     /// The server's response head came; the attention for its body. `None` when nobody looks.
-    pub fn answered(mut self, head: &response::Parts) -> Option<Watch> {
+    pub fn answered(mut self, head: &response::Parts, own_time: Option<OwnTime>) -> Option<Watch> {
         let shared = self.shared.take()?;
-        shared.answered(head);
+        shared.answered(head, own_time);
         Some(Watch { shared: Some(shared), side: Side::Response })
     }
 
@@ -307,17 +332,17 @@ impl Exchange {
         Tunnel { shared }
     }
 
-    /// The leg to the server failed; the proxy answers `status` itself.
-    pub fn failed(mut self, failure: Failure, status: StatusCode) {
+    /// The leg to the server failed, and `why`; the proxy answers `status` itself.
+    pub fn failed(mut self, failure: Failure, status: StatusCode, why: &str) {
         if let Some(shared) = self.shared.take() {
-            shared.failed(failure, status);
+            shared.failed(failure, status, why);
         }
     }
 
-    /// The proxy said no with `status`.
-    pub fn refused(mut self, refusal: Refusal, status: StatusCode) {
+    /// The proxy said no with `status`, and `why`.
+    pub fn refused(mut self, refusal: Refusal, status: StatusCode, why: &str) {
         if let Some(shared) = self.shared.take() {
-            shared.refused(refusal, status);
+            shared.refused(refusal, status, why);
         }
     }
 
@@ -344,6 +369,29 @@ impl Cutter {
         if let Some(shared) = self.shared {
             shared.cut(why);
         }
+    }
+}
+
+/// The proxy's own share of an exchange's time, while it lasts: what is told of a call that ends before its answer is
+/// written.
+#[derive(Clone)]
+pub struct OwnTime {
+    /// Request bytes at hand → written to the server.
+    pub request: Duration,
+    /// The connection that the answer comes on.
+    pub server: Arc<dyn LastRead>,
+}
+
+/// Knows when bytes were last read from a connection.
+pub trait LastRead: Send + Sync {
+    /// `None` before the first.
+    fn last_read(&self) -> Option<std::time::Instant>;
+}
+
+impl OwnTime {
+    /// Up to now: the request's part, and what passed since the answer's bytes were at hand.
+    pub(crate) fn so_far(&self) -> Duration {
+        self.request + self.server.last_read().map_or(Duration::ZERO, |read| read.elapsed())
     }
 }
 

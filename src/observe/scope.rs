@@ -21,6 +21,8 @@ pub(crate) struct Scope {
     /// Streams open now that resume another, on which answers may come.
     resumed_streams: AtomicUsize,
     closed: AtomicBool,
+    /// Of a legacy SSE endpoint, the URL that its stream named.
+    name: String,
     /// The session of a legacy SSE endpoint.
     session: OnceLock<Arc<Session>>,
 }
@@ -36,6 +38,16 @@ impl Scope {
     /// A scope that several clients may share.
     pub(super) fn shared() -> Self {
         Self { shared: true, ..Self::default() }
+    }
+
+    /// The scope of a legacy SSE endpoint.
+    pub(super) fn endpoint(name: String) -> Self {
+        Self { name, ..Self::default() }
+    }
+
+    /// What names a legacy SSE endpoint: its URL, which acts as a session id.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Remembers an open call by its id.

@@ -1,47 +1,62 @@
-//! Sessions of the older eras: what `initialize` said, and what happened since.
+//! A session, from its `initialize` (or its first sight) to its end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::label::Label;
 use super::scope::Scope;
-use crate::mcp::Version;
+use crate::mcp::trace::Handshake;
+use crate::mcp::{Text, Version};
 
-/// A session, from the successful `initialize` to its end.
+/// A session as its messages tell it.
 #[derive(Debug)]
-pub(crate) struct Session {
-    pub(super) server: usize,
-    pub(super) started: Instant,
-    pub(super) client: Label,
-    pub(super) version: Option<Version>,
+pub struct Session {
+    /// Position in `Config::servers`.
+    pub server: usize,
+    /// When it began, or was first seen.
+    pub started: Instant,
+    /// The label `client_name`.
+    pub client: Label,
+    /// What the client calls itself.
+    pub client_name: Option<Text>,
+    /// Which version of itself it is.
+    pub client_version: Option<Text>,
+    /// The version of the protocol that was settled on.
+    pub version: Option<Version>,
+    /// What lines and spans call it: a keyed hash, or its id where `logs.raw_session_ids` says so.
+    pub id: String,
+    /// Where its `initialize` stood in a trace.
+    pub handshake: Option<Arc<Handshake>>,
     /// The ids of its calls; of a legacy SSE session the endpoint's own.
     pub(super) scope: Arc<Scope>,
     /// Seen from its beginning, so that it counts; one that began before the proxy did is only used to join.
     pub(super) announced: bool,
-    tool_calls: AtomicU64,
-    ended: AtomicBool,
+    pub(super) tool_calls: AtomicU64,
+    pub(super) ended: AtomicBool,
+    /// Milliseconds after `started` until which it is debugged; 0 = it is not.
+    pub(super) debug_until: AtomicU64,
 }
 
 impl Session {
-    pub(super) fn new(
-        server: usize,
-        started: Instant,
-        client: Label,
-        version: Option<Version>,
-        scope: Arc<Scope>,
-        announced: bool,
-    ) -> Self {
+    /// One of which nothing is known but its id.
+    pub(super) fn unknown(server: usize, started: Instant, client: Label, id: String) -> Self {
         Self {
             server,
             started,
             client,
-            version,
-            scope,
-            announced,
+            client_name: None,
+            client_version: None,
+            version: None,
+            id,
+            handshake: None,
+            scope: Arc::default(),
+            announced: false,
             tool_calls: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            debug_until: AtomicU64::new(0),
         }
     }
 
@@ -58,5 +73,21 @@ impl Session {
     /// True for the first to end it.
     pub(super) fn end(&self) -> bool {
         !self.ended.swap(true, Ordering::AcqRel)
+    }
+
+    /// Debugs it for `long` from now on; zero ends that.
+    pub(super) fn debug(&self, long: Duration, now: Instant) {
+        let until = if long.is_zero() { 0 } else { self.milliseconds(now + long).max(1) };
+        self.debug_until.store(until, Ordering::Release);
+    }
+
+    /// Whether its payloads are to be logged just now.
+    pub fn is_debugged(&self, now: Instant) -> bool {
+        let until = self.debug_until.load(Ordering::Acquire);
+        until != 0 && self.milliseconds(now) < until
+    }
+
+    fn milliseconds(&self, now: Instant) -> u64 {
+        u64::try_from(now.duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 }

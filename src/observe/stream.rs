@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::call::Introduction;
-use super::event::{Event, Outcome, StreamEnd, StreamItem, StreamKind, Transport};
+use super::event::{Event, Outcome, Passed, StreamEnd, StreamItem, StreamKind, Transport};
 use super::exchange::{Shared, State};
 use super::inner::Key;
 use super::scope::Scope;
@@ -18,7 +18,10 @@ use crate::mcp::{self, EventKind, Item, Kind, Message, Method, Text};
 pub(super) struct Stream {
     kind: StreamKind,
     opened: Instant,
-    seen_event: bool,
+    /// Messages so far.
+    pub(super) events: u64,
+    /// From the request's head to the first event.
+    pub(super) first_event: Option<Duration>,
     seen_message: bool,
     /// An event had an id, so that a client of an older era may resume from it.
     pub(super) has_event_ids: bool,
@@ -49,7 +52,8 @@ impl Shared {
         state.stream = Some(Stream {
             kind,
             opened: now,
-            seen_event: false,
+            events: 0,
+            first_event: None,
             seen_message: false,
             has_event_ids: false,
             endpoint: None,
@@ -65,13 +69,20 @@ impl Shared {
             self.first_event(state, server, now);
         }
         let kind = match item {
-            Item::Message(message) => stream_item_of(message),
+            Item::Message(message) => {
+                state.stream.iter_mut().for_each(|stream| stream.events += 1);
+                stream_item_of(message)
+            }
             Item::Comment => Some(StreamItem::Comment),
             Item::Event(event) => {
                 if let Some(id) = &event.id {
                     self.event_id(state, server, id, now);
                 }
-                (event.kind == EventKind::Priming).then_some(StreamItem::Priming)
+                let is_priming = event.kind == EventKind::Priming;
+                if is_priming && self.inner.spans {
+                    state.calls.open().for_each(|call| call.passed(Passed::Priming, now));
+                }
+                is_priming.then_some(StreamItem::Priming)
             }
             Item::Unreadable(_) => None,
         };
@@ -121,11 +132,16 @@ impl Shared {
     }
 
     fn first_event(&self, state: &mut State, server: usize, now: Instant) {
-        let Some(stream) = state.stream.as_mut().filter(|stream| !stream.seen_event) else { return };
-        stream.seen_event = true;
+        let Some(stream) = state.stream.as_mut().filter(|stream| stream.first_event.is_none()) else {
+            return;
+        };
         let is_legacy = stream.kind == StreamKind::Sse;
         let transport = if is_legacy { Transport::Sse } else { Transport::StreamableHttp };
         let after = now.duration_since(self.facts.started);
+        stream.first_event = Some(after);
+        if self.inner.spans {
+            state.calls.open().for_each(|call| call.passed(Passed::FirstEvent, now));
+        }
         self.inner.tell(&Event::StreamFirstEvent { server, transport, after });
     }
 
@@ -136,7 +152,7 @@ impl Shared {
         }
         let path = mcp::resolve(&self.facts.upstream_path, endpoint.as_str())?;
         let key = self.inner.key(server, &path);
-        let scope = Arc::new(Scope::default());
+        let scope = Arc::new(Scope::endpoint(path));
         self.inner.open_endpoint(key, Arc::clone(&scope), now);
         Some((key, scope))
     }
@@ -152,9 +168,7 @@ impl Shared {
             self.inner.end_own(&call, outcome, now);
         }
         if scope.session().is_none() {
-            // Closed before its initialize: it counts all the same, as nobody's.
-            let nobody = Introduction { client: self.inner.client(None), version: None };
-            self.inner.start_endpoint_session(scope, server, &nobody, None, now);
+            self.inner.start_nobodys_session(scope, server, now);
         }
         self.inner.end_endpoint_session(scope, now);
     }

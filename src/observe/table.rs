@@ -82,6 +82,16 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
         expired
     }
 
+    /// An entry that is `wanted`, looked for one by one.
+    pub(crate) fn find(&self, wanted: impl Fn(&V) -> bool) -> Option<V> {
+        self.shards.iter().find_map(|shard| {
+            lock::lock(shard)
+                .iter()
+                .find(|(_, (value, _))| wanted(value))
+                .map(|(_, (value, _))| value.clone())
+        })
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock::lock(shard).len()).sum()

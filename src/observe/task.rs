@@ -9,14 +9,27 @@ use super::call::Call;
 use super::event::{Event, Outcome, TaskStatus};
 use super::inner::{Inner, Key};
 use super::label::Label;
+use super::session::Session;
+use crate::mcp::trace::Context;
 use crate::mcp::{Message, Method, Text};
 
 /// A task that was created and not yet seen to end.
 #[derive(Debug)]
-pub(super) struct Task {
-    server: usize,
-    tool: Label,
-    started: Instant,
+pub struct Task {
+    /// Position in `Config::servers`.
+    pub server: usize,
+    /// The label of the tool whose call became it.
+    pub tool: Label,
+    /// The tool's name; `None` where another method made it.
+    pub name: Option<Text>,
+    /// Its id, which acts as a secret.
+    pub id: Text,
+    /// When the call that became it began.
+    pub started: Instant,
+    /// The SERVER span of that call.
+    pub origin: Option<Context>,
+    /// The session of that call.
+    pub session: Option<Arc<Session>>,
     ended: AtomicBool,
 }
 
@@ -41,7 +54,10 @@ impl Inner {
             result.map(|result| if result.is_error { TaskStatus::Failed } else { TaskStatus::Completed })
         };
         match status {
-            Some(status) => self.end_task(task_key(call.server, id), status, now),
+            Some(status) => {
+                let seen_by = call.trace().map(crate::mcp::trace::Trace::server);
+                self.end_task(task_key(call.server, id), status, seen_by, now);
+            }
             // Somebody asks about it: it is not forgotten.
             None => drop(self.tasks.get(&task_key(call.server, id), now)),
         }
@@ -54,33 +70,42 @@ impl Inner {
         }
         let status = message.params.status.as_ref().and_then(terminal);
         if let (Some(id), Some(status)) = (&message.params.task_id, status) {
-            self.end_task(task_key(server, id), status, now);
+            self.end_task(task_key(server, id), status, None, now);
         }
     }
 
-    pub(super) fn forget_task(&self, task: &Task, now: Instant) {
-        self.tell_task_end(task, TaskStatus::Unknown, now);
+    pub(super) fn forget_task(&self, task: &Arc<Task>, now: Instant) {
+        self.tell_task_end(task, TaskStatus::Unknown, None, now);
     }
 
     fn start_task(&self, call: &Call, id: &Text, now: Instant) {
-        let tool = call.name.as_ref().map_or_else(Label::none, |name| self.learn_tool(call.server, name));
-        let task = Task { server: call.server, tool, started: call.started, ended: AtomicBool::new(false) };
-        self.tell(&Event::TaskStarted { server: task.server, tool: &task.tool });
-        if let Some(evicted) = self.tasks.insert(task_key(call.server, id), Arc::new(task), now) {
+        let tool = call.tool_name().map_or_else(Label::none, |name| self.learn_tool(call.server, name));
+        let task = Arc::new(Task {
+            server: call.server,
+            tool,
+            name: call.tool_name().cloned(),
+            id: id.clone(),
+            started: call.started,
+            origin: call.trace().map(crate::mcp::trace::Trace::server),
+            session: call.session.clone(),
+            ended: AtomicBool::new(false),
+        });
+        self.tell(&Event::TaskStarted { task: &task });
+        if let Some(evicted) = self.tasks.insert(task_key(call.server, id), task, now) {
             self.forget_task(&evicted, now);
         }
     }
 
-    fn end_task(&self, key: Key, status: TaskStatus, now: Instant) {
+    fn end_task(&self, key: Key, status: TaskStatus, seen_by: Option<Context>, now: Instant) {
         if let Some(task) = self.tasks.remove(&key) {
-            self.tell_task_end(&task, status, now);
+            self.tell_task_end(&task, status, seen_by, now);
         }
     }
 
-    fn tell_task_end(&self, task: &Task, status: TaskStatus, now: Instant) {
+    fn tell_task_end(&self, task: &Arc<Task>, status: TaskStatus, seen_by: Option<Context>, now: Instant) {
         if !task.ended.swap(true, Ordering::AcqRel) {
             let lasted = now.duration_since(task.started);
-            self.tell(&Event::TaskEnded { server: task.server, tool: &task.tool, status, lasted });
+            self.tell(&Event::TaskEnded { task, status, lasted, seen_by });
         }
     }
 }

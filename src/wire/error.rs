@@ -93,6 +93,22 @@ impl Error {
         }
     }
 
+    /// What it says, and what its sources say: for the operator, not for the client.
+    pub(super) fn chain(&self) -> String {
+        let mut said = self.to_string();
+        let mut next = self.source();
+        while let Some(source) = next {
+            let more = source.to_string();
+            // Some libraries say their source's message as part of their own.
+            if !said.ends_with(&more) {
+                said.push_str(": ");
+                said.push_str(&more);
+            }
+            next = source.source();
+        }
+        said
+    }
+
     /// After how many seconds trying again makes sense; where waiting helps.
     pub(super) fn retry_after(&self) -> Option<u32> {
         matches!(self, Self::TooManyStreams | Self::ShuttingDown).then_some(1)

@@ -44,7 +44,7 @@ pub(super) fn carry(
     let busy = Busy::new(&client.link.activity);
     let asked = Asked::new(&head);
     let admitted = admit(shared, &head, &asked); // guard ─▶ route
-    let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer.ip());
+    let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer);
     let body = Tap::new(body, exchange.request()); // tap
     let mut call = Call { shared: Arc::clone(shared), link: Arc::clone(&client.link), asked, busy, exchange };
     let unread = if head::may_be_json_rpc(&head) { Said::Unread } else { Said::NoJson };
@@ -242,10 +242,11 @@ impl Call {
         };
         let until = self.until_cut(&routed, is_stream).map(|until| (until, self.exchange.cutter()));
         let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), &response);
+        let own_time = overhead.as_ref().map(Overhead::own_time);
         let kept = Kept::new(self.busy, permit, overhead);
         let (mut head, body) = response.into_parts();
         let path = &routed.upstream.path_and_query;
-        let body = Tap::new(body, self.exchange.answered(&head)); // tap
+        let body = Tap::new(body, self.exchange.answered(&head, own_time)); // tap
         head.headers = hop::response_fields(&head.headers, false);
         head.version = Version::default();
         if self.shared.rewrite.location {
@@ -303,8 +304,8 @@ impl Call {
     fn refuse(self, error: &Error, said: Said<'_>) -> Response<ResponseBody> {
         let (status, kind, verdict) = error.reply();
         match verdict {
-            Verdict::Refused(refusal) => self.exchange.refused(refusal, status),
-            Verdict::Failed(failure) => self.exchange.failed(failure, status),
+            Verdict::Refused(refusal) => self.exchange.refused(refusal, status, &error.chain()),
+            Verdict::Failed(failure) => self.exchange.failed(failure, status, &error.chain()),
         }
         let reply = reply(status, kind, &error.to_string(), said, error.retry_after());
         // On HTTP/2 hyper would send the body even so.

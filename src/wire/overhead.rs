@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use http::Response;
 
 use crate::net::Stamps;
-use crate::observe::Stopwatch;
+use crate::observe::{LastRead, OwnTime, Stopwatch};
 
 /// An exchange whose answer is under way.
 #[derive(Debug)]
@@ -31,10 +31,21 @@ impl Overhead {
         Some(Self { stopwatch, request, server })
     }
 
+    /// What is known of it before the answer was written.
+    pub(super) fn own_time(&self) -> OwnTime {
+        OwnTime { request: self.request, server: Arc::clone(&self.server) as _ }
+    }
+
     /// The answer's last bytes were handed to the client's connection at `written`.
     pub(super) fn end(self, written: Instant) {
         let answer =
             self.server.last_read().map_or(Duration::ZERO, |read| written.saturating_duration_since(read));
         self.stopwatch.stop(self.request + answer);
+    }
+}
+
+impl LastRead for Stamps {
+    fn last_read(&self) -> Option<Instant> {
+        self.last_read()
     }
 }

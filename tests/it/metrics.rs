@@ -60,8 +60,12 @@ async fn the_whole_page_is_as_it_was() {
             ),
         )
         .exchange
-        .failed(Failure::Unreachable, http::StatusCode::BAD_GATEWAY);
-    observed.ask("GET", "/", &[]).exchange.refused(Refusal::Limit, http::StatusCode::SERVICE_UNAVAILABLE);
+        .failed(Failure::Unreachable, http::StatusCode::BAD_GATEWAY, "refused");
+    observed.ask("GET", "/", &[]).exchange.refused(
+        Refusal::Limit,
+        http::StatusCode::SERVICE_UNAVAILABLE,
+        "full",
+    );
     observed.observer.refused(Refusal::SlowHead);
     observed.observer.connected(0, std::time::Duration::from_millis(2));
     observed.observer.connection().closed(Disconnect::Idle);
@@ -107,9 +111,9 @@ fn observation_off_sees_nothing() {
         upstream_path: "/mcp",
     };
     let connection = observer.connection();
-    let exchange = connection.exchange(target, &head, std::net::Ipv4Addr::LOCALHOST.into());
+    let exchange = connection.exchange(target, &head, ([127, 0, 0, 1], 1).into());
     assert!(exchange.request().is_none());
-    assert!(exchange.answered(&http::Response::new(()).into_parts().0).is_none());
+    assert!(exchange.answered(&http::Response::new(()).into_parts().0, None).is_none());
 }
 
 /// The names of tools and clients that a page must survive.

@@ -120,7 +120,9 @@ fn an_id_is_its_type_too() {
 
 #[test]
 fn upstream_unreachable_reset_timeout() {
-    let failing = |failure| move |asked: Asked| asked.exchange.failed(failure, http::StatusCode::BAD_GATEWAY);
+    let failing = |failure| {
+        move |asked: Asked| asked.exchange.failed(failure, http::StatusCode::BAD_GATEWAY, "refused")
+    };
     call(failing(Failure::Unreachable), "upstream_unreachable", "error", Some("upstream_unreachable"));
     call(failing(Failure::Reset), "upstream_reset", "error", Some("upstream_reset"));
     call(failing(Failure::Timeout), "timeout", "error", Some("timeout"));
@@ -213,7 +215,8 @@ fn auth_challenge() {
 
 #[test]
 fn refused() {
-    let refuse = |asked: Asked| asked.exchange.refused(Refusal::Limit, http::StatusCode::SERVICE_UNAVAILABLE);
+    let refuse =
+        |asked: Asked| asked.exchange.refused(Refusal::Limit, http::StatusCode::SERVICE_UNAVAILABLE, "full");
     call(refuse, "refused", "rejected", None);
 }
 

@@ -13,7 +13,7 @@ mod server;
 use super::error::Mistake;
 use super::raw::{self, Optional, Wait, Written};
 use super::rules::Spans;
-use super::{Admin, Config, Logs, Rewrite};
+use super::{Admin, Config, Logs, Rewrite, Tracing};
 
 /// The configuration that `file` stands for, and where its keys are. Relative file names are taken from `base`.
 pub(super) fn file(file: raw::File, base: &Path) -> Result<(Config, Spans), Mistake> {
@@ -33,7 +33,9 @@ pub(super) fn file(file: raw::File, base: &Path) -> Result<(Config, Spans), Mist
         logs: Logs {
             format: or(file.logs.format, Logs::default().format),
             level: or(file.logs.level, Logs::default().level),
+            ..Logs::default()
         },
+        tracing: Tracing::default(),
     };
     Ok((config, spans))
 }

@@ -114,13 +114,13 @@ impl Prometheus {
                 let labels = [("method", method.as_str()), ("direction", direction.as_str())];
                 self.count(&of.notifications, (method, direction), "mcp_notifications_total", of, &labels);
             }
-            Event::TaskStarted { server, tool } => {
-                let of = self.server(Some(server));
+            Event::TaskStarted { task } => {
+                let (of, tool) = (self.server(Some(task.server)), &task.tool);
                 let labels = [("tool_name", tool.as_str())];
                 self.change(&of.tasks_active, tool.number(), "mcp_tasks_active", of, &labels, 1.0);
             }
-            Event::TaskEnded { server, tool, status, lasted } => {
-                let of = self.server(Some(server));
+            Event::TaskEnded { task, status, lasted, seen_by: _ } => {
+                let (of, tool) = (self.server(Some(task.server)), &task.tool);
                 let labels = [("tool_name", tool.as_str()), ("status", status.as_str())];
                 let key = (tool.number(), status);
                 self.change(&of.tasks_active, tool.number(), "mcp_tasks_active", of, &labels[..1], -1.0);

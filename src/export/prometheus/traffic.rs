@@ -67,14 +67,15 @@ impl Prometheus {
     #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
     pub(super) fn on_session(&self, event: &Event<'_>) {
         match *event {
-            Event::SessionStarted { server, client, version } => {
-                let of = self.server(Some(server));
+            Event::SessionStarted { session } => {
+                let (client, version) = (&session.client, session.version);
+                let of = self.server(Some(session.server));
                 self.session(of, 1.0);
                 let labels = [("client_name", client.as_str()), ("protocol_version", version_label(version))];
                 self.count(&of.sessions_total, (client.number(), version), "mcp_sessions_total", of, &labels);
             }
-            Event::SessionEnded { server, lasted, reason, calls } => {
-                let of = self.server(Some(server));
+            Event::SessionEnded { session, lasted, reason, calls } => {
+                let of = self.server(Some(session.server));
                 self.session(of, -1.0);
                 let labels = [("end_reason", reason.as_str())];
                 let name = "mcp_session_duration_seconds";

@@ -1,7 +1,7 @@
 //! A recording shown to an observer, in the order in which it happened and at its times.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -77,7 +77,7 @@ impl Replay<'_> {
         head.headers = headers(&recorded.request).collect();
         let target = Target { server: Some(0), route: Route::Mount, upstream_path: recorded.path() };
         let connection = &self.connections[&recorded.connection];
-        let exchange = connection.exchange(target, &head, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let exchange = connection.exchange(target, &head, SocketAddr::from(([127, 0, 0, 1], 50_000)));
         self.watches.insert((number, Side::Client), exchange.request().unwrap());
         self.exchanges.insert(number, exchange);
     }
@@ -86,7 +86,7 @@ impl Replay<'_> {
         let recorded = &self.recording.exchanges[number];
         let mut head = Response::builder().status(recorded.status()).body(()).unwrap().into_parts().0;
         head.headers = headers(&recorded.response).collect();
-        let watch = self.exchanges.remove(&number).unwrap().answered(&head).unwrap();
+        let watch = self.exchanges.remove(&number).unwrap().answered(&head, None).unwrap();
         self.watches.insert((number, Side::Server), watch);
     }
 }

@@ -1,6 +1,6 @@
 //! The observer driven by hand: what the taps would show, without a network.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -67,7 +67,7 @@ impl Observed {
         let head = request.body(()).expect("a head").into_parts().0;
         let target = Target { server: Some(0), route: Route::Mount, upstream_path: path };
         let connection = self.observer.connection();
-        let exchange = connection.exchange(target, &head, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let exchange = connection.exchange(target, &head, SocketAddr::from(([127, 0, 0, 1], 50_000)));
         Asked { connection, exchange }
     }
 }
@@ -96,7 +96,7 @@ impl Asked {
             head.headers.append(name, HeaderValue::from_str(value).expect("a value"));
         }
         Answering {
-            watch: self.exchange.answered(&head).expect("somebody looks"),
+            watch: self.exchange.answered(&head, None).expect("somebody looks"),
             connection: self.connection,
         }
     }

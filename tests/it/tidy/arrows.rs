@@ -64,6 +64,9 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net", "wire"], &["tokio_rustls"]),
     // Options of sockets that tokio does not set.
     (&["net", "wire"], &["socket2"]),
+    // Keyed hashes of what acts as a secret; ids of traces; shapes of secrets.
+    (&["observe"], &["aws_lc_rs", "fastrand", "regex"]),
+    (&["wire"], &["fastrand"]),
     // Bounded tables and their hashing.
     (&["observe", "export"], &["hashlink", "foldhash"]),
     // What a reload replaces while requests read it.
