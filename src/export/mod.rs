@@ -1,5 +1,7 @@
 //! Events → destinations, one file each. Nothing here may slow the path: metrics are atomics, the rest is bounded.
 
+mod exemplars;
+mod line;
 mod losses;
 mod openmetrics;
 mod prometheus;
@@ -7,6 +9,7 @@ mod queue;
 
 use std::sync::Arc;
 
+pub use self::exemplars::Exemplars;
 pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
 pub use self::prometheus::Prometheus;

@@ -13,6 +13,7 @@ mod lock;
 mod messages;
 mod outcome;
 mod reader;
+mod redact;
 mod scope;
 mod session;
 mod stream;
@@ -35,6 +36,7 @@ pub use self::event::{
     Transport, is_known_status,
 };
 pub use self::label::Label;
+pub use self::redact::Redactor;
 pub use self::session::Session;
 pub use self::task::Task;
 
