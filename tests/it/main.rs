@@ -14,6 +14,7 @@ mod metrics;
 mod mounts;
 mod outcomes;
 mod overload;
+mod places;
 mod program;
 mod recorded;
 mod rewrites;

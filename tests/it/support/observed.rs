@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use sightglass::config::{Config, Server, Url};
-use sightglass::export::Prometheus;
-use sightglass::observe::{Connection, Disconnect, End, Exchange, Observer, Route, Target, Watch};
+use sightglass::export::{All, Prometheus};
+use sightglass::observe::{Connection, Disconnect, End, Exchange, Export, Observer, Route, Target, Watch};
 
 use super::scrape::Scrape;
 
@@ -32,6 +32,13 @@ impl Observed {
         let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
         let observer = Observer::new(config, Arc::clone(&prometheus) as _);
         Self { observer, prometheus }
+    }
+
+    /// The same, with `also` told of every event.
+    pub(crate) fn telling(config: &Config, also: Arc<dyn Export>) -> Self {
+        let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
+        let exports = All(vec![Arc::clone(&prometheus) as _, also]);
+        Self { observer: Observer::new(config, Arc::new(exports)), prometheus }
     }
 
     pub(crate) fn page(&self) -> String {
