@@ -34,17 +34,25 @@ pub(super) struct Otel {
     pub(super) logs: SignalSettings,
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`, under which every signal has its path.
     pub(super) endpoint: Option<Url>,
-    pub(super) protocol: Option<OtlpProtocol>,
-    pub(super) headers: Option<Vec<(String, Secret)>>,
-    /// `OTEL_EXPORTER_OTLP_COMPRESSION`: whether it is gzip.
-    pub(super) gzip: Option<bool>,
-    pub(super) timeout: Option<Duration>,
+    /// How all signals are sent, and what is said of traces alone.
+    general: Transfer,
+    of_traces: Transfer,
     /// Names of PEM files, relative to where the program runs.
     pub(super) certificate: Option<String>,
     pub(super) client_certificate: Option<String>,
     pub(super) client_key: Option<String>,
     /// What was ignored, a sentence each.
     pub(super) warnings: Vec<String>,
+}
+
+/// How signals are sent.
+#[derive(Debug, Default)]
+pub(super) struct Transfer {
+    pub(super) protocol: Option<OtlpProtocol>,
+    pub(super) headers: Option<Vec<(String, Secret)>>,
+    /// Whether compression is gzip.
+    pub(super) gzip: Option<bool>,
+    pub(super) timeout: Option<Duration>,
 }
 
 /// What the variables say of one signal.
@@ -83,53 +91,51 @@ impl Otel {
         let named = attributes.iter().position(|(key, _)| key == SERVICE_NAME);
         let named = named.map(|at| attributes.remove(at).1);
         attributes.retain(|(key, _)| key != SERVICE_NAME);
-        let traces = reader.signal(Signal::Traces);
-        let only_traces = |general: &str| general.replace("OTLP_", "OTLP_TRACES_");
-        let mut otel = Self {
+        Self {
             disabled: reader.is_true("OTEL_SDK_DISABLED"),
             service_name: reader.text("OTEL_SERVICE_NAME").or(named),
             attributes,
             sampler: reader.sampler(),
-            traces,
+            traces: reader.signal(Signal::Traces),
             metrics: reader.signal(Signal::Metrics),
             logs: reader.signal(Signal::Logs),
-            endpoint: reader.value(ENDPOINT, Url::from_text),
-            protocol: reader.value(PROTOCOL, OtlpProtocol::from_text),
-            headers: reader.list(HEADERS, header),
-            gzip: reader.value(COMPRESSION, |text| Compression::from_text(text).map(|gzip| gzip.0)),
-            timeout: reader.value(TIMEOUT, milliseconds),
+            endpoint: reader.value("OTEL_EXPORTER_OTLP_ENDPOINT", Url::from_text),
+            general: reader.transfer(GENERAL),
+            of_traces: reader.transfer(OF_TRACES),
             certificate: reader.text("OTEL_EXPORTER_OTLP_CERTIFICATE"),
             client_certificate: reader.text("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
             client_key: reader.text("OTEL_EXPORTER_OTLP_CLIENT_KEY"),
-            warnings: Vec::new(),
-        };
-        otel.narrow(&mut reader, only_traces);
-        otel.warnings = reader.warnings;
-        otel
+            warnings: reader.warnings,
+        }
     }
 
-    /// Lets the forms for traces alone win, where nothing but traces is exported.
+    /// How signals are sent. What is said of traces alone wins where nothing but traces is exported, else it is ignored.
     ///
     /// # Why
     /// One exporter serves all signals. What is meant for the receiver of traces, a token above all, must not reach
     /// that of metrics.
-    fn narrow(&mut self, reader: &mut Reader<'_>, name: impl Fn(&str) -> String) {
-        let others = [&self.metrics, &self.logs].iter().any(|signal| signal.wanted == Some(true));
-        if others {
-            for general in [PROTOCOL, HEADERS, COMPRESSION, TIMEOUT] {
-                if reader.text(&name(general)).is_some() {
-                    let why =
-                        format!("metrics or log lines are exported, too: set {general} for all of them");
-                    reader.warnings.push(format!("{} is ignored: {why}", name(general)));
-                }
-            }
-            return;
+    pub(super) fn transfer(&mut self, only_traces: bool) -> Transfer {
+        let (general, own) = (std::mem::take(&mut self.general), std::mem::take(&mut self.of_traces));
+        if only_traces {
+            return Transfer {
+                protocol: own.protocol.or(general.protocol),
+                headers: own.headers.or(general.headers),
+                gzip: own.gzip.or(general.gzip),
+                timeout: own.timeout.or(general.timeout),
+            };
         }
-        self.protocol = reader.value(&name(PROTOCOL), OtlpProtocol::from_text).or(self.protocol);
-        self.headers = reader.list(&name(HEADERS), header).or(self.headers.take());
-        let gzip = |text: &str| Compression::from_text(text).map(|gzip| gzip.0);
-        self.gzip = reader.value(&name(COMPRESSION), gzip).or(self.gzip);
-        self.timeout = reader.value(&name(TIMEOUT), milliseconds).or(self.timeout);
+        let set = [
+            (PROTOCOL, own.protocol.is_some()),
+            (HEADERS, own.headers.is_some()),
+            (COMPRESSION, own.gzip.is_some()),
+            (TIMEOUT, own.timeout.is_some()),
+        ];
+        for (name, _) in set.iter().filter(|(_, is_set)| *is_set) {
+            self.warnings.push(format!(
+                "{OF_TRACES}{name} is ignored: metrics or log lines are exported, too (set {GENERAL}{name} for all of them)"
+            ));
+        }
+        general
     }
 
     /// What the variables say of `signal`.
@@ -150,11 +156,12 @@ impl Otel {
 }
 
 const SERVICE_NAME: &str = "service.name";
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
-const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
-const COMPRESSION: &str = "OTEL_EXPORTER_OTLP_COMPRESSION";
-const TIMEOUT: &str = "OTEL_EXPORTER_OTLP_TIMEOUT";
+const GENERAL: &str = "OTEL_EXPORTER_OTLP_";
+const OF_TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_";
+const PROTOCOL: &str = "PROTOCOL";
+const HEADERS: &str = "HEADERS";
+const COMPRESSION: &str = "COMPRESSION";
+const TIMEOUT: &str = "TIMEOUT";
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const SAMPLER_ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
 
@@ -197,6 +204,17 @@ impl Reader<'_> {
             _ => Err(Fault::new("expected true or false", "anything else means false")),
         };
         self.value(name, read).unwrap_or(false)
+    }
+
+    fn transfer(&mut self, prefix: &str) -> Transfer {
+        let name = |key: &str| format!("{prefix}{key}");
+        let gzip = |text: &str| Compression::from_text(text).map(|gzip| gzip.0);
+        Transfer {
+            protocol: self.value(&name(PROTOCOL), OtlpProtocol::from_text),
+            headers: self.list(&name(HEADERS), header),
+            gzip: self.value(&name(COMPRESSION), gzip),
+            timeout: self.value(&name(TIMEOUT), milliseconds),
+        }
     }
 
     fn signal(&mut self, signal: Signal) -> SignalSettings {

@@ -1,8 +1,17 @@
 //! The page of `/metrics`: every name, label, bucket and help text is an interface (`telemetry.md` §3).
 
-use sightglass::observe::{Disconnect, End, Failure, Refusal};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sightglass::config::{Config, LogFile};
+use sightglass::export::{All, Exemplars, Exporter, Losses, Prometheus, QueueName};
+use sightglass::observe::{
+    Disconnect, DropReason, DroppedWhat, End, Event, Export, Failure, Observer, Refusal,
+};
 
 use crate::support::observed::{Observed, one_server};
+use crate::support::scrape::Scrape;
 
 const CALL: &str =
     r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"a":1}}}"#;
@@ -72,28 +81,26 @@ async fn the_whole_page_is_as_it_was() {
     insta::assert_snapshot!(told(&observed.page()));
 }
 
+/// The upper bounds of a histogram on `page`.
+fn buckets(page: &str, name: &str) -> String {
+    let bound =
+        |line: &str| line.split("le=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
+    let lines = page.lines().filter(|line| line.starts_with(&format!("{name}_bucket")));
+    lines.filter_map(bound).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn every_histogram_has_the_buckets_of_the_contract() {
     let observed = Observed::new();
     observed.post(&[], CALL).json(200, GOOD);
     observed.observer.connected(0, std::time::Duration::from_millis(2));
     let page = observed.page();
-    let buckets = |name: &str| {
-        let line = |line: &str| {
-            line.split("le=\"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned)
-        };
-        page.lines()
-            .filter(|text| text.starts_with(&format!("{name}_bucket")))
-            .filter_map(line)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
     let latency = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 60 120 300 +Inf";
-    assert_eq!(buckets("mcp_request_duration_seconds"), latency);
-    assert_eq!(buckets("mcp_http_request_duration_seconds"), latency);
-    assert_eq!(buckets("mcp_upstream_connect_seconds"), format!("0.0005 0.001 0.0025 {latency}"));
+    assert_eq!(buckets(&page, "mcp_request_duration_seconds"), latency);
+    assert_eq!(buckets(&page, "mcp_http_request_duration_seconds"), latency);
+    assert_eq!(buckets(&page, "mcp_upstream_connect_seconds"), format!("0.0005 0.001 0.0025 {latency}"));
     let sizes = "100 1024 10240 51200 102400 512000 1048576 4194304 16777216 +Inf";
-    assert_eq!(buckets("mcp_http_request_size_bytes"), sizes);
+    assert_eq!(buckets(&page, "mcp_http_request_size_bytes"), sizes);
 }
 
 #[test]
@@ -154,7 +161,7 @@ fn every_family_says_what_it_is() {
     let observed = Observed::new();
     observed.post(&[], CALL).events().event(GOOD).end(End::Complete);
     observed.post(&[], CALL).answer(202, &[]).end(End::Complete);
-    let page = sightglass::export::to_openmetrics(&observed.page());
+    let page = observed.openmetrics();
     assert!(page.ends_with("\n# EOF\n") && page.matches("# EOF").count() == 1);
     let mut family = ("", "");
     let mut help = "";
@@ -187,4 +194,154 @@ async fn the_oldest_call_is_the_one_whose_head_came_first() {
     body.frame(&bytes::Bytes::from(CALL));
     tokio::time::advance(std::time::Duration::from_secs(5)).await;
     observed.scrape().metric("mcp_tool_oldest_inflight_seconds").is(10);
+}
+
+/// What an exporter does once spans were sent, here for every call that ended.
+struct Exports(Arc<Exemplars>);
+
+impl Export for Exports {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::CallEnded { call, ending } = event {
+            self.0.exported(call, ending);
+        }
+    }
+}
+
+/// An observer of `config` whose every call is exported.
+fn exporting(config: &Config) -> Observed {
+    let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
+    let exports = Arc::new(Exports(Arc::clone(prometheus.exemplars())));
+    let all = All(vec![Arc::clone(&prometheus) as _, exports as _]);
+    Observed { observer: Observer::new(config, Arc::new(all) as _), prometheus }
+}
+
+/// The lines of `page` that point at a trace.
+fn pointing(page: &str) -> Vec<&str> {
+    page.lines().filter(|line| line.contains(" # {")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn buckets_point_at_the_newest_exported_trace() {
+    let mut config = one_server();
+    config.metrics.semconv = true;
+    let observed = exporting(&config);
+    let parent = |trace: &str| format!("00-{trace}-00f067aa0ba902b7-01");
+    for (trace, ms) in [("1", 70), ("2", 80), ("3", 400_000)] {
+        let trace = parent(&trace.repeat(32));
+        let asked = observed.post(&[("traceparent", trace.as_str())], CALL);
+        tokio::time::advance(Duration::from_millis(ms)).await;
+        asked.json(200, GOOD);
+    }
+    let page = observed.openmetrics();
+    let lines = pointing(&page).into_iter().map(|line| {
+        let (told, time) = line.rsplit_once(' ').expect("a timestamp");
+        assert!(time.parse::<f64>().expect("seconds") > 1.7e9, "{line}");
+        told
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"");
+    assert!(pointing(&observed.page()).is_empty(), "the classic format has no exemplars");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_asks_points_at_its_trace_too() {
+    let observed = exporting(&one_server());
+    let stream = observed.post(&[], CALL).events();
+    let stream = stream.event(r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#);
+    observed.post(&[], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#).answer(202, &[]).end(End::Complete);
+    let page = observed.openmetrics();
+    let lines = pointing(&page);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let bucket = r#"mcp_server_request_duration_seconds_bucket{server="files",method="roots/list",status="success",outcome="ok",le="0.005"} 1 # {trace_id=""#;
+    assert!(lines.first().is_some_and(|line| line.starts_with(bucket)), "{lines:?}");
+    drop(stream);
+}
+
+#[test]
+fn a_trace_that_was_not_exported_is_not_pointed_at() {
+    let observed = Observed::new();
+    observed.post(&[], CALL).json(200, GOOD);
+    assert!(pointing(&observed.openmetrics()).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_names_of_opentelemetry_are_there_where_they_are_asked_for() {
+    let mut config = one_server();
+    let other = Observed::with(&config);
+    other.post(&[], CALL).json(200, GOOD);
+    assert!(!other.page().contains("mcp_server_operation") && !other.page().contains("mcp_server_session"));
+
+    config.metrics.semconv = true;
+    let observed = Observed::with(&config);
+    observed.post(&[], CALL).json(200, GOOD);
+    observed.post(&[], CALL).json(200, GOOD);
+    for code in ["-32602", "-1234"] {
+        let error = format!(r#"{{"jsonrpc":"2.0","id":7,"error":{{"code":{code},"message":"no"}}}}"#);
+        observed.post(&[], CALL).json(200, &error);
+    }
+    observed.post(&[], &CALL.replace("tools/call", "made/up")).json(500, "");
+    let initialize =
+        r#"{"jsonrpc":"2.0","id":7,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+    let session = [("content-type", "application/json"), ("mcp-session-id", "s")];
+    let begun = r#"{"jsonrpc":"2.0","id":7,"result":{"protocolVersion":"2025-06-18"}}"#;
+    observed.post(&[], initialize).answer(200, &session).text(begun).end(End::Complete);
+    tokio::time::advance(Duration::from_secs(90)).await;
+    observed.ask("DELETE", "/mcp", &[("mcp-session-id", "s")]).answer(200, &[]).end(End::Complete);
+    let page = observed.page();
+    let counts = |line: &&str| {
+        line.contains("_count{") && (line.contains("_operation_") || line.contains("mcp_server_session"))
+    };
+    insta::assert_snapshot!(page.lines().filter(counts).collect::<Vec<_>>().join("\n"), @"");
+    let bounds = "0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 30 60 120 300 +Inf";
+    assert_eq!(buckets(&page, "mcp_server_session_duration_seconds"), bounds);
+    let session = observed.scrape();
+    let session = session.metric("mcp_server_session_duration_seconds_bucket");
+    session.clone().label("le", "60").is(0);
+    session.label("le", "120").is(1);
+}
+
+#[test]
+fn losses_of_other_destinations_are_told() {
+    let mut config = one_server();
+    let idle = Observed::with(&config);
+    let page = idle.scrape();
+    page.metric("mcp_proxy_dropped_total").is(0);
+    assert_eq!(page.values("mcp_proxy_dropped_total", "what"), ["event", "log", "span"]);
+    assert!(!idle.page().contains("mcp_proxy_telemetry_export_failures_total{"));
+
+    let path = "a.log".into();
+    config.logs.file = Some(LogFile { path, max_size: 1024, max_files: 1, compress: false });
+    let observed = Observed::with(&config);
+    let losses = observed.prometheus.losses();
+    Losses::drop(losses, DroppedWhat::Span, DropReason::QueueFull, 3);
+    losses.fail(Exporter::OtlpTraces);
+    losses.set_depth(QueueName::Logs, 7);
+    let dropped = Event::Dropped { what: DroppedWhat::Span, reason: DropReason::QueueFull };
+    observed.prometheus.event(&dropped);
+    for _ in 0..2 {
+        let page = observed.scrape();
+        page.metric("mcp_proxy_dropped_total").is(4);
+        page.metric("mcp_proxy_dropped_total").label("what", "span").label("reason", "queue_full").is(4);
+        page.metric("mcp_proxy_telemetry_export_failures_total").label("exporter", "otlp_traces").is(1);
+        let failures = page.values("mcp_proxy_telemetry_export_failures_total", "exporter");
+        assert_eq!(failures, ["log_file", "otlp_traces"]);
+        page.metric("mcp_queue_depth").label("queue_name", "logs").is(7);
+        page.metric("mcp_queue_depth").is(7);
+    }
+}
+
+#[test]
+fn switched_off_the_page_tells_nothing_of_the_traffic() {
+    let mut config = one_server();
+    config.metrics.enabled = false;
+    let untold = Prometheus::new(&config).expect("buckets");
+    Losses::drop(untold.losses(), DroppedWhat::Log, DropReason::DiskFull, 1);
+    let page = untold.page(Observer::off().usage());
+    let told: BTreeSet<&str> = page
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.starts_with("process_"))
+        .filter_map(|line| line.split(['{', ' ']).next())
+        .collect();
+    let own = |name: &&str| name.starts_with("mcp_proxy_") || *name == "mcp_queue_depth";
+    assert!(told.iter().all(own) && !told.is_empty(), "{told:?}");
+    Scrape::of(&page).metric("mcp_proxy_dropped_total").label("reason", "disk_full").is(1);
 }

@@ -156,7 +156,7 @@ pub(super) struct Tracing {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { endpoint = \"http://localhost:4318\" }")]
 pub(super) struct Otlp {
     pub(super) endpoint: Optional<Url>,
     pub(super) protocol: Optional<OtlpProtocol>,
@@ -184,7 +184,7 @@ pub(super) struct Logs {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { path = \"sightglass.log\" }")]
 pub(super) struct LogFile {
     pub(super) path: Plain<String>,
     pub(super) max_size: Optional<Size>,
@@ -193,7 +193,7 @@ pub(super) struct LogFile {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { arguments = true }")]
 pub(super) struct Capture {
     pub(super) arguments: Option<bool>,
     pub(super) results: Option<bool>,

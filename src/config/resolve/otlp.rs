@@ -22,7 +22,9 @@ pub(super) fn resolve(
 ) -> Result<Option<Otlp>, Mistake> {
     let written = raw.as_ref().map(Spanned::span);
     let raw = raw.map(Spanned::into_inner).unwrap_or_default();
-    let protocol = or(raw.protocol, otel.protocol.unwrap_or_default());
+    let others = [raw.metrics.or(otel.metrics.wanted), raw.logs.or(otel.logs.wanted)];
+    let transfer = otel.transfer(!others.contains(&Some(true)));
+    let protocol = or(raw.protocol, transfer.protocol.unwrap_or_default());
     let endpoints = Endpoints { file: raw.endpoint.map(|url| url.into_inner().0), protocol, otel };
     if let Some(span) = written.clone().filter(|_| !endpoints.leads_somewhere()) {
         let hint =
@@ -48,9 +50,9 @@ pub(super) fn resolve(
         traces,
         metrics,
         logs,
-        headers: headers.or(otel.headers.take()).unwrap_or_default(),
-        gzip: or(raw.compression, Compression(otel.gzip.unwrap_or(true))).0,
-        timeout: timeout(raw.timeout, otel.timeout.unwrap_or(TIMEOUT))?,
+        headers: headers.or(transfer.headers).unwrap_or_default(),
+        gzip: or(raw.compression, Compression(transfer.gzip.unwrap_or(true))).0,
+        timeout: timeout(raw.timeout, transfer.timeout.unwrap_or(TIMEOUT))?,
         tls,
     };
     if any && otel.disabled {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use sightglass::config::{Config, Server, Url};
-use sightglass::export::Prometheus;
+use sightglass::export::{Prometheus, to_openmetrics};
 use sightglass::observe::{Connection, Disconnect, End, Exchange, Observer, Route, Target, Watch};
 
 use super::scrape::Scrape;
@@ -14,7 +14,7 @@ use super::scrape::Scrape;
 /// An observer of one server `files`, and its page.
 pub(crate) struct Observed {
     pub(crate) observer: Observer,
-    prometheus: Arc<Prometheus>,
+    pub(crate) prometheus: Arc<Prometheus>,
 }
 
 /// A configuration of one server.
@@ -36,6 +36,11 @@ impl Observed {
 
     pub(crate) fn page(&self) -> String {
         self.prometheus.page(self.observer.usage())
+    }
+
+    /// The page in `OpenMetrics`.
+    pub(crate) fn openmetrics(&self) -> String {
+        to_openmetrics(&self.page(), self.prometheus.exemplars())
     }
 
     pub(crate) fn scrape(&self) -> Scrape {
