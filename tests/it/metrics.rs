@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sightglass::config::{Config, LogFile};
 use sightglass::export::{All, Exemplars, Exporter, Losses, Prometheus, QueueName};
+use sightglass::mcp::trace::{Carriers, Ids, Sampler, SpanId, Trace, TraceId, decide};
 use sightglass::observe::{
     Disconnect, DropReason, DroppedWhat, End, Event, Export, Failure, Observer, Refusal,
 };
@@ -215,6 +216,13 @@ fn exporting(config: &Config) -> Observed {
     Observed { observer: Observer::new(config, Arc::new(all) as _), prometheus }
 }
 
+/// The place at the root of a trace whose id is `number` throughout.
+fn root(number: u8) -> Trace {
+    let span = SpanId([number; 8]);
+    let ids = Ids { trace: TraceId([number; 16]), server: span, client: span };
+    decide(Carriers::default(), Sampler { ratio: 1.0, parent_based: true }, ids)
+}
+
 /// The lines of `page` that point at a trace.
 fn pointing(page: &str) -> Vec<&str> {
     page.lines().filter(|line| line.contains(" # {")).collect()
@@ -225,10 +233,9 @@ async fn buckets_point_at_the_newest_exported_trace() {
     let mut config = one_server();
     config.metrics.semconv = true;
     let observed = exporting(&config);
-    let parent = |trace: &str| format!("00-{trace}-00f067aa0ba902b7-01");
-    for (trace, ms) in [("1", 70), ("2", 80), ("3", 400_000)] {
-        let trace = parent(&trace.repeat(32));
-        let asked = observed.post(&[("traceparent", trace.as_str())], CALL);
+    for (trace, ms) in [(1, 70), (2, 80), (3, 400_000)] {
+        let asked = observed.post(&[], CALL);
+        asked.exchange.traced(root(trace));
         tokio::time::advance(Duration::from_millis(ms)).await;
         asked.json(200, GOOD);
     }
@@ -238,14 +245,23 @@ async fn buckets_point_at_the_newest_exported_trace() {
         assert!(time.parse::<f64>().expect("seconds") > 1.7e9, "{line}");
         told
     });
-    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+        mcp_request_duration_seconds_bucket{server="files",method="tools/call",status="success",outcome="ok",le="0.1"} 2 # {trace_id="02020202020202020202020202020202"} 0.08
+        mcp_request_duration_seconds_bucket{server="files",method="tools/call",status="success",outcome="ok",le="+Inf"} 3 # {trace_id="03030303030303030303030303030303"} 400
+        mcp_server_operation_duration_seconds_bucket{server="files",mcp_method_name="tools/call",gen_ai_operation_name="execute_tool",gen_ai_tool_name="echo",network_protocol_name="http",network_transport="tcp",le="0.1"} 2 # {trace_id="02020202020202020202020202020202"} 0.08
+        mcp_server_operation_duration_seconds_bucket{server="files",mcp_method_name="tools/call",gen_ai_operation_name="execute_tool",gen_ai_tool_name="echo",network_protocol_name="http",network_transport="tcp",le="+Inf"} 3 # {trace_id="03030303030303030303030303030303"} 400
+        mcp_tool_duration_seconds_bucket{server="files",tool_name="echo",status="success",outcome="ok",le="0.1"} 2 # {trace_id="02020202020202020202020202020202"} 0.08
+        mcp_tool_duration_seconds_bucket{server="files",tool_name="echo",status="success",outcome="ok",le="+Inf"} 3 # {trace_id="03030303030303030303030303030303"} 400
+    "#);
     assert!(pointing(&observed.page()).is_empty(), "the classic format has no exemplars");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_server_asks_points_at_its_trace_too() {
     let observed = exporting(&one_server());
-    let stream = observed.post(&[], CALL).events();
+    let asked = observed.post(&[], CALL);
+    asked.exchange.traced(root(1));
+    let stream = asked.events();
     let stream = stream.event(r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#);
     observed.post(&[], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#).answer(202, &[]).end(End::Complete);
     let page = observed.openmetrics();
@@ -290,7 +306,14 @@ async fn the_names_of_opentelemetry_are_there_where_they_are_asked_for() {
     let counts = |line: &&str| {
         line.contains("_count{") && (line.contains("_operation_") || line.contains("mcp_server_session"))
     };
-    insta::assert_snapshot!(page.lines().filter(counts).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(page.lines().filter(counts).collect::<Vec<_>>().join("\n"), @r#"
+        mcp_server_operation_duration_seconds_count{server="files",mcp_method_name="_other",error_type="500",network_protocol_name="http",network_transport="tcp"} 1
+        mcp_server_operation_duration_seconds_count{server="files",mcp_method_name="initialize",mcp_protocol_version="2025-06-18",network_protocol_name="http",network_transport="tcp"} 1
+        mcp_server_operation_duration_seconds_count{server="files",mcp_method_name="tools/call",error_type="-32602",gen_ai_operation_name="execute_tool",gen_ai_tool_name="echo",network_protocol_name="http",network_transport="tcp",rpc_response_status_code="-32602"} 1
+        mcp_server_operation_duration_seconds_count{server="files",mcp_method_name="tools/call",error_type="jsonrpc_other",gen_ai_operation_name="execute_tool",gen_ai_tool_name="echo",network_protocol_name="http",network_transport="tcp",rpc_response_status_code="_other"} 1
+        mcp_server_operation_duration_seconds_count{server="files",mcp_method_name="tools/call",gen_ai_operation_name="execute_tool",gen_ai_tool_name="echo",network_protocol_name="http",network_transport="tcp"} 2
+        mcp_server_session_duration_seconds_count{server="files",mcp_protocol_version="2025-06-18",network_protocol_name="http",network_transport="tcp"} 1
+    "#);
     let bounds = "0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 30 60 120 300 +Inf";
     assert_eq!(buckets(&page, "mcp_server_session_duration_seconds"), bounds);
     let session = observed.scrape();

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::{at_least_one, or};
 use crate::config::error::{Fault, Mistake};
-use crate::config::raw::{self, Optional, Size};
+use crate::config::raw::{self, Optional, Size, Value};
 use crate::config::{Capture, LogFile, LogLevel, Logs};
 
 /// A file that is rotated more often than a line fills it would only turn round.
@@ -55,7 +55,7 @@ fn log_file(file: Spanned<raw::LogFile>, base: &Path) -> Result<LogFile, Mistake
     };
     Ok(LogFile {
         path: writable(&path, base)?,
-        max_size: max_size.map_or(Ok(FILE_BYTES), file_bytes)?,
+        max_size: file_bytes(max_size.as_ref())?,
         max_files: at_least_one(max_files.as_ref(), "file", FILES)?,
         compress: compress.unwrap_or(true),
     })
@@ -77,7 +77,8 @@ fn writable(name: &Spanned<String>, base: &Path) -> Result<std::path::PathBuf, M
     Ok(path)
 }
 
-fn file_bytes(raw: Spanned<raw::Value<Size>>) -> Result<u64, Mistake> {
+fn file_bytes(raw: Option<&Spanned<Value<Size>>>) -> Result<u64, Mistake> {
+    let Some(raw) = raw else { return Ok(FILE_BYTES) };
     let size = raw.get_ref().0.0.filter(|size| *size >= SMALLEST_FILE_BYTES);
     size.ok_or_else(|| {
         let message = "expected at least \"1KiB\" for the size at which a file is rotated";

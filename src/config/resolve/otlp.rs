@@ -36,8 +36,8 @@ pub(super) fn resolve(
     let traces = endpoints.of(Signal::Traces, traces, endpoints.leads_somewhere());
     let metrics = endpoints.of(Signal::Metrics, raw.metrics, false);
     let logs = endpoints.of(Signal::Logs, raw.logs, false);
-    let all = [&traces, &metrics, &logs];
-    let (secure, any) = (all.iter().any(|url| is_https(url)), all.iter().any(|url| url.is_some()));
+    let urls: Vec<&String> = [&traces, &metrics, &logs].into_iter().flatten().collect();
+    let (any, secure) = (!urls.is_empty(), urls.iter().any(|url| url.starts_with("https://")));
     let tls = match raw.tls {
         Some(tls) if any && !secure => return Err(needless_tls().at(tls.span())),
         Some(tls) => server::server_tls(tls, base)?,
@@ -108,10 +108,6 @@ impl Endpoints<'_> {
         };
         Url { tls: false, host: "localhost".to_owned(), port: Some(port), path: "/".to_owned() }
     }
-}
-
-fn is_https(url: &Option<String>) -> bool {
-    url.as_ref().is_some_and(|url| url.starts_with("https://"))
 }
 
 fn needless_tls() -> Fault {

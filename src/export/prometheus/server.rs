@@ -21,7 +21,7 @@ pub(super) struct Server {
     route: String,
     pub(super) requests: Series<(Method, Outcome, Transport), Counter>,
     pub(super) durations: Series<(Method, Outcome), Histogram>,
-    pub(super) operations: Series<(Method, Option<u32>, Option<ErrorType>, Option<Version>), Histogram>,
+    pub(super) operations: Series<Operation, Histogram>,
     pub(super) active: Series<Method, Gauge>,
     pub(super) errors: Series<(Method, ErrorType), Counter>,
     pub(super) tools: Series<(u32, Outcome), Counter>,
@@ -57,6 +57,9 @@ pub(super) struct Server {
     pub(super) overhead: Series<(), Histogram>,
     pub(super) refused: Series<Refusal, Counter>,
 }
+
+/// What tells one series of operations from another: the tool, if it is a call of one, how it failed, which version.
+pub(super) type Operation = (Method, Option<u32>, Option<ErrorType>, Option<Version>);
 
 /// The unanswered calls of each tool: its name, and when each began, with its number.
 pub(super) type Inflight = HashMap<u32, (String, BTreeSet<(Instant, u64)>)>;
