@@ -7,7 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use super::error::Fault;
-use super::raw::{Compression, HeaderName, HeaderValue, Ratio, Written};
+use super::raw::{Compression, Endpoint, HeaderName, HeaderValue, Ratio, Written};
 use super::substitute::Environment;
 use super::{OtlpProtocol, Secret, Url};
 
@@ -99,7 +99,7 @@ impl Otel {
             traces: reader.signal(Signal::Traces),
             metrics: reader.signal(Signal::Metrics),
             logs: reader.signal(Signal::Logs),
-            endpoint: reader.value("OTEL_EXPORTER_OTLP_ENDPOINT", Url::from_text),
+            endpoint: reader.value("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
             general: reader.transfer(GENERAL),
             of_traces: reader.transfer(OF_TRACES),
             certificate: reader.text("OTEL_EXPORTER_OTLP_CERTIFICATE"),
@@ -221,7 +221,7 @@ impl Reader<'_> {
         let name = signal.name();
         SignalSettings {
             wanted: self.exporter(&format!("OTEL_{name}_EXPORTER")),
-            endpoint: self.value(&format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"), Url::from_text),
+            endpoint: self.value(&format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"), endpoint),
         }
     }
 
@@ -296,6 +296,10 @@ fn decoded(text: &str) -> Result<String, Fault> {
         Fault::new("what is percent-encoded is no UTF-8", "encode each byte of the UTF-8 text as %XX")
     })?;
     Ok(text.into_owned())
+}
+
+fn endpoint(text: &str) -> Result<Url, Fault> {
+    Endpoint::from_text(text).map(|endpoint| endpoint.0)
 }
 
 fn milliseconds(text: &str) -> Result<Duration, Fault> {

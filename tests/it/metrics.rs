@@ -36,7 +36,7 @@ fn told(page: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn the_whole_page_is_as_it_was() {
     let mut config = one_server();
-    config.limits.orphan_wait = std::time::Duration::from_secs(1);
+    config.limits.orphan_wait = Duration::from_secs(1);
     let observed = Observed::with(&config);
     observed.post(&[], CALL).json(200, GOOD);
     let failed =
@@ -77,7 +77,7 @@ async fn the_whole_page_is_as_it_was() {
         "full",
     );
     observed.observer.refused(Refusal::SlowHead);
-    observed.observer.connected(0, std::time::Duration::from_millis(2));
+    observed.observer.connected(0, Duration::from_millis(2));
     observed.observer.connection().closed(Disconnect::Idle);
     insta::assert_snapshot!(told(&observed.page()));
 }
@@ -94,7 +94,7 @@ fn buckets(page: &str, name: &str) -> String {
 fn every_histogram_has_the_buckets_of_the_contract() {
     let observed = Observed::new();
     observed.post(&[], CALL).json(200, GOOD);
-    observed.observer.connected(0, std::time::Duration::from_millis(2));
+    observed.observer.connected(0, Duration::from_millis(2));
     let page = observed.page();
     let latency = "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 60 120 300 +Inf";
     assert_eq!(buckets(&page, "mcp_request_duration_seconds"), latency);
@@ -106,7 +106,7 @@ fn every_histogram_has_the_buckets_of_the_contract() {
 
 #[test]
 fn observation_off_sees_nothing() {
-    let observer = sightglass::observe::Observer::off();
+    let observer = Observer::off();
     let head = http::Request::post("/mcp")
         .header("content-type", "application/json")
         .body(())
@@ -189,11 +189,11 @@ fn every_family_says_what_it_is() {
 async fn the_oldest_call_is_the_one_whose_head_came_first() {
     let observed = Observed::new();
     let slow = observed.ask("POST", "/mcp", &[]);
-    tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    tokio::time::advance(Duration::from_secs(5)).await;
     let _late = observed.post(&[], CALL);
     let mut body = slow.exchange.request().expect("somebody looks");
     body.frame(&bytes::Bytes::from(CALL));
-    tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    tokio::time::advance(Duration::from_secs(5)).await;
     observed.scrape().metric("mcp_tool_oldest_inflight_seconds").is(10);
 }
 

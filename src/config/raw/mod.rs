@@ -23,6 +23,7 @@ pub(super) use listen::Listen;
 pub(super) use mount::MountPath;
 pub(super) use number::{Count, Ratio};
 pub(super) use size::Size;
+pub(super) use url::Endpoint;
 pub(super) use word::{Compression, ServerName};
 pub(super) use written::{Value, Written};
 
@@ -158,7 +159,7 @@ pub(super) struct Tracing {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table such as { endpoint = \"http://localhost:4318\" }")]
 pub(super) struct Otlp {
-    pub(super) endpoint: Optional<Url>,
+    pub(super) endpoint: Optional<Endpoint>,
     pub(super) protocol: Optional<OtlpProtocol>,
     pub(super) headers: Option<Headers>,
     pub(super) compression: Optional<Compression>,

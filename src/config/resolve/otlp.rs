@@ -25,7 +25,7 @@ pub(super) fn resolve(
     let others = [raw.metrics.or(otel.metrics.wanted), raw.logs.or(otel.logs.wanted)];
     let transfer = otel.transfer(!others.contains(&Some(true)));
     let protocol = or(raw.protocol, transfer.protocol.unwrap_or_default());
-    let endpoints = Endpoints { file: raw.endpoint.map(|url| url.into_inner().0), protocol, otel };
+    let endpoints = Endpoints { file: raw.endpoint.map(|url| url.into_inner().0.0), protocol, otel };
     if let Some(span) = written.clone().filter(|_| !endpoints.leads_somewhere()) {
         let hint =
             "write otlp = { endpoint = \"http://localhost:4318\" }, or set OTEL_EXPORTER_OTLP_ENDPOINT";

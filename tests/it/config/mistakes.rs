@@ -653,6 +653,10 @@ fn traces_and_their_share() {
         expected "auto", true or false
         hint: write it in double quotes
     "#);
+}
+
+#[test]
+fn what_traces_cost_and_read() {
     assert_snapshot!(mistake("[tracing]\nqueue = \"off\"\n"), @r#"
         config.toml, line 2, column 9
           |
@@ -710,8 +714,8 @@ fn exporters_of_traces() {
           |
         2 | otlp = { endpoint = "localhost:4317" }
           |                     ^^^^^^^^^^^^^^^^
-        expected a URL such as "http://127.0.0.1:3001/mcp"
-        hint: begin it with `http://` or `https://`
+        expected a URL such as "http://localhost:4318"
+        hint: begin it with `http://`, or with `https://` for TLS; with grpc, too
     "#);
     assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", protocol = \"http/json\" }\n"), @r#"
         config.toml, line 2, column 44
@@ -729,6 +733,10 @@ fn exporters_of_traces() {
         expected "http/protobuf" or "grpc"
         hint: write one of these words
     "#);
+}
+
+#[test]
+fn how_spans_are_sent() {
     assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", compression = \"zstd\" }\n"), @r#"
         config.toml, line 2, column 47
           |
@@ -829,6 +837,10 @@ fn lines_and_their_file() {
         expected a whole number: at least one file
         hint: the default is 5
     "#);
+}
+
+#[test]
+fn what_lines_hold() {
     assert_snapshot!(mistake("[logs]\ncapture = { max_bytes = \"off\" }\n"), @r#"
         config.toml, line 2, column 25
           |

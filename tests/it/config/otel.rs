@@ -223,7 +223,7 @@ fn what_cannot_be_read_is_ignored_with_a_warning_that_holds_no_value() {
         OTEL_TRACES_SAMPLER is ignored: expected always_on, always_off, traceidratio, or one of them after parentbased_ (other samplers are asked elsewhere: this program decides by itself)
         OTEL_TRACES_EXPORTER is ignored: expected otlp or none (metrics for Prometheus are on /metrics by themselves)
         OTEL_EXPORTER_OTLP_LOGS_ENDPOINT is ignored: a URL here holds no user name or password (send credentials as a header: headers = { Authorization = "Basic ${CREDENTIALS}" })
-        OTEL_EXPORTER_OTLP_ENDPOINT is ignored: expected a URL such as "http://127.0.0.1:3001/mcp" (begin it with `http://` or `https://`)
+        OTEL_EXPORTER_OTLP_ENDPOINT is ignored: expected a URL such as "http://localhost:4318" (begin it with `http://`, or with `https://` for TLS; with grpc, too)
         OTEL_EXPORTER_OTLP_PROTOCOL is ignored: expected "http/protobuf" or "grpc" (JSON is not spoken; collectors that take it take protobuf, too)
         a pair of OTEL_EXPORTER_OTLP_HEADERS is ignored: no name of a header field (letters, digits and `-`, without a colon: headers = { X-Api-Key = "${KEY}" })
         a pair of OTEL_EXPORTER_OTLP_HEADERS is ignored: a line break in the value of a header field (remove it; a variable read from a file often ends with one)
