@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use sightglass::config::{Config, Server, Url};
-use sightglass::export::{Prometheus, to_openmetrics};
+use sightglass::export::Prometheus;
 use sightglass::observe::{Connection, Disconnect, End, Exchange, Observer, Route, Target, Watch};
 
 use super::scrape::Scrape;
@@ -40,7 +40,7 @@ impl Observed {
 
     /// The page in `OpenMetrics`.
     pub(crate) fn openmetrics(&self) -> String {
-        to_openmetrics(&self.page(), self.prometheus.exemplars())
+        sightglass::export::to_openmetrics(&self.page(), self.prometheus.exemplars())
     }
 
     pub(crate) fn scrape(&self) -> Scrape {
