@@ -58,7 +58,7 @@ impl Pages {
         // Rendering takes milliseconds of one core: not on a thread that carries traffic.
         let rendered = tokio::task::spawn_blocking(move || {
             let page = prometheus.page(observer.usage());
-            let page = if openmetrics { to_openmetrics(&page) } else { page };
+            let page = if openmetrics { to_openmetrics(&page, prometheus.exemplars()) } else { page };
             if gzip { gzipped(page.as_bytes()).map(Bytes::from) } else { Ok(Bytes::from(page)) }
         });
         let Ok(Ok(body)) = rendered.await else {

@@ -14,7 +14,7 @@ use super::scrape::Scrape;
 /// An observer of one server `files`, and its page.
 pub(crate) struct Observed {
     pub(crate) observer: Observer,
-    prometheus: Arc<Prometheus>,
+    pub(crate) prometheus: Arc<Prometheus>,
 }
 
 /// A configuration of one server.
@@ -43,6 +43,11 @@ impl Observed {
 
     pub(crate) fn page(&self) -> String {
         self.prometheus.page(self.observer.usage())
+    }
+
+    /// The page in `OpenMetrics`.
+    pub(crate) fn openmetrics(&self) -> String {
+        sightglass::export::to_openmetrics(&self.page(), self.prometheus.exemplars())
     }
 
     pub(crate) fn scrape(&self) -> Scrape {

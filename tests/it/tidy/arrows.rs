@@ -53,6 +53,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net", "config", "wire", "guard"], &["thiserror"]),
     // Whether a file is PEM; no certificate is read there.
     (&["config"], &["rustls_pki_types"]),
+    // How the variables of OpenTelemetry write what is no plain text.
+    (&["config"], &["percent_encoding"]),
     // The program's own lines about its lifecycle; about traffic there are events.
     (&["wire", "net", "admin", "export"], &["tracing"]),
     // The types that HTTP libraries share, where hyper itself is not meant.
