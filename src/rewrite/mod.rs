@@ -15,3 +15,4 @@ mod names;
 mod path;
 mod reference;
 pub mod reply;
+pub mod trace;
