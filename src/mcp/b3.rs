@@ -31,20 +31,20 @@ impl B3 {
         let mut parts = text.split('-');
         let first = parts.next()?;
         let Some(span) = parts.next() else { return decision(first).map(Self::Decision) };
-        let sampled = match parts.next() {
+        let decided = match parts.next() {
             Some(state) => Some(decision(state)?),
             None => None,
         };
-        context(first, span, sampled, sampler).map(Self::Span)
+        context(first, span, decided, sampler).map(Self::Span)
     }
 
     /// Reads the separate headers; `None` where they are missing or invalid.
     pub fn separate(fields: Separate<'_>, sampler: Sampler) -> Option<Self> {
-        let debug = fields.flags.filter(|flags| *flags == "1").map(|_debug| true);
-        let sampled = debug.or_else(|| fields.sampled.and_then(decision));
+        let debug = fields.flags.filter(|flags| *flags == "1").map(|_one| true);
+        let decided = debug.or_else(|| fields.sampled.and_then(decision));
         match (fields.trace, fields.span) {
-            (Some(trace), Some(span)) => context(trace, span, sampled, sampler).map(Self::Span),
-            (None, None) => sampled.map(Self::Decision),
+            (Some(trace), Some(span)) => context(trace, span, decided, sampler).map(Self::Span),
+            (None, None) => decided.map(Self::Decision),
             (Some(_), None) | (None, Some(_)) => None,
         }
     }
@@ -59,12 +59,12 @@ fn decision(text: &str) -> Option<bool> {
     }
 }
 
-fn context(trace: &str, span: &str, sampled: Option<bool>, sampler: Sampler) -> Option<Context> {
+fn context(trace: &str, span: &str, decided: Option<bool>, sampler: Sampler) -> Option<Context> {
     let trace = trace_id(trace.as_bytes())?;
     let span = SpanId::from_hex(span.as_bytes())?;
-    let sampled = sampled.unwrap_or_else(|| sampler.includes(trace));
+    let decided = decided.unwrap_or_else(|| sampler.includes(trace));
     // Nothing tells that the id is random.
-    Some(Context { trace, span, flags: Flags::default().with_sampled(sampled) })
+    Some(Context { trace, span, flags: Flags::default().with_sampled(decided) })
 }
 
 /// An id of 64 bits is the lower half of one of 128.
@@ -72,8 +72,8 @@ fn trace_id(digits: &[u8]) -> Option<TraceId> {
     if digits.len() != 16 {
         return TraceId::from_hex(digits);
     }
-    let SpanId([a, b, c, d, e, f, g, h]) = SpanId::from_hex(digits)?;
-    Some(TraceId([0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h]))
+    let lower = u64::from_be_bytes(SpanId::from_hex(digits)?.0);
+    Some(TraceId(u128::from(lower).to_be_bytes()))
 }
 
 #[cfg(test)]

@@ -577,7 +577,7 @@ mod tests {
 
     #[test]
     fn a_deep_body_is_no_danger() {
-        let deep = format!(r#"{}{}"#, r#"{"a":["#.repeat(30_000), "]}".repeat(30_000));
+        let deep = format!("{}{}", r#"{"a":["#.repeat(30_000), "]}".repeat(30_000));
         let body = format!(r#"{{"method":"x","z":{deep},"params":{{"deep":{deep}}}}}"#);
         assert!(Posted::read(body.as_bytes()).has_place());
     }

@@ -181,8 +181,7 @@ impl Sampler {
     /// Whether a trace is among the share: the same answer for the same trace everywhere (`TraceIdRatioBased`).
     pub(super) fn includes(self, trace: TraceId) -> bool {
         const MOST: f64 = 9_223_372_036_854_775_808.0; // 2^63
-        let [.., a, b, c, d, e, f, g, h] = trace.0;
-        let low = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1;
+        let low = trace.0.last_chunk().map_or(0, |low| u64::from_be_bytes(*low)) >> 1;
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
         let place = low as f64;
         self.ratio >= 1.0 || place < self.ratio * MOST
@@ -211,11 +210,12 @@ pub fn decide(carriers: Carriers<'_>, sampler: Sampler, ids: Ids) -> Trace {
     let id = parent.map_or(ids.trace, |parent| parent.context.trace);
     // Many clients write the whole context into the header, and its first part alone into `_meta`.
     let same = carriers.header.filter(|header| parent.is_some_and(|parent| parent.context == header.context));
-    let sampled = match parent {
+    let included = match parent {
         Some(parent) if sampler.parent_based => parent.context.flags.is_sampled(),
         _ => sampler.includes(id),
     };
-    let flags = parent.map_or(Flags::new_root(sampled), |parent| parent.context.flags.with_sampled(sampled));
+    let flags =
+        parent.map_or(Flags::new_root(included), |parent| parent.context.flags.with_sampled(included));
     Trace {
         id,
         parent: parent.map(|parent| parent.context.span),
@@ -260,10 +260,10 @@ impl Ids {
     /// Ids that `random` gives.
     pub fn random(mut random: impl FnMut() -> u64) -> Self {
         // Zero is no id; it comes once in 2^64.
-        let mut next = || random().max(1).to_be_bytes();
-        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (next(), next());
-        let trace = TraceId([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
-        Self { trace, server: SpanId(next()), client: SpanId(next()) }
+        let mut next = || random().max(1);
+        let trace = u128::from(next()) << 64 | u128::from(next());
+        let (server, client) = (next().to_be_bytes(), next().to_be_bytes());
+        Self { trace: TraceId(trace.to_be_bytes()), server: SpanId(server), client: SpanId(client) }
     }
 }
 

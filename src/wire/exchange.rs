@@ -59,9 +59,9 @@ pub(super) fn carry(
                 return call.refuse(&error, unread);
             }
         };
-        let held = call.hold(&head, body).await;
-        let placed = call.place(&head, held.as_ref().ok(), &routed); // trace
-        let (body, said) = match held {
+        let body = call.hold(&head, body).await;
+        let placed = call.place(&head, body.as_ref().ok(), &routed); // trace
+        let (body, said) = match body {
             Ok(said) => said,
             Err(error) => return call.refuse(&error, unread),
         };
@@ -155,7 +155,7 @@ impl Call {
     fn place(
         &self,
         head: &request::Parts,
-        held: Option<&(RequestBody, Bytes)>,
+        body: Option<&(RequestBody, Bytes)>,
         routed: &Routed,
     ) -> Option<Placed> {
         let propagation = self.shared.propagation.as_ref()?;
@@ -164,7 +164,7 @@ impl Call {
             return None;
         }
         let hold_back = self.shared.limits.hold_back;
-        let whole = held.filter(|(body, said)| body.is_held_whole() && said.len() <= hold_back);
+        let whole = body.filter(|(body, said)| body.is_held_whole() && said.len() <= hold_back);
         let body = whole.map(|(_, said)| &**said);
         let session = self.exchange.handshake();
         let mut placed = propagation.place(&head.headers, body, session.as_deref(), || fastrand::u64(..))?;

@@ -15,6 +15,7 @@ mod mounts;
 mod outcomes;
 mod overload;
 mod program;
+mod propagation;
 mod recorded;
 mod rewrites;
 mod shutdown;
