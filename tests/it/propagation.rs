@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Version};
 use serde_json::Value;
-use sightglass::config::{Config, InjectMeta, Otlp, OtlpProtocol, ServerTls, Tracing};
+use sightglass::config::{Config, HttpVersion, InjectMeta, Otlp, OtlpProtocol, ServerTls, Tracing};
 use sightglass::mcp::trace::Context;
 use sightglass::observe::{Event, Export, Observer};
 
@@ -150,6 +150,20 @@ async fn a_request_without_a_context_begins_a_trace() {
         assert!(first.lines("tracestate").is_empty() && first.meta("tracestate").is_none());
         let expected = format!(r#""params":{{"_meta":{{"traceparent":"{}"}},"name":"a"}}"#, first.header());
         assert_eq!(first.body, CALL.replace(r#""params":{"name":"a"}"#, &expected), "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_either_version_gets_the_length_of_what_it_gets() {
+    for http in [HttpVersion::One, HttpVersion::Two] {
+        for version in VERSIONS {
+            let mut path = Path::with(version, |config| config.servers[0].http = http).await;
+            let length = CALL.len().to_string();
+            let arrived = path.post(&[("content-length", &length)], CALL).await;
+            assert_eq!(arrived.lines("content-length"), [arrived.body.len().to_string()]);
+            assert!(arrived.body.len() > CALL.len(), "{http:?} {version:?}");
+            arrived.span();
+        }
     }
 }
 
