@@ -12,6 +12,7 @@
 //! is not allowed. A parser that is fed, keeps what it wants and skips the rest answers both, and costs a fraction
 //! of building a tree. `serde_json` is the oracle in its tests.
 
+pub mod b3;
 mod body;
 mod code;
 mod draft;
@@ -20,6 +21,7 @@ mod id;
 mod message;
 mod method;
 mod number;
+pub mod place;
 mod quoted;
 mod reference;
 mod scanner;

@@ -16,6 +16,7 @@ mod outcomes;
 mod overload;
 mod places;
 mod program;
+mod propagation;
 mod recorded;
 mod rewrites;
 mod shutdown;
