@@ -233,6 +233,9 @@ mod tests {
             line.at = std::time::UNIX_EPOCH;
             json(line, "sightglass", &mut text);
         }
-        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#""#);
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"warn","event":"log","message":"cannot accept","service":"sightglass","error":"no room","tries":3,"left":"-1","again":true}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"info","event":"stopping","message":"draining","service":"sightglass","grace_seconds":1.5}
+        "#);
     }
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod logged;
 pub(crate) mod observed;
 pub(crate) mod program;
 pub(crate) mod proxy;

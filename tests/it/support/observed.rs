@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use sightglass::config::{Config, Server, Url};
-use sightglass::export::Prometheus;
-use sightglass::observe::{Connection, Disconnect, End, Exchange, Observer, Route, Target, Watch};
+use sightglass::export::{All, Prometheus};
+use sightglass::observe::{Connection, Disconnect, End, Exchange, Export, Observer, Route, Target, Watch};
 
 use super::scrape::Scrape;
 
@@ -32,6 +32,13 @@ impl Observed {
         let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
         let observer = Observer::new(config, Arc::clone(&prometheus) as _);
         Self { observer, prometheus }
+    }
+
+    /// The same, that also tells `export`.
+    pub(crate) fn telling(config: &Config, export: Arc<dyn Export>) -> Self {
+        let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
+        let all = All(vec![Arc::clone(&prometheus) as _, export]);
+        Self { observer: Observer::new(config, Arc::new(all)), prometheus }
     }
 
     pub(crate) fn page(&self) -> String {
@@ -79,7 +86,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn send(self, body: &str) -> Self {
+    /// The whole body was sent.
+    pub(crate) fn send(self, body: &str) -> Self {
         let mut watch = self.exchange.request().expect("somebody looks");
         watch.frame(&Bytes::copy_from_slice(body.as_bytes()));
         watch.end(End::Complete);
