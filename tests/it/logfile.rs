@@ -330,6 +330,22 @@ fn a_console_that_nobody_reads_any_more_is_survived_silently() {
 }
 
 #[test]
+fn a_console_that_somebody_made_non_blocking_gets_whole_lines() {
+    let (mut reader, writer) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    writer.set_nonblocking(true).expect("a socket");
+    let console = Console { out: Box::new(writer), pretty: false, color: false };
+    let log = Log::start(&one_server(), Arc::default(), console, None).expect("a log");
+    (0..5000).for_each(|number| say(&log, number));
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map(|_| text)
+    });
+    log.stop(LONG);
+    drop(log);
+    assert_eq!(numbers(&reading.join().unwrap().unwrap()), (0..5000).collect::<Vec<_>>());
+}
+
+#[test]
 fn stopping_writes_what_waits() {
     let (tape, losses) = (Tape::default(), Arc::new(Losses::default()));
     let console = Console { out: Box::new(tape.clone()), pretty: false, color: false };
@@ -338,6 +354,20 @@ fn stopping_writes_what_waits() {
     log.stop(LONG);
     assert_eq!(numbers(&tape.text()), (0..10_000).collect::<Vec<_>>());
     assert_eq!(losses.depth(QueueName::Logs), 0);
+}
+
+#[test]
+fn no_line_is_less_severe_than_wanted_whoever_says_it() {
+    let tape = Tape::default();
+    let console = Console { out: Box::new(tape.clone()), pretty: true, color: false };
+    let mut config = with_file(settings(Path::new("/dev/full")));
+    config.logs.level = LogLevel::Error;
+    let log = Log::start(&config, Arc::default(), console, None).expect("a log");
+    for level in [LogLevel::Info, LogLevel::Error, LogLevel::Warn] {
+        log.line(Line::new(level, "said", format!("{level:?}")));
+    }
+    log.stop(LONG);
+    assert!(tape.text().ends_with("ERROR Error\n") && tape.text().lines().count() == 1, "{}", tape.text());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use flate2::Compression;
@@ -16,6 +17,7 @@ use flate2::write::GzEncoder;
 
 use super::batch::Batch;
 use crate::config::LogFile;
+use crate::export::losses::{Exporter, Losses};
 
 /// Whoever may read logs belongs to the file's group; nobody else reads them.
 const MODE: u32 = 0o640;
@@ -23,6 +25,7 @@ const MODE: u32 = 0o640;
 /// The current file and those before it.
 pub(super) struct RotatingFile {
     settings: LogFile,
+    losses: Arc<Losses>,
     open: Option<Open>,
     compressing: Option<JoinHandle<()>>,
 }
@@ -46,13 +49,13 @@ struct Open {
 
 impl RotatingFile {
     /// Opens the file and appends to what is there; its folder must exist.
-    pub(super) fn open(settings: LogFile) -> io::Result<Self> {
+    pub(super) fn open(settings: LogFile, losses: Arc<Losses>) -> io::Result<Self> {
         let explained = |error: io::Error| {
             let path = settings.path.display();
             io::Error::new(error.kind(), format!("cannot open the log file {path}: {error}"))
         };
         let open = Open::at(&settings.path).map_err(explained)?;
-        Ok(Self { settings, open: Some(open), compressing: None })
+        Ok(Self { settings, losses, open: Some(open), compressing: None })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -119,11 +122,22 @@ impl RotatingFile {
         fs::rename(&self.settings.path, &last)?;
         self.open = None;
         if self.settings.compress {
-            let (partial, compressed) = (self.rotated(1, ".gz.partial"), self.rotated(1, ".gz"));
-            let work = move || compress(&last, &partial, &compressed);
-            self.compressing = Some(std::thread::Builder::new().name("log-gzip".to_owned()).spawn(work)?);
+            self.compress(last);
         }
         Ok(())
+    }
+
+    /// Compresses `last` on a thread of its own. What cannot be compressed stays as it is.
+    fn compress(&mut self, last: PathBuf) {
+        let (partial, compressed) = (self.rotated(1, ".gz.partial"), self.rotated(1, ".gz"));
+        let losses = Arc::clone(&self.losses);
+        let work = move || {
+            if compress(&last, &partial, &compressed).is_err() {
+                losses.fail(Exporter::LogFile);
+                let _ = fs::remove_file(partial);
+            }
+        };
+        self.compressing = std::thread::Builder::new().name("log-gzip".to_owned()).spawn(work).ok();
     }
 
     /// Removes the files numbered so and higher: there may have been more once.
@@ -180,20 +194,14 @@ impl Open {
     }
 }
 
-/// Compresses `from` by way of `partial`, so that what has the name `to` is whole. What cannot be compressed stays as
-/// it is.
-fn compress(from: &Path, partial: &Path, to: &Path) {
-    let whole = || {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(partial)?;
-        let mut encoder = GzEncoder::new(file, Compression::fast());
-        io::copy(&mut File::open(from)?, &mut encoder)?;
-        encoder.finish()?.sync_all()?;
-        fs::rename(partial, to)?;
-        fs::remove_file(from)
-    };
-    if whole().is_err() {
-        let _ = fs::remove_file(partial);
-    }
+/// Compresses `from` by way of `partial`, so that what has the name `to` is whole.
+fn compress(from: &Path, partial: &Path, to: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(partial)?;
+    let mut encoder = GzEncoder::new(file, Compression::fast());
+    io::copy(&mut File::open(from)?, &mut encoder)?;
+    encoder.finish()?.sync_all()?;
+    fs::rename(partial, to)?;
+    fs::remove_file(from)
 }
 
 /// Whether there was anything to do it to.

@@ -17,8 +17,8 @@ mod writer;
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -47,17 +47,18 @@ pub struct Console {
 /// Who else wants every line; called from the writer's thread, in order.
 pub type LineSink = Arc<dyn Fn(&Line) + Send + Sync>;
 
-/// The log. Dropping it without [`Log::stop`] leaves its threads to write what waits, if the process lives on.
+/// The log. Dropping it lets its threads write what waits and end; [`Log::stop`] waits for them.
 pub struct Log {
     shared: Arc<Shared>,
-    level: LogLevel,
     calls: bool,
     /// Nothing is ever sent: it closes when the last thread has ended.
-    ended: std::sync::Mutex<Receiver<()>>,
+    ended: Mutex<Receiver<()>>,
 }
 
 /// What the path and the threads share.
 struct Shared {
+    /// The least severe line that is written.
+    level: LogLevel,
     records: Queue<Record>,
     /// With so many records the writer collects no longer.
     enough: usize,
@@ -89,10 +90,11 @@ impl Log {
         };
         let mut places = vec![("log-console", Place::Console(console.out))];
         if let Some(settings) = &logs.file {
-            let file = RotatingFile::open(settings.clone())?;
+            let file = RotatingFile::open(settings.clone(), Arc::clone(&losses))?;
             places.push(("log-file", Place::File { file, failed: None }));
         }
         let shared = Arc::new(Shared {
+            level: logs.level,
             records: Queue::new(logs.queue),
             enough: (logs.queue / 2).max(1),
             asleep: AtomicBool::new(false),
@@ -108,26 +110,22 @@ impl Log {
         }
         let writer = Writer::new(Arc::clone(&shared), Lines::new(config), format, also);
         spawn("log", &running, move || writer.run())?;
-        Ok(Self { shared, level: logs.level, calls: logs.calls, ended: std::sync::Mutex::new(ended) })
+        Ok(Self { shared, calls: logs.calls, ended: Mutex::new(ended) })
     }
 
     /// Writes one of the program's own lines, if its level is wanted.
     pub fn line(&self, line: Line) {
-        if line.level <= self.level {
-            self.shared.say(line);
-        }
+        self.shared.say(line);
     }
 
     /// Writes what waits and ends the threads, but takes no longer than `within`: what still waits then is given up
     /// and counted. Nothing may be told afterwards.
     pub fn stop(&self, within: Duration) {
         let deadline = Instant::now() + within;
-        self.shared.stopping.store(true, Ordering::Release);
-        self.shared.wake();
-        let ended = self.ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if ended.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
-        {
+        self.shared.stop();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
             self.shared.lost(self.shared.waiting(), DropReason::ExporterFailed);
         }
     }
@@ -136,8 +134,8 @@ impl Log {
         let debugged = call.session.as_ref().is_some_and(|session| session.is_debugged(ending.at));
         let carried = call.arguments.is_some() || ending.result.is_some();
         let wanted = Wanted {
-            call: self.calls && (debugged || call::level(call, ending) <= self.level),
-            payload: carried && (debugged || self.level >= LogLevel::Debug),
+            call: self.calls && (debugged || self.shared.wants(call::level(call, ending))),
+            payload: carried && (debugged || self.shared.wants(LogLevel::Debug)),
         };
         if wanted.call || wanted.payload {
             self.shared.leave(|| Record::Call {
@@ -152,7 +150,7 @@ impl Log {
 impl Export for Log {
     #[expect(clippy::wildcard_enum_match_arm, reason = "only these become lines")]
     fn event(&self, event: &Event<'_>) {
-        let wants = |level| level <= self.level;
+        let wants = |level| self.shared.wants(level);
         match *event {
             Event::CallEnded { call, ending } => self.call(call, ending),
             Event::SessionStarted { session } if wants(LogLevel::Info) => {
@@ -173,7 +171,17 @@ impl Export for Log {
     }
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
 impl Shared {
+    fn wants(&self, level: LogLevel) -> bool {
+        level <= self.level
+    }
+
     /// Leaves what `make` makes for the writer, or counts that there was no room.
     fn leave(&self, make: impl FnOnce() -> Record) {
         match self.records.push(make) {
@@ -189,8 +197,16 @@ impl Shared {
         }
     }
 
+    /// Leaves a line for the writer, if its level is wanted.
     fn say(&self, line: Line) {
-        self.leave(|| Record::Line(Box::new(line)));
+        if self.wants(line.level) {
+            self.leave(|| Record::Line(Box::new(line)));
+        }
+    }
+
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake();
     }
 
     fn wake(&self) {

@@ -1,7 +1,7 @@
 //! Where lines go: a thread of its own for each place, so that one that is blocked or full stops no other.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How long a file that failed is left alone.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a console that takes nothing just now is left alone.
+const RETRY_CONSOLE: Duration = Duration::from_millis(10);
 
 /// What waits for one place, in the order it came.
 #[derive(Debug, Default)]
@@ -121,12 +124,26 @@ impl Place {
 }
 
 fn write_console(out: &mut Box<dyn Write + Send>, batch: &Batch, shared: &Shared) {
-    match out.write_all(batch.text()).and_then(|()| out.flush()) {
+    match write_whole(out, batch.text()) {
         Ok(()) => {}
         // Nobody reads any more, and nobody misses what follows.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(error) => shared.lost(batch.lines(), reason(&error)),
     }
+}
+
+/// Like `write_all`, also where whoever shares the terminal or the pipe made it non-blocking.
+fn write_whole(out: &mut Box<dyn Write + Send>, mut text: &[u8]) -> io::Result<()> {
+    while !text.is_empty() {
+        match out.write(text) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => text = text.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(RETRY_CONSOLE),
+            Err(error) => return Err(error),
+        }
+    }
+    out.flush()
 }
 
 fn write_file(file: &mut RotatingFile, failed: &mut Option<Failed>, batch: &Batch, shared: &Shared) {
@@ -154,11 +171,7 @@ fn write_file(file: &mut RotatingFile, failed: &mut Option<Failed>, batch: &Batc
     }
 }
 
-fn reason(error: &std::io::Error) -> DropReason {
-    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
-        DropReason::DiskFull
-    } else {
-        DropReason::ExporterFailed
-    }
+fn reason(error: &io::Error) -> DropReason {
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+    if full.contains(&error.kind()) { DropReason::DiskFull } else { DropReason::ExporterFailed }
 }

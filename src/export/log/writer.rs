@@ -111,11 +111,8 @@ impl Writer {
 
     /// The line that says what was dropped, if that is due.
     fn dropped(&mut self) -> Option<Line> {
-        let dropped = self.total();
-        if dropped == self.losses.dropped || self.until_losses().is_some_and(|wait| !wait.is_zero()) {
-            return None;
-        }
-        self.losses = Told { dropped, at: Some(Instant::now()) };
+        let _due = self.until_losses().filter(Duration::is_zero)?;
+        self.losses = Told { dropped: self.total(), at: Some(Instant::now()) };
         let mut line =
             Line::new(LogLevel::Warn, "telemetry_dropped", "telemetry was dropped; counts since the start");
         line.add("dropped", Some(Value::List(self.counts())));
@@ -124,7 +121,7 @@ impl Writer {
 
     /// How long until losses may be told; `None` = there are none to be told.
     fn until_losses(&self) -> Option<Duration> {
-        let news = self.total() > self.losses.dropped;
+        let news = self.shared.wants(LogLevel::Warn) && self.total() > self.losses.dropped;
         news.then(|| self.losses.at.map_or(Duration::ZERO, |at| LOSSES_EVERY.saturating_sub(at.elapsed())))
     }
 
