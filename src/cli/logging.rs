@@ -163,7 +163,7 @@ impl Fields {
         match field.name() {
             "message" => self.line.message = text,
             "event" if self.line.event != Line::LIBRARY => self.line.event = Cow::Owned(text),
-            _ => self.add(field, Value::Text(text)),
+            _ => self.add(field, Value::from(text)),
         }
     }
 

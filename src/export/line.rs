@@ -27,7 +27,7 @@ pub struct Line {
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "each is what its name says")]
 pub enum Value {
-    Text(String),
+    Text(Cow<'static, str>),
     Integer(u64),
     Float(f64),
     Flag(bool),
@@ -74,13 +74,13 @@ impl Line {
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text(Cow::Owned(text))
     }
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
     }
 }
 

@@ -1,12 +1,14 @@
 //! The lines of one call: how it ended and, where that was asked for, what it carried.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 
 use super::format::milliseconds;
 use super::record::{Lines, Wanted};
 use super::time::Clocks;
 use crate::config::LogLevel;
-use crate::export::line::Line;
+use crate::export::line::{Line, Value};
 use crate::mcp::{Id, Method, Version};
 use crate::observe::{Call, Direction, Ending, ErrorType, Outcome, Status};
 
@@ -53,7 +55,7 @@ struct Facts<'a> {
     call: &'a Call,
     ending: &'a Ending,
     clocks: Clocks,
-    method: String,
+    method: Cow<'static, str>,
     tool: Option<String>,
     correlation_id: String,
 }
@@ -61,8 +63,8 @@ struct Facts<'a> {
 impl<'a> Facts<'a> {
     fn of(lines: &'a Lines, call: &'a Call, ending: &'a Ending, clocks: Clocks) -> Self {
         let method = match (&call.method_name, call.method) {
-            (Some(name), Method::Other) => lines.told(name),
-            (_, method) => method.as_str().to_owned(),
+            (Some(name), Method::Other) => Cow::Owned(lines.told(name)),
+            (_, method) => Cow::Borrowed(method.as_str()),
         };
         let tool = call.tool_name().map(|name| lines.told(name));
         let correlation_id = call.head.correlation_id.as_ref().and_then(|id| correlation(lines, id));
@@ -93,7 +95,7 @@ impl<'a> Facts<'a> {
         line.add("client_version", call.client.client_version.as_ref().map(|text| self.lines.told(text)));
         line.add("protocol_version", call.client.version.map(Version::as_str));
         line.add("transport", Some(call.transport.as_str()));
-        line.add("correlation_id", Some(self.correlation_id.as_str()));
+        line.add("correlation_id", Some(self.correlation_id.clone()));
         line
     }
 
@@ -102,7 +104,7 @@ impl<'a> Facts<'a> {
         let message = format!("what {} carried", self.target());
         let mut line = self.line(LogLevel::Debug, event, message);
         self.add_ids(&mut line);
-        line.add("correlation_id", Some(self.correlation_id.as_str()));
+        line.add("correlation_id", Some(self.correlation_id.clone()));
         let (redactor, most) = (&self.lines.redactor, self.lines.payload_bytes);
         line.add("arguments", self.call.arguments.as_ref().map(|captured| redactor.json(captured, most)));
         line.add("result", self.ending.result.as_ref().map(|captured| redactor.json(captured, most)));
@@ -113,14 +115,14 @@ impl<'a> Facts<'a> {
     fn line(&self, level: LogLevel, event: &'static str, message: String) -> Line {
         let mut line = Line { at: self.clocks.wall(self.ending.at), ..Line::new(level, event, message) };
         line.trace = self.call.trace().map(|trace| (trace.id, trace.server_span));
-        line.add("server", self.lines.server(self.call.server));
-        line.add("method", Some(self.method.as_str()));
-        line.add("tool_name", self.tool.as_deref());
+        line.add("server", self.lines.server(self.call.server).map(str::to_owned));
+        line.add("method", Some(Value::Text(self.method.clone())));
+        line.add("tool_name", self.tool.clone());
         line
     }
 
     fn add_ids(&self, line: &mut Line) {
-        line.add("session_id", self.call.session.as_ref().map(|session| session.id.as_str()));
+        line.add("session_id", self.call.session.as_ref().map(|session| session.id.clone()));
         let id = match &self.call.id {
             Id::Null => None,
             Id::Number(number) => Some(number.to_string()),

@@ -14,8 +14,9 @@ const BEHIND_TRACE: &[&str] = &["session_id", "request_id", "client_name", "corr
 pub fn json(line: &Line, service: &str, out: &mut Vec<u8>) {
     let behind = line.fields.iter().position(|(key, _)| BEHIND_TRACE.contains(key));
     let (before, behind) = line.fields.split_at(behind.unwrap_or(line.fields.len()));
-    out.extend_from_slice(b"{\"timestamp\":");
-    string(&timestamp(line.at), out);
+    out.extend_from_slice(b"{\"timestamp\":\"");
+    timestamp(line.at, out);
+    out.push(b'"');
     for (key, text) in [
         ("level", level(line.level)),
         ("event", &line.event),
@@ -114,9 +115,13 @@ pub fn pretty(line: &Line, color: bool, out: &mut Vec<u8>) {
 }
 
 fn head(line: &Line, color: bool, text: &mut String) {
-    let time = time_of_day(line.at);
     let level = format!("{:<5}", level(line.level).to_uppercase());
-    let _ = write!(text, "{} {} ", painted(&time, DIM, color), painted(&level, shade(line.level), color));
+    let _ = write!(
+        text,
+        "{} {} ",
+        painted(&time_of_day(line.at), DIM, color),
+        painted(&level, shade(line.level), color)
+    );
 }
 
 fn call(line: &Line, outcome: &str, color: bool, text: &mut String) {
@@ -129,7 +134,8 @@ fn call(line: &Line, outcome: &str, color: bool, text: &mut String) {
     let shown = painted(&format!("{outcome:<14}"), shade_of_outcome(line), color);
     let _ = write!(text, "{:<12} {target:<24} {shown} {took:>9}", field("server"));
     let said_before = |key: &str, value: &Value| {
-        NOT_FOR_PEOPLE.contains(&key) || (key == "error_type" && *value == Value::from(outcome))
+        NOT_FOR_PEOPLE.contains(&key)
+            || (key == "error_type" && matches!(value, Value::Text(text) if text == outcome))
     };
     pairs(line.fields.iter().filter(|(key, value)| !said_before(key, value)), text);
 }

@@ -93,8 +93,8 @@ impl Lines {
     fn session(&self, session: &Session, at: SystemTime, event: &'static str, message: &str) -> Line {
         let mut line = Line { at, ..Line::new(LogLevel::Info, event, message) };
         line.trace = session.handshake.as_ref().map(|handshake| (handshake.span.trace, handshake.span.span));
-        line.add("server", self.server(session.server));
-        line.add("session_id", Some(session.id.as_str()));
+        line.add("server", self.server(session.server).map(str::to_owned));
+        line.add("session_id", Some(session.id.clone()));
         line.add("client_name", session.client_name.as_ref().map(|name| self.told(name)));
         line.add("client_version", session.client_version.as_ref().map(|version| self.told(version)));
         line.add("protocol_version", session.version.map(crate::mcp::Version::as_str));
@@ -104,7 +104,7 @@ impl Lines {
     fn refused(&self, server: Option<usize>, reason: Refusal, at: SystemTime) -> Line {
         let message = format!("a request was refused: {}", reason.as_str());
         let mut line = Line { at, ..Line::new(level_of_refusal(reason), "refused", message) };
-        line.add("server", server.and_then(|server| self.server(server)));
+        line.add("server", server.and_then(|server| self.server(server)).map(str::to_owned));
         line.add("reason", Some(reason.as_str()));
         line
     }
