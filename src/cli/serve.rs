@@ -13,24 +13,38 @@ use tokio::task::JoinHandle;
 
 use crate::admin::Admin;
 use crate::config::Config;
-use crate::export::Prometheus;
-use crate::observe::Observer;
+use crate::export::{All, Log, Losses, Prometheus};
+use crate::observe::{Export, Observer};
 use crate::shutdown::Shutdown;
 use crate::wire::Proxy;
 
 /// How often histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How long the last lines may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     super::logging::start(&config.logs);
+    let losses = Arc::new(Losses::default());
+    let console = super::logging::console(&config.logs);
+    let log = Arc::new(Log::start(config, losses, console, None)?);
+    super::logging::attach(&log);
+    let ended = run_with(config, &log);
+    super::logging::detach();
+    log.stop(LAST_LINES);
+    ended
+}
+
+fn run_with(config: &Config, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
     raise_open_files();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.proxy.workers > 0 {
         runtime.worker_threads(config.proxy.workers);
     }
     let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
-    let ended = runtime.block_on(serve(config));
+    let ended = runtime.block_on(serve(config, log));
     // Nothing waits for a name that is still being looked up: that can take longer than the grace.
     runtime.shutdown_background();
     ended
@@ -44,12 +58,12 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+async fn serve(config: &Config, log: &Arc<Log>) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let grace = config.proxy.shutdown_grace;
-    let running = start(config.clone()).await?;
+    let running = start_logged(config.clone(), Some(Arc::clone(log) as _)).await?;
     announce(config, &running);
     loop {
         tokio::select! {
@@ -99,15 +113,20 @@ impl Running {
     }
 }
 
-/// Starts the proxy on the current runtime: what `serve` runs, and `demo` embeds.
-#[expect(clippy::unused_async, reason = "says that a runtime is needed")]
+/// Starts the proxy on the current runtime, without lines about its traffic: what `demo` embeds.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
+    start_logged(config, None).await
+}
+
+/// The same, with lines: what `serve` runs.
+#[expect(clippy::unused_async, reason = "says that a runtime is needed")]
+async fn start_logged(config: Config, log: Option<Arc<dyn Export>>) -> anyhow::Result<Running> {
     let prometheus = Arc::new(Prometheus::new(&config).context("cannot set up the metrics")?);
-    let observer = if config.metrics.enabled {
-        Observer::new(&config, Arc::clone(&prometheus) as _)
-    } else {
-        Observer::off()
-    };
+    let metrics = config.metrics.enabled.then(|| Arc::clone(&prometheus) as Arc<dyn Export>);
+    let log = log.filter(|_| metrics.is_some() || config.logs.calls);
+    let exports: Vec<Arc<dyn Export>> = metrics.into_iter().chain(log).collect();
+    let observer =
+        if exports.is_empty() { Observer::off() } else { Observer::new(&config, Arc::new(All(exports))) };
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
     let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
     let admin = config.admin.listen;
@@ -151,5 +170,5 @@ fn announce(config: &Config, running: &Running) {
     let mount =
         |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
-    super::logging::started(config.logs.format, &running.data, running.admin, &mounts);
+    super::logging::started(&running.data, running.admin, &mounts);
 }

@@ -2,6 +2,7 @@
 
 mod exemplars;
 mod line;
+mod log;
 mod losses;
 mod openmetrics;
 mod prometheus;
@@ -10,6 +11,8 @@ mod queue;
 use std::sync::Arc;
 
 pub use self::exemplars::Exemplars;
+pub use self::line::{Line, Value};
+pub use self::log::{Console, LineSink, Log, json, pretty};
 pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
 pub use self::prometheus::Prometheus;

@@ -72,7 +72,7 @@ pub enum Event<'a> {
     /// A session began.
     SessionStarted { session: &'a Arc<Session> },
     /// A session ended.
-    SessionEnded { session: &'a Session, lasted: Duration, reason: SessionEnd, calls: u64 },
+    SessionEnded { session: &'a Arc<Session>, lasted: Duration, reason: SessionEnd, calls: u64 },
     /// The proxy itself said no.
     Refused { server: Option<usize>, reason: Refusal },
     /// The proxy's own share of an exchange's time.

@@ -440,7 +440,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn end_session(&self, session: &Session, reason: SessionEnd, now: Instant) {
+    pub(super) fn end_session(&self, session: &Arc<Session>, reason: SessionEnd, now: Instant) {
         if session.end() && session.announced {
             self.tell(&Event::SessionEnded {
                 session,

@@ -9,6 +9,8 @@ mod exact;
 mod failures;
 mod framing;
 mod http2;
+mod logfile;
+mod logs;
 mod messages;
 mod metrics;
 mod mounts;

@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod logged;
 pub(crate) mod mixed;
 pub(crate) mod observed;
 pub(crate) mod program;

@@ -91,7 +91,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn send(self, body: &str) -> Self {
+    /// The whole body was sent.
+    pub(crate) fn send(self, body: &str) -> Self {
         let mut watch = self.exchange.request().expect("somebody looks");
         watch.frame(&Bytes::copy_from_slice(body.as_bytes()));
         watch.end(End::Complete);

@@ -69,6 +69,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     // Keyed hashes of what acts as a secret; ids of traces; shapes of secrets.
     (&["observe"], &["aws_lc_rs", "fastrand", "regex"]),
     (&["wire"], &["fastrand"]),
+    // Correlation ids of requests that have none.
+    (&["export"], &["fastrand"]),
     // What rustls calls its provider.
     (&["net"], &["aws_lc_rs"]),
     // Bounded tables and their hashing.
