@@ -158,6 +158,21 @@ fn an_endpoint_is_enough_to_send_spans() {
 }
 
 #[test]
+fn a_collector_may_have_an_authority_of_its_own() {
+    let folder = Folder::new("collector");
+    folder.write("ca.pem", &certificate().0);
+    let text =
+        format!("[tracing]\notlp = {{ endpoint = \"https://c\", tls = {{ ca = \"ca.pem\" }} }}\n{SERVER}");
+    let file = folder.write("config.toml", &text);
+    let elsewhere = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "no-such-file.pem");
+    let variables = |name: &str| (name == elsewhere.0).then(|| elsewhere.1.to_owned());
+    let config = config::load(&file, &variables).unwrap_or_else(|error| panic!("{error}"));
+    let tls = ServerTls { ca: Some(folder.0.join("ca.pem")), ..ServerTls::default() };
+    assert_eq!(config.tracing.otlp.map(|otlp| otlp.tls), Some(tls));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
 fn tracing_and_logs_are_as_they_are_written() {
     let folder = Folder::new("logs");
     let log = folder.0.join("a.log");
