@@ -4,6 +4,7 @@ mod exemplars;
 mod line;
 mod losses;
 mod openmetrics;
+mod otlp;
 mod prometheus;
 mod queue;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use self::exemplars::Exemplars;
 pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
+pub use self::otlp::{Lines, Otlp, OtlpError, Started};
 pub use self::prometheus::Prometheus;
 
 use crate::observe::{Event, Export};

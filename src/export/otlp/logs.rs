@@ -1,0 +1,100 @@
+//! Log lines → log records (`telemetry.md` §5).
+
+use std::sync::Arc;
+
+use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
+use opentelemetry::{InstrumentationScope, SpanId, TraceId};
+use opentelemetry_otlp::LogExporter;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::{LogBatch, LogExporter as _, SdkLogRecord, SdkLogger, SdkLoggerProvider};
+
+use super::feed::{Feed, Feeds};
+use super::transport::{Failure, Transport};
+use super::{OtlpError, names, span};
+use crate::config::LogLevel;
+use crate::export::line::{Line, Value};
+use crate::export::{Exporter, QueueName};
+use crate::observe::DroppedWhat;
+
+/// Lines on their way to a collector.
+pub struct Lines(pub(super) Arc<Feed<Logs>>);
+
+impl Lines {
+    /// Puts in the line that `make` makes; where there is no room, nothing is made and the loss is counted. Never waits.
+    pub(in crate::export) fn push(&self, make: impl FnOnce() -> Line) {
+        self.0.push(make);
+    }
+}
+
+/// Sends lines.
+pub(super) struct Logs {
+    exporter: LogExporter,
+    transport: Transport,
+    /// Makes records: the SDK lets nobody else.
+    logger: SdkLogger,
+    scope: InstrumentationScope,
+}
+
+impl Logs {
+    pub(super) fn new(transport: Transport, resource: &Resource) -> Result<Self, OtlpError> {
+        let mut exporter = transport.logs()?;
+        exporter.set_resource(resource);
+        let logger = SdkLoggerProvider::builder().build().logger(names::SCOPE);
+        Ok(Self { exporter, transport, logger, scope: span::scope() })
+    }
+
+    fn record(&self, line: &Line) -> SdkLogRecord {
+        let mut record = self.logger.create_log_record();
+        record.set_timestamp(line.at);
+        record.set_observed_timestamp(line.at);
+        let (severity, text) = severity(line.level);
+        record.set_severity_number(severity);
+        record.set_severity_text(text);
+        record.set_event_name(line.event);
+        record.set_body(line.message.clone().into());
+        record.add_attribute("event", line.event);
+        for (name, value) in &line.fields {
+            record.add_attribute(*name, any(value));
+        }
+        if let Some((trace, span)) = line.trace {
+            record.set_trace_context(TraceId::from_bytes(trace.0), SpanId::from_bytes(span.0), None);
+        }
+        record
+    }
+}
+
+impl Feeds for Logs {
+    type Item = Line;
+    const EXPORTER: Exporter = Exporter::OtlpLogs;
+    const WHAT: DroppedWhat = DroppedWhat::Log;
+    // That gauge tells of the lines that wait to be written.
+    const DEPTH: Option<QueueName> = None;
+    const EACH: u32 = 1;
+
+    async fn send(&self, batch: &[Line]) -> Result<(), Failure> {
+        let records: Vec<SdkLogRecord> = batch.iter().map(|line| self.record(line)).collect();
+        let of_scope: Vec<_> = records.iter().map(|record| (record, &self.scope)).collect();
+        let result = self.exporter.export(LogBatch::new(&of_scope)).await;
+        result.map_err(|error| self.transport.failure(&error))
+    }
+
+    fn sent(&self, _batch: &[Line]) {}
+}
+
+fn severity(level: LogLevel) -> (Severity, &'static str) {
+    match level {
+        LogLevel::Error => (Severity::Error, "ERROR"),
+        LogLevel::Warn => (Severity::Warn, "WARN"),
+        LogLevel::Info => (Severity::Info, "INFO"),
+        LogLevel::Debug => (Severity::Debug, "DEBUG"),
+        LogLevel::Trace => (Severity::Trace, "TRACE"),
+    }
+}
+
+fn any(value: &Value) -> AnyValue {
+    match value {
+        Value::Text(text) => text.clone().into(),
+        Value::Integer(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
+        Value::Float(number) => (*number).into(),
+    }
+}
