@@ -3,6 +3,7 @@
 
 mod admin;
 mod bounded;
+mod collector;
 mod config;
 mod correlation;
 mod exact;
@@ -18,6 +19,7 @@ mod program;
 mod recorded;
 mod rewrites;
 mod shutdown;
+mod spans;
 mod streams;
 mod support;
 mod tidy;

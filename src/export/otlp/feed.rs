@@ -216,3 +216,143 @@ impl<F: Feeds> Worker<F> {
         self.stop.borrow().is_none_or(|deadline| deadline <= Instant::now())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Fails so many times, and remembers when it was sent how much.
+    #[derive(Clone, Default)]
+    struct Script {
+        failures: u32,
+        not_before: Option<Duration>,
+        is_final: bool,
+        tries: Arc<Mutex<Vec<(Instant, usize)>>>,
+    }
+
+    impl Feeds for Script {
+        type Item = u32;
+        const EXPORTER: Exporter = Exporter::OtlpTraces;
+        const WHAT: DroppedWhat = DroppedWhat::Span;
+        const DEPTH: Option<QueueName> = Some(QueueName::Spans);
+        const EACH: u32 = 2;
+
+        async fn send(&self, batch: &[u32]) -> Result<(), Failure> {
+            let mut tries = self.tries.lock().unwrap();
+            tries.push((Instant::now(), batch.len()));
+            if tries.len() > self.failures as usize {
+                return Ok(());
+            }
+            let failure = Failure::final_one("no");
+            Err(Failure { may_be_repeated: !self.is_final, not_before: self.not_before, ..failure })
+        }
+
+        fn sent(&self, _batch: &[u32]) {}
+    }
+
+    struct Fed {
+        feed: Arc<Feed<Script>>,
+        losses: Arc<Losses>,
+        script: Script,
+        stop: watch::Sender<Option<Instant>>,
+        began: Instant,
+    }
+
+    impl Fed {
+        fn new(script: Script) -> Self {
+            let losses = Arc::new(Losses::default());
+            let feed = Feed::new(4096, Arc::clone(&losses));
+            let (stop, stopping) = watch::channel(None);
+            tokio::spawn(Worker::new(Arc::clone(&feed), script.clone(), stopping).run());
+            Self { feed, losses, script, stop, began: Instant::now() }
+        }
+
+        fn push(&self, many: u32) {
+            (0..many).for_each(|piece| self.feed.push(|| piece));
+        }
+
+        /// After how many seconds it was sent how much.
+        fn tries(&self) -> Vec<(f64, usize)> {
+            let tries = self.script.tries.lock().unwrap();
+            tries.iter().map(|(at, many)| ((*at - self.began).as_secs_f64(), *many)).collect()
+        }
+
+        fn lost(&self, reason: DropReason) -> u64 {
+            self.losses.dropped(DroppedWhat::Span, reason)
+        }
+    }
+
+    async fn seconds(many: u64) {
+        tokio::time::sleep(Duration::from_secs(many)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_wait_a_second_for_others_and_a_batch_does_not_wait() {
+        let fed = Fed::new(Script::default());
+        fed.push(1);
+        seconds(5).await;
+        fed.push(512 + 3);
+        seconds(5).await;
+        let tries = fed.tries();
+        let [(first, 1), (second, 512), (third, 3)] = tries.as_slice() else { panic!("{tries:?}") };
+        assert!((1.0..1.1).contains(first) && (5.0..5.1).contains(second), "{tries:?}");
+        assert!((6.0..6.1).contains(third), "{tries:?}");
+        assert_eq!(fed.losses.depth(QueueName::Spans), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_tried_again_ever_more_slowly_and_given_up_in_the_end() {
+        let fed = Fed::new(Script { failures: 5, ..Script::default() });
+        fed.push(3);
+        seconds(120).await;
+        let tries: Vec<f64> = fed.tries().iter().map(|(at, _)| *at).collect();
+        let waits: Vec<f64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        for (wait, least) in waits.iter().zip([1.0, 2.0, 4.0, 8.0]) {
+            assert!((least..least * 1.26).contains(wait), "{waits:?}");
+        }
+        assert_eq!((tries.len(), fed.losses.failures(Exporter::OtlpTraces)), (5, 5));
+        assert_eq!(fed.lost(DropReason::ExporterFailed), 6);
+        fed.push(1);
+        seconds(5).await;
+        assert_eq!(fed.tries().len(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_will_never_be_taken_is_not_tried_again() {
+        let fed = Fed::new(Script { failures: 1, is_final: true, ..Script::default() });
+        fed.push(3);
+        seconds(60).await;
+        assert_eq!((fed.tries().len(), fed.lost(DropReason::ExporterFailed)), (1, 6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_collector_says_when_to_come_back() {
+        let fed =
+            Fed::new(Script { failures: 1, not_before: Some(Duration::from_secs(9)), ..Script::default() });
+        fed.push(1);
+        seconds(60).await;
+        let tries = fed.tries();
+        assert!((9.0..9.1).contains(&(tries[1].0 - tries[0].0)), "{tries:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_fit_is_counted() {
+        let fed = Fed::new(Script { failures: 100, ..Script::default() });
+        fed.push(3000);
+        assert_eq!(fed.lost(DropReason::QueueFull), 2 * (3000 - 2048));
+        assert_eq!(fed.losses.depth(QueueName::Spans), 4096);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stopping_tries_once_more_and_gives_up_what_is_not_taken() {
+        let fed = Fed::new(Script { failures: 100, ..Script::default() });
+        fed.push(600);
+        seconds(2).await;
+        fed.stop.send_replace(Some(Instant::now() + Duration::from_secs(5)));
+        seconds(1).await;
+        assert_eq!(fed.lost(DropReason::ExporterFailed), 1200);
+        assert_eq!(fed.losses.depth(QueueName::Spans), 0);
+    }
+}

@@ -98,3 +98,51 @@ fn any(value: &Value) -> AnyValue {
         Value::Float(number) => (*number).into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::config::{Otlp, OtlpProtocol, ServerTls};
+    use crate::mcp::trace;
+
+    fn logs() -> Logs {
+        let otlp = Otlp {
+            protocol: OtlpProtocol::HttpProtobuf,
+            traces: None,
+            metrics: None,
+            logs: None,
+            headers: Vec::new(),
+            gzip: false,
+            timeout: Duration::from_secs(1),
+            tls: ServerTls::default(),
+        };
+        let transport = Transport::new(&otlp, "http://127.0.0.1:1/v1/logs").unwrap();
+        Logs::new(transport, &Resource::builder_empty().build()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_line_is_a_record_of_its_level_with_its_keys_as_attributes() {
+        let line = Line {
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(1),
+            level: LogLevel::Warn,
+            event: "mcp_request",
+            message: "ping failed".to_owned(),
+            trace: Some((trace::TraceId([1; 16]), trace::SpanId([2; 8]))),
+            fields: vec![
+                ("method", Value::Text("ping".to_owned())),
+                ("request_bytes", Value::Integer(7)),
+                ("duration_ms", Value::Float(1.5)),
+            ],
+        };
+        let record = logs().record(&line);
+        assert_eq!(record.severity_number(), Some(Severity::Warn));
+        assert_eq!((record.event_name(), record.timestamp()), (Some("mcp_request"), Some(line.at)));
+        assert_eq!(record.body(), Some(&AnyValue::from("ping failed")));
+        assert_eq!(record.trace_context().unwrap().span_id, SpanId::from_bytes([2; 8]));
+        let attributes: Vec<String> =
+            record.attributes_iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        insta::assert_snapshot!(attributes.join("\n"), @"");
+    }
+}

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use sightglass::config::{Config, Server, Url};
-use sightglass::export::Prometheus;
-use sightglass::observe::{Connection, Disconnect, End, Exchange, Observer, Route, Target, Watch};
+use sightglass::export::{All, Prometheus};
+use sightglass::observe::{Connection, Disconnect, End, Exchange, Export, Observer, Route, Target, Watch};
 
 use super::scrape::Scrape;
 
@@ -29,8 +29,13 @@ impl Observed {
     }
 
     pub(crate) fn with(config: &Config) -> Self {
+        Self::telling(config, Arc::new(All::default()))
+    }
+
+    /// One that tells somebody besides.
+    pub(crate) fn telling(config: &Config, other: Arc<dyn Export>) -> Self {
         let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
-        let observer = Observer::new(config, Arc::clone(&prometheus) as _);
+        let observer = Observer::new(config, Arc::new(All(vec![Arc::clone(&prometheus) as _, other])));
         Self { observer, prometheus }
     }
 
