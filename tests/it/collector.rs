@@ -11,7 +11,7 @@ use sightglass::observe::{DropReason, DroppedWhat};
 use tonic::Code;
 
 use crate::support::collector::{Collector, Mood};
-use crate::support::told::{Told, exported, otlp, text};
+use crate::support::told::{Told, exported, lines, otlp};
 use crate::support::within;
 use crate::tls::Pki;
 
@@ -50,29 +50,27 @@ async fn spans_arrive_by_themselves_over_either_protocol_packed_or_not() {
             let told = Told::start(&config);
             calls(&told, 3);
             collector.until(|got| got.spans().len() == 6).await;
-            let got = collector.got();
-            let head = &got.heads[0].1;
-            assert_eq!(head["x-api-key"], "k1");
-            let encoding = if protocol == OtlpProtocol::Grpc { "grpc-encoding" } else { "content-encoding" };
-            assert_eq!(head.get(encoding).is_some_and(|value| value == "gzip"), gzip);
-            let resource = &got.traces[0].resource_spans[0];
-            let said: Vec<(&str, String)> = resource
-                .resource
-                .as_ref()
-                .unwrap()
-                .attributes
-                .iter()
-                .map(|attribute| {
-                    (attribute.key.as_str(), text(attribute.value.as_ref().unwrap().value.as_ref().unwrap()))
-                })
-                .collect();
-            assert!(said.contains(&("service.name", "sightglass".to_owned())), "{said:?}");
-            assert!(said.contains(&("deployment.environment", "test".to_owned())), "{said:?}");
-            assert!(resource.schema_url.starts_with("https://opentelemetry.io/schemas/"));
-            drop(got);
+            assert_told(&collector, protocol, gzip);
             told.stop().await;
         }
     }
+}
+
+fn assert_told(collector: &Collector, protocol: OtlpProtocol, gzip: bool) {
+    let got = collector.got();
+    let (path, head) = &got.heads[0];
+    let (encoding, service) = match protocol {
+        OtlpProtocol::Grpc => {
+            ("grpc-encoding", "/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+        }
+        OtlpProtocol::HttpProtobuf => ("content-encoding", "/v1/traces"),
+    };
+    assert_eq!((head["x-api-key"].to_str().unwrap(), path.as_str()), ("k1", service));
+    assert_eq!(head.get(encoding).is_some_and(|value| value == "gzip"), gzip);
+    let resource = &got.traces[0].resource_spans[0];
+    let said = lines(&resource.resource.as_ref().unwrap().attributes);
+    assert_eq!(said, "deployment.environment=test\nservice.name=sightglass");
+    assert!(resource.schema_url.starts_with("https://opentelemetry.io/schemas/"));
 }
 
 #[tokio::test]
@@ -198,19 +196,15 @@ async fn metrics_are_pushed_under_the_names_of_the_conventions() {
         let Some(Data::Histogram(histogram)) = &metric.data else { panic!("{metric:?}") };
         let [point] = histogram.data_points.as_slice() else { panic!("{histogram:?}") };
         assert_eq!((metric.unit.as_str(), point.count, point.explicit_bounds.len()), ("s", 3, 14));
-        let mut labels: Vec<String> = point
-            .attributes
-            .iter()
-            .map(|attribute| {
-                format!(
-                    "{}={}",
-                    attribute.key,
-                    text(attribute.value.as_ref().unwrap().value.as_ref().unwrap())
-                )
-            })
-            .collect();
-        labels.sort();
-        insta::allow_duplicates! { insta::assert_snapshot!(labels.join("\n"), @""); }
+        insta::allow_duplicates! { insta::assert_snapshot!(lines(&point.attributes), @r"
+        gen_ai.operation.name=execute_tool
+        gen_ai.tool.name=echo
+        mcp.method.name=tools/call
+        mcp.proxy.server=files
+        network.protocol.name=http
+        network.protocol.version=1.1
+        network.transport=tcp
+        "); }
         assert_eq!(losses.failures(Exporter::OtlpMetrics), 0);
     }
 }

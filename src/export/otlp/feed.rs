@@ -111,9 +111,9 @@ impl<F: Feeds> Worker<F> {
         let mut batch = self.feed.take();
         while !batch.is_empty() {
             if self.is_over() {
-                self.give_up(&batch)
+                self.give_up(&batch);
             } else {
-                self.deliver(batch).await
+                self.deliver(batch).await;
             }
             batch = self.feed.take();
         }

@@ -143,6 +143,11 @@ mod tests {
         assert_eq!(record.trace_context().unwrap().span_id, SpanId::from_bytes([2; 8]));
         let attributes: Vec<String> =
             record.attributes_iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        insta::assert_snapshot!(attributes.join("\n"), @"");
+        insta::assert_snapshot!(attributes.join("\n"), @r#"
+        event=String(Static("mcp_request"))
+        method=String(Owned("ping"))
+        request_bytes=Int(7)
+        duration_ms=Double(1.5)
+        "#);
     }
 }

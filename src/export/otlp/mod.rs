@@ -98,7 +98,9 @@ impl Otlp {
             meters.call_ended(call, ending);
         }
         if let Some(spans) = self.spans.as_ref().filter(|_| span::is_exported(call, ending, self.slow)) {
-            spans.push(|| Record::Call { call: Arc::clone(call), ending: ending.clone() });
+            // No span tells the payload: it does not wait either.
+            let ending = || Ending { result: None, ..ending.clone() };
+            spans.push(|| Record::Call { call: Arc::clone(call), ending: ending() });
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What spans and metrics call their attributes: the OpenTelemetry conventions for MCP and GenAI, which are in
-//! development, so each name stands here and nowhere else; and ours, under `mcp.proxy.`.
+//! What spans and metrics call their attributes: the OpenTelemetry conventions for MCP, which are in development,
+//! so each name stands here and nowhere else; and ours, under `mcp.proxy.`.
 
 /// The version of the conventions that the names below are from: the first one with MCP in it.
 pub(super) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.39.0";

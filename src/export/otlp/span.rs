@@ -243,14 +243,11 @@ impl Pair<'_> {
         let uri = call.uri.as_ref().map(|uri| spans.redactor.uri(uri.as_str()));
         attributes.maybe(names::MCP_RESOURCE_URI, uri);
         let name = call.name.as_ref().map(|name| spans.redacted(name));
-        match call.method {
-            Method::ToolsCall => {
-                attributes.add(names::GEN_AI_OPERATION_NAME, names::EXECUTE_TOOL);
-                attributes.maybe(names::GEN_AI_TOOL_NAME, name);
-            }
-            Method::PromptsGet => attributes.maybe(names::GEN_AI_PROMPT_NAME, name),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other method has a name that tells of it")]
-            _ => {}
+        if call.method == Method::ToolsCall {
+            attributes.add(names::GEN_AI_OPERATION_NAME, names::EXECUTE_TOOL);
+            attributes.maybe(names::GEN_AI_TOOL_NAME, name);
+        } else if call.method == Method::PromptsGet {
+            attributes.maybe(names::GEN_AI_PROMPT_NAME, name);
         }
         attributes.add(names::JSONRPC_REQUEST_ID, self.request_id());
         attributes.maybe(names::RPC_RESPONSE_STATUS_CODE, ending.code.map(|code| code.to_string()));
@@ -285,15 +282,15 @@ impl Pair<'_> {
         let Some((_, url)) = self.spans.servers.get(self.call.server) else { return };
         let upstream = (url.host.clone(), i64::from(url.port_or_default()));
         let client = (address(peer), i64::from(peer.port()));
-        let (asked, asker) = match self.call.direction {
+        let (to, from) = match self.call.direction {
             Direction::ClientToServer => (upstream, client),
             Direction::ServerToClient => (client, upstream),
         };
-        attributes.add(names::SERVER_ADDRESS, asked.0);
-        attributes.add(names::SERVER_PORT, asked.1);
+        attributes.add(names::SERVER_ADDRESS, to.0);
+        attributes.add(names::SERVER_PORT, to.1);
         if with_asker {
-            attributes.add(names::CLIENT_ADDRESS, asker.0);
-            attributes.add(names::CLIENT_PORT, asker.1);
+            attributes.add(names::CLIENT_ADDRESS, from.0);
+            attributes.add(names::CLIENT_PORT, from.1);
         }
     }
 

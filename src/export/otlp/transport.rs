@@ -292,6 +292,33 @@ impl HttpClient for Shared {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn of_what_the_exporter_puts_on_a_request_only_what_tells_of_the_body_is_sent() {
+        let otlp = config::Otlp {
+            protocol: OtlpProtocol::HttpProtobuf,
+            traces: None,
+            metrics: None,
+            logs: None,
+            headers: vec![("x-key".to_owned(), config::Secret("ours".to_owned()))],
+            gzip: false,
+            timeout: Duration::from_secs(1),
+            tls: config::ServerTls::default(),
+        };
+        let Way::Http(collector) = Transport::new(&otlp, "http://127.0.0.1:1/v1/traces").unwrap().way else {
+            panic!("it is HTTP");
+        };
+        let request = Request::post("http://127.0.0.1:1/v1/traces")
+            .header("content-type", "application/x-protobuf")
+            .header("x-key", "of the environment")
+            .header("x-other", "of the environment");
+        let request = collector.dressed(request.body(Bytes::new()).unwrap());
+        let mut names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-type", "user-agent", "x-key"]);
+        assert_eq!(request.headers()["x-key"], "ours");
+        assert!(!format!("{:?}", request.headers()).contains("ours"), "it may be a secret");
+    }
+
     #[test]
     fn a_grpc_status_is_repeated_where_the_specification_says_so() {
         let said =

@@ -221,7 +221,7 @@ impl TraceService for Taker {
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
         self.0.got.lock().unwrap().traces.push(request.into_inner());
         self.0.changes.send_replace(());
-        Ok(tonic::Response::new(Default::default()))
+        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
@@ -233,7 +233,7 @@ impl MetricsService for Taker {
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
         self.0.got.lock().unwrap().metrics.push(request.into_inner());
         self.0.changes.send_replace(());
-        Ok(tonic::Response::new(Default::default()))
+        Ok(tonic::Response::new(ExportMetricsServiceResponse::default()))
     }
 }
 
@@ -245,6 +245,6 @@ impl LogsService for Taker {
     ) -> Result<tonic::Response<ExportLogsServiceResponse>, tonic::Status> {
         self.0.got.lock().unwrap().logs.push(request.into_inner());
         self.0.changes.send_replace(());
-        Ok(tonic::Response::new(Default::default()))
+        Ok(tonic::Response::new(ExportLogsServiceResponse::default()))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use sightglass::config::{Config, Otlp, OtlpProtocol, ServerTls};
@@ -111,7 +112,19 @@ pub(crate) fn attribute(span: &Span, name: &str) -> Option<String> {
     Some(text(found.value.as_ref()?.value.as_ref()?))
 }
 
+/// Attributes as lines, in the order of their names.
+pub(crate) fn lines(attributes: &[KeyValue]) -> String {
+    let line = |attribute: &KeyValue| {
+        let value = attribute.value.as_ref().and_then(|value| value.value.as_ref()).expect("a value");
+        format!("{}={}", attribute.key, text(value))
+    };
+    let mut lines: Vec<String> = attributes.iter().map(line).collect();
+    lines.sort();
+    lines.join("\n")
+}
+
 /// A value as text.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no others are exported")]
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::StringValue(text) => text.clone(),
