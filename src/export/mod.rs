@@ -11,9 +11,10 @@ mod queue;
 use std::sync::Arc;
 
 pub use self::exemplars::Exemplars;
+pub use self::line::{Line, Value};
 pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
-pub use self::otlp::{Lines, Otlp, OtlpError, Started};
+pub use self::otlp::{Otlp, OtlpError, Started};
 pub use self::prometheus::Prometheus;
 
 use crate::observe::{Event, Export};

@@ -414,8 +414,12 @@ async fn what_passes_on_a_stream_is_told_up_to_a_cap() {
 }
 
 #[tokio::test]
-async fn hostile_names_are_cut_where_they_name_a_span() {
+async fn hostile_text_is_cut() {
     let spans = spans_of(|told| told.post(&[], &call(1, &"é".repeat(5000))).json(200, &good(1))).await;
     assert_eq!(spans[0].name.chars().count(), "tools/call ".len() + 128);
     assert!(attribute(&spans[0], "gen_ai.tool.name").unwrap().len() <= 512);
+    let agent = "a".repeat(50_000);
+    let spans =
+        spans_of(|told| told.post(&[("user-agent", &agent)], &call(1, "echo")).json(200, &good(1))).await;
+    assert_eq!(attribute(&spans[0], "user_agent.original").unwrap().len(), 1024);
 }

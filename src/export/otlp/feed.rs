@@ -108,6 +108,7 @@ impl<F: Feeds> Worker<F> {
             self.gather().await;
             self.deliver_waiting().await;
         }
+        let before = self.lost();
         let mut batch = self.feed.take();
         while !batch.is_empty() {
             if self.is_over() {
@@ -116,6 +117,10 @@ impl<F: Feeds> Worker<F> {
                 self.deliver(batch).await;
             }
             batch = self.feed.take();
+        }
+        let lost = self.lost() - before;
+        if lost > 0 {
+            self.health.gave_up(lost);
         }
     }
 
@@ -209,6 +214,10 @@ impl<F: Feeds> Worker<F> {
 
     fn is_stopping(&self) -> bool {
         self.stop.borrow().is_some() || self.stop.has_changed().is_err()
+    }
+
+    fn lost(&self) -> u64 {
+        self.feed.losses.dropped(F::WHAT, DropReason::ExporterFailed)
     }
 
     /// Building a batch costs time that the process no longer has.

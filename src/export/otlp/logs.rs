@@ -1,6 +1,6 @@
 //! Log lines → log records (`telemetry.md` §5).
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
 use opentelemetry::{InstrumentationScope, SpanId, TraceId};
@@ -8,23 +8,13 @@ use opentelemetry_otlp::LogExporter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter as _, SdkLogRecord, SdkLogger, SdkLoggerProvider};
 
-use super::feed::{Feed, Feeds};
+use super::feed::Feeds;
 use super::transport::{Failure, Transport};
 use super::{OtlpError, names, span};
 use crate::config::LogLevel;
 use crate::export::line::{Line, Value};
 use crate::export::{Exporter, QueueName};
 use crate::observe::DroppedWhat;
-
-/// Lines on their way to a collector.
-pub struct Lines(pub(super) Arc<Feed<Logs>>);
-
-impl Lines {
-    /// Puts in the line that `make` makes; where there is no room, nothing is made and the loss is counted. Never waits.
-    pub(in crate::export) fn push(&self, make: impl FnOnce() -> Line) {
-        self.0.push(make);
-    }
-}
 
 /// Sends lines.
 pub(super) struct Logs {
@@ -50,9 +40,11 @@ impl Logs {
         let (severity, text) = severity(line.level);
         record.set_severity_number(severity);
         record.set_severity_text(text);
-        record.set_event_name(line.event);
+        if let Cow::Borrowed(event) = line.event {
+            record.set_event_name(event);
+        }
         record.set_body(line.message.clone().into());
-        record.add_attribute("event", line.event);
+        record.add_attribute("event", line.event.clone());
         for (name, value) in &line.fields {
             record.add_attribute(*name, any(value));
         }
@@ -96,6 +88,8 @@ fn any(value: &Value) -> AnyValue {
         Value::Text(text) => text.clone().into(),
         Value::Integer(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
         Value::Float(number) => (*number).into(),
+        Value::Flag(flag) => (*flag).into(),
+        Value::List(texts) => texts.iter().cloned().collect(),
     }
 }
 
@@ -127,13 +121,15 @@ mod tests {
         let line = Line {
             at: SystemTime::UNIX_EPOCH + Duration::from_secs(1),
             level: LogLevel::Warn,
-            event: "mcp_request",
+            event: Cow::Borrowed("mcp_request"),
             message: "ping failed".to_owned(),
             trace: Some((trace::TraceId([1; 16]), trace::SpanId([2; 8]))),
             fields: vec![
-                ("method", Value::Text("ping".to_owned())),
+                ("method", "ping".to_owned().into()),
                 ("request_bytes", Value::Integer(7)),
                 ("duration_ms", Value::Float(1.5)),
+                ("slow", Value::Flag(true)),
+                ("tools", Value::List(vec!["a".to_owned()])),
             ],
         };
         let record = logs().record(&line);
@@ -148,6 +144,8 @@ mod tests {
         method=String(Owned("ping"))
         request_bytes=Int(7)
         duration_ms=Double(1.5)
+        slow=Boolean(true)
+        tools=ListAny([String(Owned("a"))])
         "#);
     }
 }

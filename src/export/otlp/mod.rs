@@ -21,14 +21,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-pub use self::logs::Lines;
-
 use self::feed::{Feed, Feeds, Stop, Worker};
 use self::logs::Logs;
 use self::metrics::Meters;
 use self::span::{Record, Spans, TaskRecord};
 use self::transport::{Failure, Transport};
-use super::{Exemplars, Exporter, Losses, QueueName};
+use super::{Exemplars, Exporter, Line, Losses, QueueName};
 use crate::config::{self, Config};
 use crate::mcp::trace;
 use crate::net::ConnectorError;
@@ -86,7 +84,7 @@ impl Otlp {
                 Logs::new(Transport::new(otlp, url)?, &resource)?,
                 stopping,
             ));
-            lines = Some(Arc::new(Lines(feed)));
+            lines = Some(feed);
         }
         let meters = meters(config, otlp, resource, losses)?;
         let otlp = Arc::new(Self { spans, slow: config.tracing.slow_threshold, meters });
@@ -131,7 +129,7 @@ impl Export for Otlp {
 /// Exports that run in the background. Dropped without [`Started::stop`], they give up what waits.
 pub struct Started {
     otlp: Arc<Otlp>,
-    lines: Option<Arc<Lines>>,
+    lines: Option<Arc<Feed<Logs>>>,
     workers: Vec<JoinHandle<()>>,
     stop: watch::Sender<Option<Instant>>,
 }
@@ -142,9 +140,11 @@ impl Started {
         Arc::clone(&self.otlp) as _
     }
 
-    /// Where log lines go; `None` where they are not exported.
-    pub fn lines(&self) -> Option<Arc<Lines>> {
-        self.lines.clone()
+    /// Who is to be told of log lines; `None` where they are not exported. Never waits: where there is no room, the loss
+    /// is counted.
+    pub fn lines(&self) -> Option<Arc<dyn Fn(&Line) + Send + Sync>> {
+        let lines = self.lines.clone()?;
+        Some(Arc::new(move |line| lines.push(|| line.clone())))
     }
 
     /// Sends what waits and ends, at the deadline at the latest. What could not be sent by then is counted as lost.

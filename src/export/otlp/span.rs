@@ -26,6 +26,9 @@ use crate::observe::{
 /// Characters of a name that make a span's name.
 const NAME_CHARACTERS_MAX: usize = 128;
 
+/// Characters of any other text; a header may be as long as `limits.header_bytes`.
+const TEXT_CHARACTERS_MAX: usize = 1024;
+
 /// What the path leaves to be exported.
 #[derive(Debug)]
 pub(super) enum Record {
@@ -113,7 +116,12 @@ impl Spans {
     }
 
     fn redacted(&self, text: &Text) -> String {
-        self.redactor.text(text.as_str()).into_owned()
+        self.readable(text.as_str())
+    }
+
+    /// Redacted as a whole, then cut: half a secret would no longer look like one.
+    fn readable(&self, text: &str) -> String {
+        cut(&self.redactor.text(text), TEXT_CHARACTERS_MAX)
     }
 }
 
@@ -211,7 +219,7 @@ impl Pair<'_> {
 
     fn method(&self) -> String {
         match (self.call.method, &self.call.method_name) {
-            (Method::Other, Some(name)) => cut(&self.spans.redacted(name)),
+            (Method::Other, Some(name)) => cut(&self.spans.redacted(name), NAME_CHARACTERS_MAX),
             (method, _) => method.as_str().to_owned(),
         }
     }
@@ -240,7 +248,7 @@ impl Pair<'_> {
         attributes.add(names::MCP_METHOD_NAME, self.method());
         attributes.maybe(names::MCP_PROTOCOL_VERSION, call.client.version.map(crate::mcp::Version::as_str));
         attributes.maybe(names::MCP_SESSION_ID, call.session.as_ref().map(|session| session.id.clone()));
-        let uri = call.uri.as_ref().map(|uri| spans.redactor.uri(uri.as_str()));
+        let uri = call.uri.as_ref().map(|uri| cut(&spans.redactor.uri(uri.as_str()), TEXT_CHARACTERS_MAX));
         attributes.maybe(names::MCP_RESOURCE_URI, uri);
         let name = call.name.as_ref().map(|name| spans.redacted(name));
         if call.method == Method::ToolsCall {
@@ -299,10 +307,13 @@ impl Pair<'_> {
         let (call, spans) = (self.call, self.spans);
         let header = |value: &Option<HeaderValue>| {
             let value = value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()))?;
-            Some(spans.redactor.text(&value).into_owned())
+            Some(spans.readable(&value))
         };
         attributes.add(names::NETWORK_PROTOCOL_VERSION, http_version(call.head.version));
-        attributes.maybe(names::USER_AGENT_ORIGINAL, header(&call.head.user_agent));
+        // Where the server asks, the head is that of whoever is asked.
+        let user_agent =
+            header(&call.head.user_agent).filter(|_| call.direction == Direction::ClientToServer);
+        attributes.maybe(names::USER_AGENT_ORIGINAL, user_agent);
         attributes.maybe(names::PROXY_CORRELATION_ID, header(&call.head.correlation_id));
         let client = &call.client;
         attributes.maybe(names::PROXY_CLIENT_NAME, client.name.as_ref().map(|name| spans.redacted(name)));
@@ -379,13 +390,13 @@ fn tracestate(text: Option<&str>) -> TraceState {
 
 fn named(method: &str, target: Option<&str>) -> String {
     match target {
-        Some(target) => format!("{method} {}", cut(target)),
+        Some(target) => format!("{method} {}", cut(target, NAME_CHARACTERS_MAX)),
         None => method.to_owned(),
     }
 }
 
-fn cut(text: &str) -> String {
-    text.chars().take(NAME_CHARACTERS_MAX).collect()
+fn cut(text: &str, characters_max: usize) -> String {
+    text.chars().take(characters_max).collect()
 }
 
 fn era(era: Era) -> &'static str {

@@ -3,7 +3,8 @@
 //!
 //! # Why
 //! The exporters read `OTEL_EXPORTER_OTLP_*` for themselves and would add those headers to ours. The configuration has
-//! read them already, so whatever an exporter puts on a request is replaced by what was resolved.
+//! read them already, so whatever an exporter puts on a request is replaced by what was resolved: a token that is meant
+//! for one signal's receiver must not reach another's. Only compression cannot be taken back.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -189,6 +190,8 @@ fn channel(server: &Server, timeout: Duration) -> Result<Channel, OtlpError> {
     let endpoint =
         Endpoint::from_shared(format!("http://{}", url.authority())).map_err(OtlpError::Channel)?;
     let endpoint = endpoint.origin(origin).user_agent(USER_AGENT).map_err(OtlpError::Channel)?;
+    // A connection that died in silence is asked whether it lives, and made anew.
+    let endpoint = endpoint.http2_keep_alive_interval(timeout / 2).keep_alive_timeout(timeout / 2);
     Ok(endpoint.timeout(timeout).connect_with_connector_lazy(connector))
 }
 
