@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 pub mod logging;
 pub mod serve;
+pub mod telemetry;
 
 use std::path::Path;
 

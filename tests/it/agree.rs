@@ -6,9 +6,12 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use serde_json::Value;
 use sightglass::cli::serve;
-use sightglass::config::{Config, LogFile, Otlp, OtlpProtocol};
+use sightglass::cli::telemetry::Telemetry;
+use sightglass::config::{Config, Otlp, OtlpProtocol};
+use sightglass::export::Console;
 
 use crate::support::collector::Collector;
+use crate::support::logged::{LONG, Tape};
 use crate::support::mixed::{self, Carriers, KINDS, count, drive, settled};
 use crate::support::scrape::Scrape;
 use crate::support::stub;
@@ -21,25 +24,27 @@ const SLOW: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_lines_and_counters_agree_on_every_call() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let collector = Collector::start().await;
-    let config = config(stub::start().await, &collector, folder.path());
-    let running = serve::start_logged(config.clone()).await.expect("a proxy");
+    let (collector, tape) = (Collector::start().await, Tape::new());
+    let config = config(stub::start().await, &collector);
+    let console = Console { out: Box::new(tape.clone()), pretty: false, color: false };
+    let telemetry = Telemetry::start(&config, Some(console)).expect("a log");
+    let running = serve::start_told(config, &telemetry).await.expect("a proxy");
     drive(running.data[0], CALLS, CONCURRENCY, carriers).await;
     let scrape = settled(running.admin, CALLS).await;
     running.stop().await;
-    let lines = lines(&folder.path().join("calls.log"));
+    telemetry.stop(LONG);
+    let lines = lines(&tape.text());
     compare_lines(&lines, &scrape);
-    compare_spans(&lines, &collector.spans());
+    compare_spans(&lines, &collector.got().spans());
 }
 
-fn config(upstream: std::net::SocketAddr, collector: &Collector, folder: &std::path::Path) -> Config {
+fn config(upstream: std::net::SocketAddr, collector: &Collector) -> Config {
     let mut config = mixed::config(upstream);
     config.tracing.sample_ratio = RATIO;
     config.tracing.slow_threshold = Some(SLOW);
     config.tracing.otlp = Some(Otlp {
         protocol: OtlpProtocol::HttpProtobuf,
-        traces: Some(format!("{}/v1/traces", collector.http())),
+        traces: Some(format!("http://{}/v1/traces", collector.address)),
         metrics: None,
         logs: None,
         headers: Vec::new(),
@@ -47,8 +52,6 @@ fn config(upstream: std::net::SocketAddr, collector: &Collector, folder: &std::p
         timeout: Duration::from_secs(10),
         tls: sightglass::config::ServerTls::default(),
     });
-    let path = folder.join("calls.log");
-    config.logs.file = Some(LogFile { path, max_size: 1 << 30, max_files: 1, compress: false });
     config
 }
 
@@ -73,11 +76,11 @@ struct Line {
     span: String,
 }
 
-fn lines(path: &std::path::Path) -> Vec<Line> {
-    let text = std::fs::read_to_string(path).expect("the lines");
+fn lines(text: &str) -> Vec<Line> {
     let all = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let calls = all.filter(|line| line["event"] == "tool_invocation");
-    let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_else(|| panic!("{key}: {line}")).to_owned();
+    let text =
+        |line: &Value, key: &str| line[key].as_str().unwrap_or_else(|| panic!("{key}: {line}")).to_owned();
     calls
         .map(|line| Line {
             number: text(&line, "request_id").parse().expect("a number"),
@@ -127,7 +130,11 @@ fn compare_spans(lines: &[Line], spans: &[Span]) {
         assert!((milliseconds - line.milliseconds).abs() <= 0.001, "{milliseconds}, {}", line.milliseconds);
         let outcome = span.attributes.iter().find(|attribute| attribute.key == "mcp.proxy.outcome");
         let outcome = outcome.and_then(|attribute| attribute.value.clone()).expect("an outcome");
-        assert_eq!(format!("{outcome:?}").matches(&format!("\"{}\"", line.outcome)).count(), 1, "{outcome:?}");
+        assert_eq!(
+            format!("{outcome:?}").matches(&format!("\"{}\"", line.outcome)).count(),
+            1,
+            "{outcome:?}"
+        );
     }
 }
 

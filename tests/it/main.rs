@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod admin;
+mod agree;
 mod bounded;
+mod collector;
 mod config;
 mod correlation;
 mod exact;
@@ -22,6 +24,7 @@ mod propagation;
 mod recorded;
 mod rewrites;
 mod shutdown;
+mod spans;
 mod streams;
 mod support;
 mod tidy;

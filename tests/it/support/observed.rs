@@ -29,8 +29,13 @@ impl Observed {
     }
 
     pub(crate) fn with(config: &Config) -> Self {
+        Self::telling(config, Arc::new(All::default()))
+    }
+
+    /// One that tells somebody besides.
+    pub(crate) fn telling(config: &Config, other: Arc<dyn Export>) -> Self {
         let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
-        let observer = Observer::new(config, Arc::clone(&prometheus) as _);
+        let observer = Observer::new(config, Arc::new(All(vec![Arc::clone(&prometheus) as _, other])));
         Self { observer, prometheus }
     }
 

@@ -68,9 +68,10 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net", "wire"], &["socket2"]),
     // Keyed hashes of what acts as a secret; ids of traces; shapes of secrets.
     (&["observe"], &["aws_lc_rs", "fastrand", "regex"]),
-    (&["wire"], &["fastrand"]),
-    // Correlation ids of requests that have none.
-    (&["export"], &["fastrand"]),
+    // Ids of spans and of requests that have none; the jitter of waiting.
+    (&["wire", "export"], &["fastrand"]),
+    // The gRPC exporter's channel over our own connections, and its headers.
+    (&["export"], &["tonic", "thiserror"]),
     // What rustls calls its provider.
     (&["net"], &["aws_lc_rs"]),
     // Bounded tables and their hashing.
