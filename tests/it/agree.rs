@@ -24,7 +24,7 @@ const SLOW: Duration = Duration::from_millis(100);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_lines_and_counters_agree_on_every_call() {
-    let (collector, tape) = (Collector::start().await, Tape::new());
+    let (collector, tape) = (Collector::start().await, Tape::default());
     let config = config(stub::start().await, &collector);
     let console = Console { out: Box::new(tape.clone()), pretty: false, color: false };
     let telemetry = Telemetry::start(&config, Some(console)).expect("a log");

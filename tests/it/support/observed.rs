@@ -39,13 +39,6 @@ impl Observed {
         Self { observer, prometheus }
     }
 
-    /// The same, with `also` told of every event.
-    pub(crate) fn telling(config: &Config, also: Arc<dyn Export>) -> Self {
-        let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
-        let exports = All(vec![Arc::clone(&prometheus) as _, also]);
-        Self { observer: Observer::new(config, Arc::new(exports)), prometheus }
-    }
-
     pub(crate) fn page(&self) -> String {
         self.prometheus.page(self.observer.usage())
     }
