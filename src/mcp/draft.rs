@@ -2,7 +2,7 @@
 //! duplicate of a key replaces the earlier one and all that stood in it.
 
 use super::id::Id;
-use super::message::{Answer, Fault, Message, Meta, Params, Widget};
+use super::message::{Answer, Captured, Fault, Message, Meta, Params, Widget};
 use super::method::Method;
 use super::slot::{Info, MetaField, Owner, PeerField, Slot};
 use super::text::Text;
@@ -37,6 +37,8 @@ struct AnswerDraft {
     task: Peer,
     meta: MetaDraft,
     names_bytes: usize,
+    /// The text of the element of `content` at hand.
+    block_text: Option<Text>,
 }
 
 /// Two texts that belong together: a name and a version, or a task's id and status.
@@ -73,6 +75,7 @@ impl Draft {
             Slot::Result => self.answer = Some(Box::default()),
             Slot::Error => self.message.error = Some(Fault::default()),
             Slot::Tool => self.tool = Tool::default(),
+            Slot::Block => self.set(slot, Value::Null, 0),
             _ => self.set(slot, Value::There, 0),
         }
     }
@@ -93,6 +96,11 @@ impl Draft {
                 let tool = std::mem::take(&mut self.tool);
                 if let Some(draft) = &mut self.answer {
                     draft.add_tool(tool);
+                }
+            }
+            Slot::Block => {
+                if let Some(draft) = &mut self.answer {
+                    draft.answer.first_text = draft.block_text.take();
                 }
             }
             _ => {}
@@ -144,6 +152,20 @@ impl Draft {
         }
     }
 
+    /// Whether a text of `content` is known, so that the rest of it is not asked for.
+    pub(super) fn has_first_text(&self) -> bool {
+        self.answer.as_ref().is_some_and(|draft| draft.answer.first_text.is_some())
+    }
+
+    /// The value in `slot`, which was set before, as it was written.
+    pub(super) fn capture(&mut self, slot: Slot, captured: Captured) {
+        if slot == Slot::Arguments {
+            self.message.params.arguments = Some(captured);
+        } else if let Some(draft) = &mut self.answer {
+            draft.answer.captured = Some(captured);
+        }
+    }
+
     /// The message, and an empty draft for the next.
     pub(super) fn take(&mut self) -> Message {
         let Self { mut message, client, mut params_meta, progress_token, answer, tool: _ } =
@@ -190,7 +212,10 @@ impl Draft {
             Slot::RequestId => params.request_id = value.id(),
             Slot::InputResponses => params.has_input_responses = value.is_there(),
             Slot::Task => params.task = value.is_there(),
-            Slot::Arguments => params.arguments_bytes = Some(bytes),
+            Slot::Arguments => {
+                params.arguments_bytes = Some(bytes);
+                params.arguments = None;
+            }
             Slot::ProtocolVersion => params.protocol_version = value.text(),
             Slot::Status => params.status = value.text(),
             _ => {
@@ -218,6 +243,8 @@ impl AnswerDraft {
             Slot::ResultProtocolVersion => answer.protocol_version = value.text(),
             Slot::ServerInfo => self.server = Peer::default(),
             Slot::Peer(Info::Server, field) => self.server.set(field, value),
+            Slot::Content => answer.first_text = None,
+            Slot::Block | Slot::BlockText => self.block_text = value.text(),
             Slot::NextCursor => answer.next_cursor = value.is_there(),
             Slot::ResultTask => self.task = Peer::default(),
             Slot::ResultTaskTaskId => self.task.name = value.text(),
@@ -248,7 +275,7 @@ impl AnswerDraft {
     }
 
     fn finish(self) -> Answer {
-        let Self { mut answer, server, task, meta, names_bytes: _ } = self;
+        let Self { mut answer, server, task, meta, names_bytes: _, block_text: _ } = self;
         let (peer, meta) = meta.finish();
         let server = server.or(peer);
         (answer.server_name, answer.server_version) = (server.name, server.version);

@@ -13,6 +13,7 @@
 //! of building a tree. `serde_json` is the oracle in its tests.
 
 mod body;
+mod capture;
 mod code;
 mod draft;
 mod header;
@@ -30,11 +31,12 @@ mod text;
 pub mod trace;
 mod version;
 
+pub use capture::Wanted;
 pub use body::{is_jsonrpc, quoted, request_id};
 pub use code::known_code;
 pub use header::decode;
 pub use id::Id;
-pub use message::{Answer, Fault, Kind, Message, Meta, Params, Unreadable, Widget};
+pub use message::{Answer, Captured, Fault, Kind, Message, Meta, Params, Unreadable, Widget};
 pub use method::{Method, NamedBy};
 pub use reference::{join, normal, resolve};
 pub use scanner::Scanner;

@@ -82,6 +82,26 @@ impl Quoted {
         self.gather.all()
     }
 
+    /// How many more bytes are kept.
+    pub(super) fn room(&self) -> usize {
+        self.gather.room()
+    }
+
+    /// Whether more came than is kept.
+    pub(super) fn is_over(&self) -> bool {
+        self.gather.all().is_none()
+    }
+
+    /// Whether the last byte was a backslash that escapes the next.
+    pub(super) fn is_after_backslash(&self) -> bool {
+        matches!(self.escape, Escape::Begun)
+    }
+
+    /// What was kept of a string that is not read on.
+    pub(super) fn beginning(&self) -> Text {
+        self.gather.beginning()
+    }
+
     fn plain(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.forget_high();

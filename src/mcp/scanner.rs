@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::capture::{Capture, Wanted};
 use super::draft::{Draft, Value};
 use super::id::Id;
 use super::message::{Message, Unreadable};
@@ -38,6 +39,8 @@ pub struct Scanner {
     quoted: Quoted,
     skip: Skip,
     draft: Draft,
+    /// Payloads that are kept as they are written; `None` = nobody asks.
+    capture: Option<Box<Capture>>,
     /// Something in the body was JSON but no message.
     odd: bool,
 }
@@ -68,6 +71,8 @@ enum State {
     AfterValue,
     /// Inside a string that is kept.
     Text,
+    /// Inside a string of which the beginning is kept.
+    Beginning,
     /// Inside a string that is not; whether after a backslash.
     Unread(bool),
     /// Inside a container that is not walked.
@@ -93,6 +98,7 @@ impl Scanner {
             quoted: Quoted::default(),
             skip: Skip::default(),
             draft: Draft::default(),
+            capture: None,
             odd: false,
         }
     }
@@ -105,6 +111,18 @@ impl Scanner {
             self.offset = 0;
             self.odd = false;
             self.draft = Draft::default();
+            if let Some(capture) = &mut self.capture {
+                capture.forget();
+            }
+        }
+    }
+
+    /// From the next value on, keeps the wanted payloads as they are written, of each at most `wanted.bytes_max`.
+    pub fn capture(&mut self, wanted: Wanted) {
+        match &mut self.capture {
+            Some(capture) => capture.want(wanted),
+            None if wanted.is_nothing() => {}
+            None => self.capture = Some(Box::new(Capture::new(wanted))),
         }
     }
 
@@ -120,7 +138,8 @@ impl Scanner {
             if let State::Broken(_) = self.state {
                 return;
             }
-            let used = self.step(rest, sink);
+            let used =
+                if self.capture.is_some() { self.step_captured(rest, sink) } else { self.step(rest, sink) };
             self.offset += used as u64;
             rest = &rest[used..];
         }
@@ -144,16 +163,35 @@ impl Scanner {
             | State::Colon
             | State::AfterValue
             | State::Text
+            | State::Beginning
             | State::Unread(_)
             | State::Skip
             | State::Literal(_) => Some(Unreadable::Truncated),
         }
     }
 
+    /// The same as [`Scanner::step`], and keeps what it passes of a wanted payload.
+    fn step_captured(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
+        let begins = matches!(self.state, State::Value) && !is_blank(bytes[0]);
+        if let (true, Some(capture)) = (begins, &mut self.capture) {
+            capture.begin(self.slot, self.depth);
+        }
+        let used = self.step(bytes, sink);
+        if let Some(capture) = &mut self.capture {
+            capture.push(&bytes[..used]);
+            let ended = matches!(self.state, State::AfterValue);
+            if let (true, Some((slot, captured))) = (ended, capture.end(self.depth)) {
+                self.draft.capture(slot, captured);
+            }
+        }
+        used
+    }
+
     /// Reads on from the first byte; returns how many were used. None only where the state changed.
     fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
         match self.state {
             State::Text | State::Key => self.read_quoted(bytes),
+            State::Beginning => self.read_beginning(bytes),
             State::Unread(escaped) => self.pass_string(bytes, escaped),
             State::Skip => self.pass_container(bytes),
             State::Number(number) => self.read_number(bytes, number),
@@ -168,7 +206,7 @@ impl Scanner {
             | State::Colon
             | State::AfterValue
             | State::Done => {
-                match bytes.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) {
+                match bytes.iter().position(|&byte| !is_blank(byte)) {
                     Some(0) => self.token(bytes, sink),
                     Some(blank) => blank,
                     None => bytes.len(),
@@ -248,8 +286,16 @@ impl Scanner {
         self.draft.open(self.slot);
         self.stack[self.depth] = (self.slot, self.offset);
         self.depth += 1;
-        self.slot = self.slot.element();
+        self.slot = self.element(self.slot);
         self.state = state;
+    }
+
+    /// The slot of an array's elements, as far as more of them are asked for.
+    fn element(&self, array: Slot) -> Slot {
+        match array.element() {
+            Slot::Block if self.draft.has_first_text() => Slot::Unwanted,
+            element => element,
+        }
     }
 
     /// The innermost container that is walked ends with the byte at hand.
@@ -276,7 +322,7 @@ impl Scanner {
         let is_array = slot.shape() == Shape::Array;
         match (byte, is_array) {
             (b',', true) => {
-                self.slot = slot.element();
+                self.slot = self.element(slot);
                 self.state = State::Value;
             }
             (b',', false) => self.state = State::NextKey,
@@ -306,18 +352,45 @@ impl Scanner {
     /// A string begins with the quote at hand.
     fn string(&mut self, bytes: &[u8]) -> usize {
         self.begun = self.offset;
-        if !matches!(self.slot.shape(), Shape::Text | Shape::Id) {
+        let shape = self.slot.shape();
+        if !matches!(shape, Shape::Text | Shape::Id | Shape::Beginning) {
             self.state = State::Unread(false);
             return 1;
         }
-        let inside = &bytes[1..];
+        let is_beginning = shape == Shape::Beginning;
+        let looked_at = if is_beginning { bytes.len().min(Text::CAP + 2) } else { bytes.len() };
+        let inside = &bytes[1..looked_at];
         if let Some(end) = plain_end(inside) {
             self.set(Value::Text(Text::from(&inside[..end])), self.offset + end as u64 + 2);
             return end + 2;
         }
         self.quoted.start(Text::CAP);
-        self.state = State::Text;
+        self.state = if is_beginning { State::Beginning } else { State::Text };
         1
+    }
+
+    /// Reads a string up to the first byte that is not kept, then only passes the rest.
+    fn read_beginning(&mut self, bytes: &[u8]) -> usize {
+        // One byte may bring two characters, the first a half that lost its other: so many bytes more, and no piece
+        // but one of a single byte leads past the cap.
+        let piece = &bytes[..bytes.len().min(self.quoted.room().saturating_sub(8).max(1))];
+        match self.quoted.feed(piece) {
+            quoted::Progress::More if self.quoted.is_over() => {
+                self.draft.set(self.slot, Value::Text(self.quoted.beginning()), 0);
+                self.slot = Slot::Unwanted;
+                self.state = State::Unread(self.quoted.is_after_backslash());
+                piece.len()
+            }
+            quoted::Progress::More => piece.len(),
+            quoted::Progress::Invalid => {
+                self.fail(Unreadable::InvalidJson);
+                piece.len()
+            }
+            quoted::Progress::End(used) => {
+                self.set(Value::Text(self.quoted.beginning()), self.offset + used as u64);
+                used
+            }
+        }
     }
 
     fn read_quoted(&mut self, bytes: &[u8]) -> usize {
@@ -433,6 +506,10 @@ impl Default for Scanner {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
 /// Where the string ends whose inside this is, if it ends here and holds no escape.

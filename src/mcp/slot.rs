@@ -38,6 +38,10 @@ pub(super) enum Slot {
     ResultTask,
     ResultTaskTaskId,
     ResultTaskStatus,
+    Content,
+    /// An element of `content`.
+    Block,
+    BlockText,
     InnerResult,
     InnerIsError,
     InnerError,
@@ -100,6 +104,8 @@ pub(super) enum Shape {
     Array,
     /// A string is kept.
     Text,
+    /// Of a string only the beginning is read.
+    Beginning,
     /// A string or a number is kept.
     Id,
     /// That it is there, which literal it is, and its length suffice.
@@ -113,13 +119,15 @@ impl Slot {
     /// What is done with a value here.
     pub(super) fn shape(self) -> Shape {
         match self {
-            Self::Batch | Self::Tools => Shape::Array,
+            Self::Batch | Self::Tools | Self::Content => Shape::Array,
+            Self::BlockText => Shape::Beginning,
             Self::Message
             | Self::Params
             | Self::ClientInfo
             | Self::Result
             | Self::ServerInfo
             | Self::Tool
+            | Self::Block
             | Self::ResultTask
             | Self::InnerResult
             | Self::Error
@@ -173,6 +181,7 @@ impl Slot {
         match self {
             Self::Batch => Self::Message,
             Self::Tools => Self::Tool,
+            Self::Content => Self::Block,
             _ => Self::Unwanted,
         }
     }
@@ -202,6 +211,7 @@ impl Slot {
                 b"status" => Self::ResultTaskStatus,
                 _ => Self::Unwanted,
             },
+            Self::Block if key == b"text" => Self::BlockText,
             Self::InnerResult if key == b"isError" => Self::InnerIsError,
             Self::ClientInfo => peer(Info::Client, key),
             Self::ServerInfo => peer(Info::Server, key),
@@ -251,6 +261,7 @@ fn params(key: &[u8]) -> Slot {
 
 fn result(key: &[u8]) -> Slot {
     match key {
+        b"content" => Slot::Content,
         b"isError" => Slot::IsError,
         b"resultType" => Slot::ResultType,
         b"_meta" => Slot::Meta(Owner::Result),

@@ -142,6 +142,21 @@ impl Gather {
         self.hasher.is_none().then_some(&*self.head)
     }
 
+    /// How many more bytes are kept.
+    pub(super) fn room(&self) -> usize {
+        self.cap - self.head.len()
+    }
+
+    /// What was kept of a string that is not read on: of a cut one, the rest counts for one byte and not at all.
+    pub(super) fn beginning(&self) -> Text {
+        if self.hasher.is_none() {
+            return self.text();
+        }
+        let kept = self.head.len() - broken_tail(&self.head);
+        let whole = Whole { length: self.cap as u64 + 1, hash: hash(&self.head[..kept]) };
+        Text { head: readable(&self.head[..kept]), whole: Some(Box::new(whole)) }
+    }
+
     /// The string.
     pub(super) fn text(&self) -> Text {
         let Some(hasher) = &self.hasher else { return Text::whole(&self.head) };
