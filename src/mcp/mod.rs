@@ -31,8 +31,8 @@ mod text;
 pub mod trace;
 mod version;
 
+pub use body::{is_jsonrpc, quoted, request_id, unquoted, unquoted_strictly};
 pub use capture::Wanted;
-pub use body::{is_jsonrpc, quoted, request_id};
 pub use code::known_code;
 pub use header::decode;
 pub use id::Id;

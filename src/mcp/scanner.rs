@@ -205,13 +205,11 @@ impl Scanner {
             | State::NextKey
             | State::Colon
             | State::AfterValue
-            | State::Done => {
-                match bytes.iter().position(|&byte| !is_blank(byte)) {
-                    Some(0) => self.token(bytes, sink),
-                    Some(blank) => blank,
-                    None => bytes.len(),
-                }
-            }
+            | State::Done => match bytes.iter().position(|&byte| !is_blank(byte)) {
+                Some(0) => self.token(bytes, sink),
+                Some(blank) => blank,
+                None => bytes.len(),
+            },
         }
     }
 

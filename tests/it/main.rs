@@ -16,6 +16,7 @@ mod outcomes;
 mod overload;
 mod program;
 mod recorded;
+mod redaction;
 mod rewrites;
 mod shutdown;
 mod streams;

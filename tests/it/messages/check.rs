@@ -58,6 +58,7 @@ fn comparable(mut message: Message, exact: bool) -> Message {
     }
     if let Some(answer) = &mut message.result {
         forget_digits(&mut answer.meta.subscription_id);
+        answer.first_text = answer.first_text.as_ref().map(beginning);
         answer.bytes *= u64::from(exact);
     }
     message.bytes *= u64::from(exact);
@@ -123,6 +124,7 @@ fn params(params: &Value, method: Option<&Text>, exact: bool) -> Params {
         has_input_responses: is_there(params.get("inputResponses")),
         task: is_there(params.get("task")),
         arguments_bytes: params.get("arguments").map(|value| length(value, exact)),
+        arguments: None,
         protocol_version: text(params.get("protocolVersion")),
         client_name,
         client_version,
@@ -148,6 +150,8 @@ fn answer(result: &Value, exact: bool) -> Answer {
         protocol_version: text(result.get("protocolVersion")),
         server_name,
         server_version,
+        first_text: first_text(result),
+        captured: None,
         next_cursor: is_there(result.get("nextCursor")),
         tools: listed.iter().filter_map(named).collect(),
         widget_tools: listed.iter().filter(|tool| shows_widget(tool)).filter_map(named).collect(),
@@ -156,6 +160,16 @@ fn answer(result: &Value, exact: bool) -> Answer {
         has_error: is_there(result.get("error")),
         meta: meta(meta_value),
     }
+}
+
+/// A text that is not read on: what it was beyond its beginning is not known.
+fn beginning(text: &Text) -> Text {
+    Text::new(text.as_str())
+}
+
+fn first_text(result: &Value) -> Option<Text> {
+    let blocks = result.get("content")?.as_array()?;
+    blocks.iter().find_map(|block| text(block.get("text"))).as_ref().map(beginning)
 }
 
 fn meta(meta: &Value) -> Meta {
