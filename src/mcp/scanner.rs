@@ -138,8 +138,13 @@ impl Scanner {
             if let State::Broken(_) = self.state {
                 return;
             }
-            let used =
-                if self.capture.is_some() { self.step_captured(rest, sink) } else { self.step(rest, sink) };
+            if self.capture.is_some() {
+                self.before_step(rest[0]);
+            }
+            let used = self.step(rest, sink);
+            if self.capture.is_some() {
+                self.after_step(&rest[..used]);
+            }
             self.offset += used as u64;
             rest = &rest[used..];
         }
@@ -170,21 +175,24 @@ impl Scanner {
         }
     }
 
-    /// The same as [`Scanner::step`], and keeps what it passes of a wanted payload.
-    fn step_captured(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
-        let begins = matches!(self.state, State::Value) && !is_blank(bytes[0]);
-        if let (true, Some(capture)) = (begins, &mut self.capture) {
+    /// A wanted payload may begin with `byte`.
+    #[cold]
+    fn before_step(&mut self, byte: u8) {
+        if let (State::Value, Some(capture), false) = (self.state, &mut self.capture, is_blank(byte)) {
             capture.begin(self.slot, self.depth);
         }
-        let used = self.step(bytes, sink);
-        if let Some(capture) = &mut self.capture {
-            capture.push(&bytes[..used]);
-            let ended = matches!(self.state, State::AfterValue);
-            if let (true, Some((slot, captured))) = (ended, capture.end(self.depth)) {
-                self.draft.capture(slot, captured);
-            }
+    }
+
+    /// A wanted payload may go on with what a step used, or end there.
+    #[cold]
+    fn after_step(&mut self, used: &[u8]) {
+        let Some(capture) = &mut self.capture else { return };
+        capture.push(used);
+        if let State::AfterValue = self.state
+            && let Some((slot, captured)) = capture.end(self.depth)
+        {
+            self.draft.capture(slot, captured);
         }
-        used
     }
 
     /// Reads on from the first byte; returns how many were used. None only where the state changed.
@@ -517,7 +525,7 @@ fn plain_end(inside: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Kind, Method, Widget};
+    use super::super::{Captured, Kind, Method, Widget};
     use super::*;
 
     fn scan(body: &[u8]) -> (Vec<Message>, Option<Unreadable>) {
@@ -550,6 +558,27 @@ mod tests {
         assert!(scanner.is_idle());
         scanner.feed(br#"{"id":1,"method":"ping"}"#, &mut |_| seen += 1);
         assert_eq!((seen, scanner.finish()), (2, None));
+    }
+
+    #[test]
+    fn payloads_are_kept_where_they_are_wanted() {
+        let body = r#"{"id":1,"method":"m","params":{"arguments": {"a":[1]} },"result": [2 ,3]}"#;
+        let read = |wanted: Wanted| {
+            let mut scanner = Scanner::new();
+            scanner.capture(wanted);
+            let mut messages = Vec::new();
+            scanner.feed(body.as_bytes(), &mut |message| messages.push(message));
+            let Message { params, result, .. } = messages.remove(0);
+            let text = |captured: Captured| String::from_utf8(captured.bytes.to_vec()).unwrap();
+            (params.arguments.map(text), result.unwrap().captured.map(text))
+        };
+        let wanted = |arguments, results| Wanted { arguments, results, bytes_max: 100 };
+        let arguments = Some(r#"{"a":[1]}"#.to_owned());
+        let result = Some("[2 ,3]".to_owned());
+        assert_eq!(read(wanted(true, true)), (arguments.clone(), result.clone()));
+        assert_eq!(read(wanted(true, false)), (arguments, None));
+        assert_eq!(read(wanted(false, true)), (None, result));
+        assert_eq!(read(wanted(false, false)), (None, None));
     }
 
     #[test]

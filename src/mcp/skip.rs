@@ -42,6 +42,7 @@ impl Skip {
     }
 
     /// The next piece.
+    #[inline(never)]
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Progress {
         let mut at = 0;
         while at < bytes.len() {

@@ -5,6 +5,7 @@ mod admin;
 mod bounded;
 mod config;
 mod correlation;
+mod debug;
 mod exact;
 mod failures;
 mod framing;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use sightglass::config::{Config, Server, Url};
 use sightglass::export::Prometheus;
-use sightglass::observe::{Connection, Disconnect, End, Exchange, Observer, Route, Target, Watch};
+use sightglass::observe::{Connection, Disconnect, End, Exchange, Export, Observer, Route, Target, Watch};
 
 use super::scrape::Scrape;
 
@@ -32,6 +32,12 @@ impl Observed {
         let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
         let observer = Observer::new(config, Arc::clone(&prometheus) as _);
         Self { observer, prometheus }
+    }
+
+    /// An observer that tells somebody else, with an empty page.
+    pub(crate) fn telling(config: &Config, export: Arc<dyn Export>) -> Self {
+        let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
+        Self { observer: Observer::new(config, export), prometheus }
     }
 
     pub(crate) fn page(&self) -> String {
