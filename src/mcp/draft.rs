@@ -4,6 +4,7 @@
 use super::id::Id;
 use super::message::{Answer, Captured, Fault, Message, Meta, Params, Widget};
 use super::method::Method;
+use super::quoted;
 use super::slot::{Info, MetaField, Owner, PeerField, Slot};
 use super::text::Text;
 
@@ -37,8 +38,12 @@ struct AnswerDraft {
     task: Peer,
     meta: MetaDraft,
     names_bytes: usize,
-    /// The text of the element of `content` at hand.
-    block_text: Option<Text>,
+    /// The text of the element of `content` at hand, as it is written.
+    block_text: Option<Vec<u8>>,
+    /// Whether there was more of it than is kept.
+    block_text_cut: bool,
+    /// The first such, and whether there was more of it.
+    first_text: Option<(Vec<u8>, bool)>,
 }
 
 /// Two texts that belong together: a name and a version, or a task's id and status.
@@ -100,7 +105,8 @@ impl Draft {
             }
             Slot::Block => {
                 if let Some(draft) = &mut self.answer {
-                    draft.answer.first_text = draft.block_text.take();
+                    let cut = draft.block_text_cut;
+                    draft.first_text = draft.block_text.take().map(|text| (text, cut));
                 }
             }
             _ => {}
@@ -154,7 +160,25 @@ impl Draft {
 
     /// Whether a text of `content` is known, so that the rest of it is not asked for.
     pub(super) fn has_first_text(&self) -> bool {
-        self.answer.as_ref().is_some_and(|draft| draft.answer.first_text.is_some())
+        self.answer.as_ref().is_some_and(|draft| draft.first_text.is_some())
+    }
+
+    /// A text in an element of `content` begins.
+    pub(super) fn begin_block_text(&mut self) {
+        if let Some(draft) = &mut self.answer {
+            draft.block_text = Some(Vec::new());
+            draft.block_text_cut = false;
+        }
+    }
+
+    /// The next bytes of it, as they are written.
+    pub(super) fn push_block_text(&mut self, bytes: &[u8]) {
+        let Some(draft) = &mut self.answer else { return };
+        if let Some(text) = &mut draft.block_text {
+            let room = Text::CAP - text.len();
+            draft.block_text_cut |= bytes.len() > room;
+            text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
     }
 
     /// The value in `slot`, which was set before, as it was written.
@@ -243,8 +267,8 @@ impl AnswerDraft {
             Slot::ResultProtocolVersion => answer.protocol_version = value.text(),
             Slot::ServerInfo => self.server = Peer::default(),
             Slot::Peer(Info::Server, field) => self.server.set(field, value),
-            Slot::Content => answer.first_text = None,
-            Slot::Block | Slot::BlockText => self.block_text = value.text(),
+            Slot::Content => self.first_text = None,
+            Slot::Block | Slot::BlockText => self.block_text = None,
             Slot::NextCursor => answer.next_cursor = value.is_there(),
             Slot::ResultTask => self.task = Peer::default(),
             Slot::ResultTaskTaskId => self.task.name = value.text(),
@@ -275,7 +299,9 @@ impl AnswerDraft {
     }
 
     fn finish(self) -> Answer {
-        let Self { mut answer, server, task, meta, names_bytes: _, block_text: _ } = self;
+        let Self { mut answer, server, task, meta, first_text, .. } = self;
+        let failed = first_text.filter(|_| answer.is_error);
+        answer.first_text = failed.map(|(text, is_cut)| quoted::beginning(&text, is_cut));
         let (peer, meta) = meta.finish();
         let server = server.or(peer);
         (answer.server_name, answer.server_version) = (server.name, server.version);

@@ -158,7 +158,8 @@ pub struct Answer {
     pub tools: Vec<Text>,
     /// Those of them whose `_meta` carries a widget; the same caps.
     pub widget_tools: Vec<Text>,
-    /// The first `text` in `content`, of which a longer one is not read on: of that neither length nor hash is known.
+    /// The first `text` in `content`, of a failed result (`isError`): at most what [`Text::CAP`] bytes as written say. A
+    /// longer one is not read on: of that neither length nor hash is known.
     pub first_text: Option<Text>,
     /// The result itself, where the scanner was told to keep it.
     pub captured: Option<Captured>,

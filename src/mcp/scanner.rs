@@ -71,8 +71,6 @@ enum State {
     AfterValue,
     /// Inside a string that is kept.
     Text,
-    /// Inside a string of which the beginning is kept.
-    Beginning,
     /// Inside a string that is not; whether after a backslash.
     Unread(bool),
     /// Inside a container that is not walked.
@@ -168,7 +166,6 @@ impl Scanner {
             | State::Colon
             | State::AfterValue
             | State::Text
-            | State::Beginning
             | State::Unread(_)
             | State::Skip
             | State::Literal(_) => Some(Unreadable::Truncated),
@@ -199,7 +196,6 @@ impl Scanner {
     fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
         match self.state {
             State::Text | State::Key => self.read_quoted(bytes),
-            State::Beginning => self.read_beginning(bytes),
             State::Unread(escaped) => self.pass_string(bytes, escaped),
             State::Skip => self.pass_container(bytes),
             State::Number(number) => self.read_number(bytes, number),
@@ -358,45 +354,21 @@ impl Scanner {
     /// A string begins with the quote at hand.
     fn string(&mut self, bytes: &[u8]) -> usize {
         self.begun = self.offset;
-        let shape = self.slot.shape();
-        if !matches!(shape, Shape::Text | Shape::Id | Shape::Beginning) {
+        if !matches!(self.slot.shape(), Shape::Text | Shape::Id) {
+            if self.slot == Slot::BlockText {
+                self.draft.begin_block_text();
+            }
             self.state = State::Unread(false);
             return 1;
         }
-        let is_beginning = shape == Shape::Beginning;
-        let looked_at = if is_beginning { bytes.len().min(Text::CAP + 2) } else { bytes.len() };
-        let inside = &bytes[1..looked_at];
+        let inside = &bytes[1..];
         if let Some(end) = plain_end(inside) {
             self.set(Value::Text(Text::from(&inside[..end])), self.offset + end as u64 + 2);
             return end + 2;
         }
         self.quoted.start(Text::CAP);
-        self.state = if is_beginning { State::Beginning } else { State::Text };
+        self.state = State::Text;
         1
-    }
-
-    /// Reads a string up to the first byte that is not kept, then only passes the rest.
-    fn read_beginning(&mut self, bytes: &[u8]) -> usize {
-        // One byte may bring two characters, the first a half that lost its other: so many bytes more, and no piece
-        // but one of a single byte leads past the cap.
-        let piece = &bytes[..bytes.len().min(self.quoted.room().saturating_sub(8).max(1))];
-        match self.quoted.feed(piece) {
-            quoted::Progress::More if self.quoted.is_over() => {
-                self.draft.set(self.slot, Value::Text(self.quoted.beginning()), 0);
-                self.slot = Slot::Unwanted;
-                self.state = State::Unread(self.quoted.is_after_backslash());
-                piece.len()
-            }
-            quoted::Progress::More => piece.len(),
-            quoted::Progress::Invalid => {
-                self.fail(Unreadable::InvalidJson);
-                piece.len()
-            }
-            quoted::Progress::End(used) => {
-                self.set(Value::Text(self.quoted.beginning()), self.offset + used as u64);
-                used
-            }
-        }
     }
 
     fn read_quoted(&mut self, bytes: &[u8]) -> usize {
@@ -420,17 +392,16 @@ impl Scanner {
     }
 
     fn pass_string(&mut self, bytes: &[u8], escaped: bool) -> usize {
-        if escaped {
-            self.state = State::Unread(false);
-            return 1;
+        let (used, ended) = string_end(bytes, escaped);
+        if self.slot == Slot::BlockText {
+            self.draft.push_block_text(&bytes[..used - usize::from(ended == Ended::Here)]);
         }
-        let Some(at) = memchr2(b'"', b'\\', bytes) else { return bytes.len() };
-        if bytes[at] == b'"' {
-            self.set(Value::There, self.offset + at as u64 + 1);
-        } else {
-            self.state = State::Unread(true);
+        match ended {
+            Ended::Here if self.slot == Slot::BlockText => self.after(),
+            Ended::Here => self.set(Value::There, self.offset + used as u64),
+            Ended::Not(escaped) => self.state = State::Unread(escaped),
         }
-        at + 1
+        used
     }
 
     fn pass_container(&mut self, bytes: &[u8]) -> usize {
@@ -512,6 +483,29 @@ impl Default for Scanner {
     fn default() -> Self {
         Self::new()
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Here,
+    /// Not yet; whether after a backslash.
+    Not(bool),
+}
+
+/// How much of a string these bytes are, its quote included, and whether it ends with them.
+fn string_end(bytes: &[u8], escaped: bool) -> (usize, Ended) {
+    let mut at = usize::from(escaped);
+    while let Some(special) = memchr2(b'"', b'\\', &bytes[at..]) {
+        at += special + 1;
+        if bytes[at - 1] == b'"' {
+            return (at, Ended::Here);
+        }
+        if at == bytes.len() {
+            return (at, Ended::Not(true));
+        }
+        at += 1;
+    }
+    (bytes.len(), Ended::Not(false))
 }
 
 fn is_blank(byte: u8) -> bool {

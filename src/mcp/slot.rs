@@ -41,6 +41,7 @@ pub(super) enum Slot {
     Content,
     /// An element of `content`.
     Block,
+    /// Kept as it is written, up to a cap.
     BlockText,
     InnerResult,
     InnerIsError,
@@ -104,8 +105,6 @@ pub(super) enum Shape {
     Array,
     /// A string is kept.
     Text,
-    /// Of a string only the beginning is read.
-    Beginning,
     /// A string or a number is kept.
     Id,
     /// That it is there, which literal it is, and its length suffice.
@@ -120,7 +119,6 @@ impl Slot {
     pub(super) fn shape(self) -> Shape {
         match self {
             Self::Batch | Self::Tools | Self::Content => Shape::Array,
-            Self::BlockText => Shape::Beginning,
             Self::Message
             | Self::Params
             | Self::ClientInfo
@@ -144,6 +142,7 @@ impl Slot {
             | Self::Arguments
             | Self::IsError
             | Self::NextCursor
+            | Self::BlockText
             | Self::InnerIsError
             | Self::InnerError
             | Self::MetaField(

@@ -57,6 +57,12 @@ impl Text {
         self.whole.as_ref().map_or_else(|| hash(self.head.as_bytes()), |whole| whole.hash)
     }
 
+    /// The same text as the beginning of a longer one that was not read on: of that neither length nor hash is known.
+    pub(super) fn and_more(self) -> Self {
+        let whole = Whole { length: self.length() + 1, hash: self.hash() };
+        Self { whole: Some(Box::new(whole)), ..self }
+    }
+
     fn whole(bytes: &[u8]) -> Self {
         Self { head: readable(bytes), whole: None }
     }
@@ -142,21 +148,6 @@ impl Gather {
         self.hasher.is_none().then_some(&*self.head)
     }
 
-    /// How many more bytes are kept.
-    pub(super) fn room(&self) -> usize {
-        self.cap - self.head.len()
-    }
-
-    /// What was kept of a string that is not read on: of a cut one, the rest counts for one byte and not at all.
-    pub(super) fn beginning(&self) -> Text {
-        if self.hasher.is_none() {
-            return self.text();
-        }
-        let kept = self.head.len() - broken_tail(&self.head);
-        let whole = Whole { length: self.cap as u64 + 1, hash: hash(&self.head[..kept]) };
-        Text { head: readable(&self.head[..kept]), whole: Some(Box::new(whole)) }
-    }
-
     /// The string.
     pub(super) fn text(&self) -> Text {
         let Some(hasher) = &self.hasher else { return Text::whole(&self.head) };
@@ -192,7 +183,7 @@ fn readable(bytes: &[u8]) -> Box<str> {
 }
 
 /// How many bytes at the end are the beginning of a character whose rest was cut off.
-fn broken_tail(bytes: &[u8]) -> usize {
+pub(super) fn broken_tail(bytes: &[u8]) -> usize {
     for back in 1..=bytes.len().min(3) {
         let byte = bytes[bytes.len() - back];
         let needed = match byte {

@@ -290,7 +290,8 @@ fn a_failed_tool_is_told_in_its_own_words() {
     assert_eq!(fail(r#"{"content":[{"text":"fine"}],"isError":false}"#), None);
     let long = "é\\\"".repeat(100_000);
     let begun = fail(&format!(r#"{{"content":[{{"text":"{long}"}}],"isError":true}}"#)).unwrap();
-    assert!((509..=512).contains(&begun.len()) && begun.starts_with("é\"é\""), "{begun}");
+    // As many bytes as are kept of every text, as it was written: with the escapes.
+    assert_eq!(begun, "é\"".repeat(512 / 4));
 }
 
 /// A listener there that knows one session, and what lines call that.
