@@ -294,10 +294,8 @@ impl Scanner {
 
     /// The slot of an array's elements, as far as more of them are asked for.
     fn element(&self, array: Slot) -> Slot {
-        match array.element() {
-            Slot::Block if self.draft.has_first_text() => Slot::Unwanted,
-            element => element,
-        }
+        let element = array.element();
+        if element == Slot::Block && self.draft.has_first_text() { Slot::Unwanted } else { element }
     }
 
     /// The innermost container that is walked ends with the byte at hand.

@@ -84,9 +84,9 @@ impl Skip {
 
     /// The depth after these brackets, a bit each; `None` where the skip ends among them or becomes too deep.
     fn depth_after(&self, opened: u64, closed: u64) -> Option<u32> {
-        let (opens, closes) = (opened.count_ones(), closed.count_ones());
-        if self.depth - self.floor > closes && self.depth + opens <= DEPTH_MAX {
-            return Some(self.depth + opens - closes);
+        let (ups, downs) = (opened.count_ones(), closed.count_ones());
+        if self.depth - self.floor > downs && self.depth + ups <= DEPTH_MAX {
+            return Some(self.depth + ups - downs);
         }
         // So it is near either: one after another.
         let (mut depth, mut brackets) = (self.depth, opened | closed);

@@ -243,13 +243,11 @@ impl Inner {
     /// Arguments to keep while their call lives, as far as there is memory for them.
     pub(super) fn hold(&self, arguments: Option<Captured>) -> (Option<Captured>, Option<Reserved>) {
         let Some(arguments) = arguments else { return (None, None) };
-        match self.budget.take(arguments.bytes.len()) {
-            Some(held) => (Some(arguments), Some(held)),
-            None => {
-                self.tell(&super::no_room());
-                (None, None)
-            }
+        let held = self.budget.take(arguments.bytes.len());
+        if held.is_none() {
+            self.tell(&super::no_room());
         }
+        (held.is_some().then_some(arguments), held)
     }
 
     pub(super) fn begin(&self, call: &Arc<Call>) {

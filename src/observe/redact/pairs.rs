@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::MARK;
 use super::keys::{Keys, Kind};
+use super::{MARK, boundary};
 
 /// A name and what stands between it and its value; or an option of a command; or an XML element.
 static NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -64,7 +64,7 @@ fn kind(keys: &Keys, text: &str, name: Range<usize>) -> Kind {
     if kind != Kind::Harmless || own.len() > WORD_BEFORE_MAX {
         return kind;
     }
-    let from = text.floor_char_boundary(name.start.saturating_sub(WORD_BEFORE_MAX));
+    let from = boundary(text, name.start.saturating_sub(WORD_BEFORE_MAX));
     let before = text.get(from..name.start).unwrap_or_default();
     let word = before.strip_suffix(' ').and_then(|before| before.rsplit([' ', '\n', '"', '\'', '(']).next());
     match word.filter(|word| !word.is_empty()) {

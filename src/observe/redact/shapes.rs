@@ -231,14 +231,14 @@ fn card(run: &[u8]) -> Option<usize> {
 const CARD_MAX: usize = 19;
 
 fn is_card(digits: &[u8]) -> bool {
-    let known = match (digits, digits.len()) {
+    let known = matches!(
+        (digits, digits.len()),
         ([4, ..], 13 | 16 | 19)
-        | ([5, 1..=5, ..] | [2, 2..=7, ..], 16)
-        | ([3, 4 | 7, ..], 15)
-        | ([3, 0 | 6 | 8 | 9, ..], 14..=19)
-        | ([3, 5, ..] | [6, ..], 16..=19) => true,
-        _ => false,
-    };
+            | ([5, 1..=5, ..] | [2, 2..=7, ..], 16)
+            | ([3, 4 | 7, ..], 15)
+            | ([3, 0 | 6 | 8 | 9, ..], 14..=19)
+            | ([3, 5, ..] | [6, ..], 16..=19)
+    );
     known && luhn(digits) && digits.iter().any(|digit| *digit != digits[0])
 }
 
@@ -250,7 +250,7 @@ fn luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(at, digit)| u32::from(if at % 2 == 1 { doubled(*digit) } else { *digit }))
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]
