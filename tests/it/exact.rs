@@ -61,7 +61,11 @@ type Http = Client<HttpConnector, Full<Bytes>>;
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_calls_are_counted_one_by_one() {
     let upstream = stub::start().await;
-    let running = serve::start(config(upstream)).await.expect("a proxy");
+    // Bound and not listening: nobody answers there, and no other test can be given its port meanwhile.
+    let gone = tokio::net::TcpSocket::new_v4().expect("a socket");
+    gone.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let nowhere = gone.local_addr().expect("an address");
+    let running = serve::start(config(upstream, nowhere)).await.expect("a proxy");
     let (proxy, admin) = (running.data[0], running.admin);
     let next = Arc::new(AtomicUsize::new(0));
     let workers: Vec<_> = (0..CONCURRENCY).map(|_| tokio::spawn(work(proxy, Arc::clone(&next)))).collect();
@@ -73,17 +77,13 @@ async fn twenty_thousand_calls_are_counted_one_by_one() {
     running.stop().await;
 }
 
-fn config(upstream: SocketAddr) -> Config {
+fn config(upstream: SocketAddr, gone: SocketAddr) -> Config {
     let url = |address: SocketAddr| Url {
         tls: false,
         host: address.ip().to_string(),
         port: Some(address.port()),
         path: "/".to_owned(),
     };
-    // Nobody listens where a listener was a moment ago.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a port");
     let mount = |name: &str, address| {
         let mut server = Server::new(name, url(address));
         server.path = Some(format!("/{name}"));
