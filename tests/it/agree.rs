@@ -12,7 +12,7 @@ use sightglass::export::Console;
 
 use crate::support::collector::Collector;
 use crate::support::logged::{LONG, Tape};
-use crate::support::mixed::{self, Carriers, KINDS, count, drive, settled};
+use crate::support::mixed::{self, Carriers, KINDS, Nowhere, count, drive, settled};
 use crate::support::scrape::Scrape;
 use crate::support::stub;
 
@@ -25,7 +25,8 @@ const SLOW: Duration = Duration::from_millis(100);
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_lines_and_counters_agree_on_every_call() {
     let (collector, tape) = (Collector::start().await, Tape::default());
-    let config = config(stub::start().await, &collector);
+    let gone = Nowhere::new();
+    let config = config(mixed::config(stub::start().await, &gone), &collector);
     let console = Console { out: Box::new(tape.clone()), pretty: false, color: false };
     let telemetry = Telemetry::start(&config, Some(console)).expect("a log");
     let running = serve::start_told(config, &telemetry).await.expect("a proxy");
@@ -38,8 +39,7 @@ async fn spans_lines_and_counters_agree_on_every_call() {
     compare_spans(&lines, &collector.got().spans());
 }
 
-fn config(upstream: std::net::SocketAddr, collector: &Collector) -> Config {
-    let mut config = mixed::config(upstream);
+fn config(mut config: Config, collector: &Collector) -> Config {
     config.tracing.sample_ratio = RATIO;
     config.tracing.slow_threshold = Some(SLOW);
     config.tracing.otlp = Some(Otlp {

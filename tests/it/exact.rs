@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sightglass::cli::serve;
 
-use crate::support::mixed::{Carriers, Era, KINDS, config, count, drive, is_error, settled};
+use crate::support::mixed::{Carriers, Era, KINDS, Nowhere, config, count, drive, is_error, settled};
 use crate::support::scrape::Scrape;
 use crate::support::stub;
 
@@ -14,8 +14,8 @@ const CONCURRENCY: usize = 64;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_calls_are_counted_one_by_one() {
-    let upstream = stub::start().await;
-    let running = serve::start(config(upstream)).await.expect("a proxy");
+    let (upstream, gone) = (stub::start().await, Nowhere::new());
+    let running = serve::start(config(upstream, &gone)).await.expect("a proxy");
     drive(running.data[0], CALLS, CONCURRENCY, |_| Carriers::default()).await;
     compare(&settled(running.admin, CALLS).await);
     running.stop().await;

@@ -123,6 +123,7 @@ fn comparable(mut message: Message, exact: bool) -> Message {
         forget_digits(id);
     }
     if let Some(answer) = &mut message.result {
+        answer.first_text = answer.first_text.as_ref().map(|_| Text::new("some"));
         forget_digits(&mut answer.meta.subscription_id);
         answer.bytes *= u64::from(exact);
     }
@@ -189,6 +190,7 @@ fn params(params: &Value, method: Option<&Text>, exact: bool) -> Params {
         has_input_responses: is_there(params.get("inputResponses")),
         task: is_there(params.get("task")),
         arguments_bytes: params.get("arguments").map(|value| length(value, exact)),
+        arguments: None,
         protocol_version: text(params.get("protocolVersion")),
         client_name,
         client_version,
@@ -214,6 +216,8 @@ fn answer(result: &Value, exact: bool) -> Answer {
         protocol_version: text(result.get("protocolVersion")),
         server_name,
         server_version,
+        first_text: first_text(result),
+        captured: None,
         next_cursor: is_there(result.get("nextCursor")),
         tools: listed.iter().filter_map(named).collect(),
         widget_tools: listed.iter().filter(|tool| shows_widget(tool)).filter_map(named).collect(),
@@ -222,6 +226,12 @@ fn answer(result: &Value, exact: bool) -> Answer {
         has_error: is_there(result.get("error")),
         meta: meta(meta_value),
     }
+}
+
+/// The oracle does not know how a text was written, so only whether there is one.
+fn first_text(result: &Value) -> Option<Text> {
+    let blocks = result.get("content").and_then(Value::as_array).filter(|_| result["isError"] == true)?;
+    blocks.iter().find_map(|block| text(block.get("text"))).map(|_| Text::new("some"))
 }
 
 fn meta(meta: &Value) -> Meta {

@@ -35,6 +35,8 @@ const INNER_KEYS: &[&str] = &[
     "serverInfo",
     "status",
     "_meta",
+    "content",
+    "text",
     "isError",
     "resultType",
     "nextCursor",

@@ -77,25 +77,35 @@ pub(crate) async fn drive(
     }
 }
 
+/// An address that is bound and not listened on: nobody answers there, and no other test is given its port meanwhile.
+pub(crate) struct Nowhere {
+    address: SocketAddr,
+    _socket: tokio::net::TcpSocket,
+}
+
+impl Nowhere {
+    pub(crate) fn new() -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        Self { address: socket.local_addr().expect("an address"), _socket: socket }
+    }
+}
+
 /// The servers that the kinds name: `stub`, `gone` (nobody listens), `late` (given up on).
-pub(crate) fn config(upstream: SocketAddr) -> Config {
+pub(crate) fn config(upstream: SocketAddr, gone: &Nowhere) -> Config {
     let url = |address: SocketAddr| Url {
         tls: false,
         host: address.ip().to_string(),
         port: Some(address.port()),
         path: "/".to_owned(),
     };
-    // Nobody listens where a listener was a moment ago.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a port");
     let mount = |name: &str, address| {
         let mut server = Server::new(name, url(address));
         server.path = Some(format!("/{name}"));
         server
     };
     let mut config =
-        Config { servers: vec![mount("stub", upstream), mount("gone", gone)], ..Config::default() };
+        Config { servers: vec![mount("stub", upstream), mount("gone", gone.address)], ..Config::default() };
     let mut late = mount("late", upstream);
     late.head_timeout = Some(Duration::from_millis(20));
     config.servers.push(late);
