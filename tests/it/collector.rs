@@ -4,14 +4,14 @@
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use sightglass::config::{ListenerTls, OtlpProtocol, Secret, ServerTls};
-use sightglass::export::{Exporter, QueueName};
+use sightglass::config::{ListenerTls, LogLevel, OtlpProtocol, Secret, ServerTls};
+use sightglass::export::{Exporter, Line, QueueName};
 use sightglass::net::server_config;
 use sightglass::observe::{DropReason, DroppedWhat};
 use tonic::Code;
 
 use crate::support::collector::{Collector, Mood};
-use crate::support::told::{Told, exported, lines, otlp};
+use crate::support::told::{Told, exported, lines, otlp, text};
 use crate::support::within;
 use crate::tls::Pki;
 
@@ -206,6 +206,29 @@ async fn metrics_are_pushed_under_the_names_of_the_conventions() {
         network.transport=tcp
         "); }
         assert_eq!(losses.failures(Exporter::OtlpMetrics), 0);
+    }
+}
+
+#[tokio::test]
+async fn log_lines_are_sent_as_records() {
+    for protocol in PROTOCOLS {
+        let collector = Collector::start().await;
+        let mut config = exported(otlp(protocol, collector.address));
+        config.logs.queue = 2;
+        let otlp = config.tracing.otlp.as_mut().unwrap();
+        otlp.logs = otlp.traces.take().map(|url| url.replace("traces", "logs"));
+        let told = Told::start(&config);
+        let tell = told.lines().unwrap();
+        for message in ["one", "two", "three"] {
+            tell(&Line::new(LogLevel::Warn, "mcp_request", message));
+        }
+        let losses = told.stop().await;
+        let got = collector.got();
+        let records = &got.logs[0].resource_logs[0].scope_logs[0].log_records;
+        let [one, _] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!((one.severity_text.as_str(), one.event_name.as_str()), ("WARN", "mcp_request"));
+        assert_eq!(text(one.body.as_ref().unwrap().value.as_ref().unwrap()), "one");
+        assert_eq!(losses.dropped(DroppedWhat::Log, DropReason::QueueFull), 1);
     }
 }
 
