@@ -142,9 +142,9 @@ impl Started {
 
     /// Who is to be told of log lines; `None` where they are not exported. Never waits: where there is no room, the loss
     /// is counted.
-    pub fn lines(&self) -> Option<Arc<dyn Fn(&Line) + Send + Sync>> {
+    pub fn lines(&self) -> Option<impl Fn(&Line) + Send + Sync + use<>> {
         let lines = self.lines.clone()?;
-        Some(Arc::new(move |line| lines.push(|| line.clone())))
+        Some(move |line: &Line| lines.push(|| line.clone()))
     }
 
     /// Sends what waits and ends, at the deadline at the latest. What could not be sent by then is counted as lost.

@@ -62,7 +62,7 @@ impl Told {
     }
 
     /// Who is told of log lines.
-    pub(crate) fn lines(&self) -> Option<Arc<dyn Fn(&Line) + Send + Sync>> {
+    pub(crate) fn lines(&self) -> Option<impl Fn(&Line) + use<>> {
         self.started.lines()
     }
 
