@@ -217,8 +217,11 @@ impl Feeds for Traces {
     const EACH: u32 = 2;
 
     async fn send(&self, batch: &[Record]) -> Result<(), Failure> {
-        let result = self.exporter.export(self.spans.of(batch)).await;
-        result.map_err(|error| self.transport.failure(&error))
+        for part in span::parts(self.spans.of(batch)) {
+            let result = self.exporter.export(part).await;
+            result.map_err(|error| self.transport.failure(&error))?;
+        }
+        Ok(())
     }
 
     fn sent(&self, batch: &[Record]) {
