@@ -4,20 +4,26 @@
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use sightglass::config::{ListenerTls, OtlpProtocol, Secret, ServerTls};
-use sightglass::export::{Exporter, QueueName};
+use sightglass::config::{ListenerTls, LogLevel, OtlpProtocol, Secret, ServerTls};
+use sightglass::export::{Exporter, Line, QueueName};
 use sightglass::net::server_config;
 use sightglass::observe::{DropReason, DroppedWhat};
 use tonic::Code;
 
 use crate::support::collector::{Collector, Mood};
-use crate::support::told::{Told, exported, lines, otlp};
+use crate::support::told::{Told, exported, lines, otlp, text};
 use crate::support::within;
 use crate::tls::Pki;
 
 const PROTOCOLS: [OtlpProtocol; 2] = [OtlpProtocol::HttpProtobuf, OtlpProtocol::Grpc];
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#;
 const GOOD: &str = r#"{"result":{"content":[]},"jsonrpc":"2.0","id":1}"#;
+
+/// Both at once: most of each is waiting.
+async fn over_both(promise: impl AsyncFn(OtlpProtocol)) {
+    let [one, other] = PROTOCOLS;
+    tokio::join!(promise(one), promise(other));
+}
 
 fn calls(told: &Told, many: usize) {
     (0..many).for_each(|_| told.post(&[], CALL).json(200, GOOD));
@@ -39,7 +45,7 @@ async fn eventually(is_so: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn spans_arrive_by_themselves_over_either_protocol_packed_or_not() {
-    for protocol in PROTOCOLS {
+    over_both(async |protocol| {
         for gzip in [false, true] {
             let collector = Collector::start().await;
             let mut config = exported(otlp(protocol, collector.address));
@@ -53,7 +59,8 @@ async fn spans_arrive_by_themselves_over_either_protocol_packed_or_not() {
             assert_told(&collector, protocol, gzip);
             told.stop().await;
         }
-    }
+    })
+    .await;
 }
 
 fn assert_told(collector: &Collector, protocol: OtlpProtocol, gzip: bool) {
@@ -88,7 +95,7 @@ async fn what_waits_is_sent_when_the_process_stops() {
 
 #[tokio::test]
 async fn a_collector_that_is_down_at_first_gets_the_spans_when_it_is_up() {
-    for protocol in PROTOCOLS {
+    over_both(async |protocol| {
         let address = Collector::start().await.stop().await;
         let told = Told::start(&exported(otlp(protocol, address)));
         calls(&told, 2);
@@ -97,12 +104,13 @@ async fn a_collector_that_is_down_at_first_gets_the_spans_when_it_is_up() {
         collector.until(|got| got.spans().len() == 4).await;
         assert_eq!(lost(&told, DropReason::ExporterFailed), 0);
         told.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_collector_that_is_busy_is_asked_again() {
-    for protocol in PROTOCOLS {
+    over_both(async |protocol| {
         let collector = Collector::start().await;
         collector.set(Mood::Refuses(503, Code::Unavailable));
         let told = Told::start(&exported(otlp(protocol, collector.address)));
@@ -112,12 +120,13 @@ async fn a_collector_that_is_busy_is_asked_again() {
         collector.until(|got| got.spans().len() == 4).await;
         assert_eq!(lost(&told, DropReason::ExporterFailed), 0);
         told.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_a_collector_will_never_take_is_given_up_at_once() {
-    for protocol in PROTOCOLS {
+    over_both(async |protocol| {
         let collector = Collector::start().await;
         collector.set(Mood::Refuses(400, Code::InvalidArgument));
         let told = Told::start(&exported(otlp(protocol, collector.address)));
@@ -129,12 +138,13 @@ async fn what_a_collector_will_never_take_is_given_up_at_once() {
         calls(&told, 1);
         collector.until(|got| got.spans().len() == 2).await;
         told.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_collector_that_hangs_costs_spans_and_nothing_else() {
-    for protocol in PROTOCOLS {
+    over_both(async |protocol| {
         let collector = Collector::start().await;
         collector.set(Mood::Hangs);
         let mut config = exported(otlp(protocol, collector.address));
@@ -151,7 +161,8 @@ async fn a_collector_that_hangs_costs_spans_and_nothing_else() {
         // All that could not be sent, and what hung.
         let failed = || losses.dropped(DroppedWhat::Span, DropReason::ExporterFailed);
         eventually(|| failed() == 1002).await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -177,6 +188,11 @@ async fn a_collector_with_a_certificate_of_its_own_is_trusted_by_its_authority_a
         let told = Told::start(&config);
         calls(&told, 1);
         told.stop().await;
+        assert_eq!(collector.got().spans().len(), 2);
+        config.tracing.otlp.as_mut().unwrap().tls = ServerTls::default();
+        let told = Told::start(&config);
+        calls(&told, 1);
+        assert_eq!(told.stop().await.dropped(DroppedWhat::Span, DropReason::ExporterFailed), 2);
         assert_eq!(collector.got().spans().len(), 2);
     }
 }
@@ -206,6 +222,29 @@ async fn metrics_are_pushed_under_the_names_of_the_conventions() {
         network.transport=tcp
         "); }
         assert_eq!(losses.failures(Exporter::OtlpMetrics), 0);
+    }
+}
+
+#[tokio::test]
+async fn log_lines_are_sent_as_records() {
+    for protocol in PROTOCOLS {
+        let collector = Collector::start().await;
+        let mut config = exported(otlp(protocol, collector.address));
+        config.logs.queue = 2;
+        let otlp = config.tracing.otlp.as_mut().unwrap();
+        otlp.logs = otlp.traces.take().map(|url| url.replace("traces", "logs"));
+        let told = Told::start(&config);
+        let tell = told.lines().unwrap();
+        for message in ["one", "two", "three"] {
+            tell(&Line::new(LogLevel::Warn, "mcp_request", message));
+        }
+        let losses = told.stop().await;
+        let got = collector.got();
+        let records = &got.logs[0].resource_logs[0].scope_logs[0].log_records;
+        let [one, _] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!((one.severity_text.as_str(), one.event_name.as_str()), ("WARN", "mcp_request"));
+        assert_eq!(text(one.body.as_ref().unwrap().value.as_ref().unwrap()), "one");
+        assert_eq!(losses.dropped(DroppedWhat::Log, DropReason::QueueFull), 1);
     }
 }
 

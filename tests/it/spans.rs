@@ -5,6 +5,7 @@ use std::fmt::Write;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use sightglass::config::{Config, OtlpProtocol};
+use sightglass::export::Exporter;
 use sightglass::mcp::trace::{Carried, Carriers, Context};
 use sightglass::observe::{End, Failure};
 
@@ -416,10 +417,33 @@ async fn what_passes_on_a_stream_is_told_up_to_a_cap() {
 #[tokio::test]
 async fn hostile_text_is_cut() {
     let spans = spans_of(|told| told.post(&[], &call(1, &"é".repeat(5000))).json(200, &good(1))).await;
-    assert_eq!(spans[0].name.chars().count(), "tools/call ".len() + 128);
+    assert_eq!(spans[0].name.len(), "tools/call ".len() + 128);
     assert!(attribute(&spans[0], "gen_ai.tool.name").unwrap().len() <= 512);
     let agent = "a".repeat(50_000);
     let spans =
         spans_of(|told| told.post(&[("user-agent", &agent)], &call(1, "echo")).json(200, &good(1))).await;
-    assert_eq!(attribute(&spans[0], "user_agent.original").unwrap().len(), 1024);
+    assert_eq!(attribute(&spans[0], "user_agent.original").unwrap().len(), 512);
+}
+
+#[tokio::test]
+async fn spans_as_long_as_can_be_are_sent_in_parts_that_a_collector_takes() {
+    let collector = Collector::start().await;
+    let mut config = exported(otlp(OtlpProtocol::Grpc, collector.address));
+    config.tracing.slow_threshold = None;
+    let told = Told::start(&config);
+    let (agent, name) = ("a".repeat(5000), "n".repeat(5000));
+    let progress =
+        r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}"#;
+    for _ in 0..512 {
+        let headers = [("user-agent", agent.as_str()), ("x-request-id", agent.as_str())];
+        let stream = told.post(&headers, &call(1, &name)).events();
+        let stream = (0..64).fold(stream, |stream, _| stream.event(progress));
+        stream.event(&good(1)).end(End::Complete);
+    }
+    let losses = told.stop().await;
+    let got = collector.got();
+    assert_eq!(got.spans().len(), 1024);
+    let longest = got.traces.iter().map(prost::Message::encoded_len).max().unwrap();
+    assert!(got.traces.len() > 1 && longest < 4 * 1024 * 1024, "{longest}");
+    assert_eq!(losses.failures(Exporter::OtlpTraces), 0);
 }

@@ -104,11 +104,12 @@ impl<F: Feeds> Worker<F> {
 
     /// Until the process stops; then sends what waits, within the deadline, and counts what it could not send.
     pub(super) async fn run(mut self) {
+        let mut before = self.lost();
         while !self.is_stopping() {
+            before = self.lost();
             self.gather().await;
             self.deliver_waiting().await;
         }
-        let before = self.lost();
         let mut batch = self.feed.take();
         while !batch.is_empty() {
             if self.is_over() {
@@ -147,7 +148,7 @@ impl<F: Feeds> Worker<F> {
             if !batch.is_empty() {
                 self.deliver(batch).await;
             }
-            if self.feed.queue.len() < BATCH {
+            if self.feed.queue.len() < BATCH || self.is_stopping() {
                 return;
             }
         }

@@ -142,9 +142,9 @@ impl Started {
 
     /// Who is to be told of log lines; `None` where they are not exported. Never waits: where there is no room, the loss
     /// is counted.
-    pub fn lines(&self) -> Option<Arc<dyn Fn(&Line) + Send + Sync>> {
+    pub fn lines(&self) -> Option<impl Fn(&Line) + Send + Sync + use<>> {
         let lines = self.lines.clone()?;
-        Some(Arc::new(move |line| lines.push(|| line.clone())))
+        Some(move |line: &Line| lines.push(|| line.clone()))
     }
 
     /// Sends what waits and ends, at the deadline at the latest. What could not be sent by then is counted as lost.
@@ -217,8 +217,11 @@ impl Feeds for Traces {
     const EACH: u32 = 2;
 
     async fn send(&self, batch: &[Record]) -> Result<(), Failure> {
-        let result = self.exporter.export(self.spans.of(batch)).await;
-        result.map_err(|error| self.transport.failure(&error))
+        for part in span::parts(self.spans.of(batch)) {
+            let result = self.exporter.export(part).await;
+            result.map_err(|error| self.transport.failure(&error))?;
+        }
+        Ok(())
     }
 
     fn sent(&self, batch: &[Record]) {

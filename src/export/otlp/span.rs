@@ -23,11 +23,12 @@ use crate::observe::{
     Call, Direction, Ending, Milestone, Outcome, Passed, Redactor, Status as Class, Task, TaskStatus,
 };
 
-/// Characters of a name that make a span's name.
-const NAME_CHARACTERS_MAX: usize = 128;
-
-/// Characters of any other text; a header may be as long as `limits.header_bytes`.
-const TEXT_CHARACTERS_MAX: usize = 1024;
+/// Bytes of a name that make a span's name.
+const NAME_BYTES_MAX: usize = 128;
+/// Bytes of any other text; a header may be as long as `limits.header_bytes`.
+const TEXT_BYTES_MAX: usize = 512;
+/// Bytes of spans, about, that are sent at once: collectors take 4 MiB over gRPC unless told otherwise.
+const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// What the path leaves to be exported.
 #[derive(Debug)]
@@ -91,7 +92,10 @@ impl Spans {
         attributes.add(names::PROXY_SERVER, self.name(task.server));
         attributes.add(names::PROXY_TASK_STATUS, status.as_str());
         attributes.maybe(names::GEN_AI_TOOL_NAME, tool.clone());
-        attributes.maybe(names::MCP_SESSION_ID, task.session.as_ref().map(|session| session.id.clone()));
+        attributes.maybe(
+            names::MCP_SESSION_ID,
+            task.session.as_ref().map(|session| cut(&session.id, TEXT_BYTES_MAX)),
+        );
         let failed = *status == TaskStatus::Failed;
         attributes.maybe(names::ERROR_TYPE, failed.then_some("task_failed"));
         SpanData {
@@ -121,8 +125,38 @@ impl Spans {
 
     /// Redacted as a whole, then cut: half a secret would no longer look like one.
     fn readable(&self, text: &str) -> String {
-        cut(&self.redactor.text(text), TEXT_CHARACTERS_MAX)
+        cut(&self.redactor.text(text), TEXT_BYTES_MAX)
     }
+}
+
+/// Spans in parts that a collector takes: nearly always one, unless somebody makes each as long as can be.
+pub(super) fn parts(spans: Vec<SpanData>) -> Vec<Vec<SpanData>> {
+    let mut parts = vec![Vec::new()];
+    let mut bytes = 0;
+    for span in spans {
+        bytes += weight(&span);
+        if bytes > REQUEST_BYTES_MAX {
+            bytes = weight(&span);
+            parts.push(Vec::new());
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(span);
+        }
+    }
+    parts
+}
+
+/// About how many bytes it is when it is sent.
+fn weight(span: &SpanData) -> usize {
+    const FIXED: usize = 256 + TEXT_BYTES_MAX;
+    const EACH: usize = 128;
+    let attribute = |attribute: &KeyValue| {
+        let value = if let Value::String(text) = &attribute.value { text.as_str().len() } else { 0 };
+        attribute.key.as_str().len() + value + 16
+    };
+    let attributes: usize = span.attributes.iter().map(attribute).sum();
+    let description = if let Status::Error { description } = &span.status { description.len() } else { 0 };
+    FIXED + span.name.len() + attributes + description + EACH * (span.events.len() + span.links.len())
 }
 
 /// Whose instrumentation it is.
@@ -219,7 +253,7 @@ impl Pair<'_> {
 
     fn method(&self) -> String {
         match (self.call.method, &self.call.method_name) {
-            (Method::Other, Some(name)) => cut(&self.spans.redacted(name), NAME_CHARACTERS_MAX),
+            (Method::Other, Some(name)) => cut(&self.spans.redacted(name), NAME_BYTES_MAX),
             (method, _) => method.as_str().to_owned(),
         }
     }
@@ -247,8 +281,11 @@ impl Pair<'_> {
         let mut attributes = Attributes(Vec::with_capacity(32));
         attributes.add(names::MCP_METHOD_NAME, self.method());
         attributes.maybe(names::MCP_PROTOCOL_VERSION, call.client.version.map(crate::mcp::Version::as_str));
-        attributes.maybe(names::MCP_SESSION_ID, call.session.as_ref().map(|session| session.id.clone()));
-        let uri = call.uri.as_ref().map(|uri| cut(&spans.redactor.uri(uri.as_str()), TEXT_CHARACTERS_MAX));
+        attributes.maybe(
+            names::MCP_SESSION_ID,
+            call.session.as_ref().map(|session| cut(&session.id, TEXT_BYTES_MAX)),
+        );
+        let uri = call.uri.as_ref().map(|uri| cut(&spans.redactor.uri(uri.as_str()), TEXT_BYTES_MAX));
         attributes.maybe(names::MCP_RESOURCE_URI, uri);
         let name = call.name.as_ref().map(|name| spans.redacted(name));
         if call.method == Method::ToolsCall {
@@ -381,22 +418,29 @@ fn span_id(id: trace::SpanId) -> SpanId {
     SpanId::from_bytes(id.0)
 }
 
-/// Its members that are valid, in their order; it came from outside.
+/// Its first members that are valid, in their order; it came from outside.
 fn tracestate(text: Option<&str>) -> TraceState {
+    let mut room = TEXT_BYTES_MAX;
     let members = text.unwrap_or_default().split(',').filter_map(|member| member.trim().split_once('='));
     let valid = members.filter(|member| TraceState::from_key_value([*member]).is_ok());
-    TraceState::from_key_value(valid).unwrap_or_default()
+    let first = valid.take_while(|(key, value)| {
+        let left = room.checked_sub(key.len() + value.len() + 2);
+        room = left.unwrap_or_default();
+        left.is_some()
+    });
+    TraceState::from_key_value(first).unwrap_or_default()
 }
 
 fn named(method: &str, target: Option<&str>) -> String {
     match target {
-        Some(target) => format!("{method} {}", cut(target, NAME_CHARACTERS_MAX)),
+        Some(target) => format!("{method} {}", cut(target, NAME_BYTES_MAX)),
         None => method.to_owned(),
     }
 }
 
-fn cut(text: &str, characters_max: usize) -> String {
-    text.chars().take(characters_max).collect()
+fn cut(text: &str, bytes_max: usize) -> String {
+    let fits = |&(at, character): &(usize, char)| at + character.len_utf8() <= bytes_max;
+    text.char_indices().take_while(fits).map(|(_, character)| character).collect()
 }
 
 fn era(era: Era) -> &'static str {

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use sightglass::config::{Config, Otlp, OtlpProtocol, ServerTls};
-use sightglass::export::{self, Exemplars, Losses, Started};
+use sightglass::export::{self, Exemplars, Line, Losses, Started};
 use sightglass::mcp::trace::{Carriers, Ids, Sampler, Trace, decide};
 use sightglass::observe::End;
 use tokio::time::Instant;
@@ -59,6 +59,11 @@ impl Told {
         let sampler = Sampler { ratio: config.tracing.sample_ratio, parent_based: true };
         let observed = Observed::telling(config, started.export());
         Self { observed, losses, started, sampler, ids: AtomicU64::new(1) }
+    }
+
+    /// Who is told of log lines.
+    pub(crate) fn lines(&self) -> Option<impl Fn(&Line) + use<>> {
+        self.started.lines()
     }
 
     /// Sends what waits.
