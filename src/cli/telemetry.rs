@@ -50,7 +50,7 @@ impl Telemetry {
         let otlp = Otlp::start(config, prometheus.losses(), prometheus.exemplars())
             .context("cannot set up the OTLP exporter")?;
         if let Some(sink) = otlp.as_ref().and_then(Started::lines) {
-            let _ = self.lines.set(sink);
+            let _ = self.lines.set(Arc::new(sink));
         }
         let mut told: Vec<Arc<dyn Export>> = Vec::new();
         if config.metrics.enabled {

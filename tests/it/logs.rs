@@ -38,9 +38,7 @@ async fn a_call_that_was_answered() {
     let asked = logged.post(&[ID], CALL);
     advance(Duration::from_micros(12_345)).await;
     asked.json(200, GOOD);
-    insta::assert_snapshot!(logged.lines(), @r#"
-    {"timestamp":"…","level":"info","event":"tool_invocation","message":"echo answered in 12.3 ms","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"success","outcome":"ok","duration_ms":12.345,"upstream_ms":12.345,"request_bytes":91,"response_bytes":48,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(logged.lines(), @r#"{"timestamp":"…","level":"info","event":"tool_invocation","message":"echo answered in 12.3 ms","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"success","outcome":"ok","duration_ms":12.345,"upstream_ms":12.345,"request_bytes":91,"response_bytes":48,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,9 +63,7 @@ async fn a_tool_that_failed() {
     let logged = Logged::new();
     let answer = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[],"isError":true}}"#;
     logged.post(&[ID], CALL).json(200, answer);
-    insta::assert_snapshot!(logged.lines(), @r#"
-    {"timestamp":"…","level":"error","event":"tool_invocation","message":"echo failed: tool_error","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"tool_error","error_type":"tool_error","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"response_bytes":63,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(logged.lines(), @r#"{"timestamp":"…","level":"error","event":"tool_invocation","message":"echo failed: tool_error","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"tool_error","error_type":"tool_error","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"response_bytes":63,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,9 +71,7 @@ async fn an_error_that_the_server_reported() {
     let logged = Logged::new();
     let answer = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32603,"message":"no \"luck\""}}"#;
     logged.post(&[ID], CALL).json(200, answer);
-    insta::assert_snapshot!(logged.lines(), @r#"
-    {"timestamp":"…","level":"error","event":"tool_invocation","message":"echo failed: -32603","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"jsonrpc_error","error_type":"-32603","error_message":"no \"luck\"","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"response_bytes":72,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(logged.lines(), @r#"{"timestamp":"…","level":"error","event":"tool_invocation","message":"echo failed: -32603","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"jsonrpc_error","error_type":"-32603","error_message":"no \"luck\"","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"response_bytes":72,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,9 +79,7 @@ async fn the_clients_own_fault_is_no_error_of_ours() {
     let logged = Logged::new();
     let answer = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"no such tool"}}"#;
     logged.post(&[ID], CALL).json(200, answer);
-    insta::assert_snapshot!(logged.lines(), @r#"
-    {"timestamp":"…","level":"info","event":"tool_invocation","message":"echo failed: -32602","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"jsonrpc_error","error_type":"-32602","error_message":"no such tool","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"response_bytes":73,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(logged.lines(), @r#"{"timestamp":"…","level":"info","event":"tool_invocation","message":"echo failed: -32602","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"jsonrpc_error","error_type":"-32602","error_message":"no such tool","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"response_bytes":73,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,9 +87,7 @@ async fn a_server_that_cannot_be_reached() {
     let logged = Logged::new();
     let why = "cannot connect to 127.0.0.1:1";
     logged.post(&[ID], CALL).exchange.failed(Failure::Unreachable, StatusCode::BAD_GATEWAY, why);
-    insta::assert_snapshot!(logged.lines(), @r#"
-    {"timestamp":"…","level":"error","event":"tool_invocation","message":"echo failed: upstream_unreachable","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"upstream_unreachable","error_type":"upstream_unreachable","error_message":"cannot connect to 127.0.0.1:1","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"http_status":502,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(logged.lines(), @r#"{"timestamp":"…","level":"error","event":"tool_invocation","message":"echo failed: upstream_unreachable","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"error","outcome":"upstream_unreachable","error_type":"upstream_unreachable","error_message":"cannot connect to 127.0.0.1:1","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"http_status":502,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,9 +98,7 @@ async fn a_call_that_was_cancelled() {
     let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#;
     logged.post(SESSION, cancel).answer(202, &[]).end(End::Complete);
     stream.end(End::Complete);
-    insta::assert_snapshot!(only(&logged.lines(), "tool_invocation"), @r#"
-    {"timestamp":"…","level":"info","event":"tool_invocation","message":"echo was cancelled","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"cancelled","outcome":"cancelled","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","session_id":"3dcccd69cff5db779e20dcae586c4e10","request_id":"7","client_name":"inspector","client_version":"1.2","protocol_version":"2025-06-18","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(only(&logged.lines(), "tool_invocation"), @r#"{"timestamp":"…","level":"info","event":"tool_invocation","message":"echo was cancelled","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","status":"cancelled","outcome":"cancelled","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":91,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","session_id":"3dcccd69cff5db779e20dcae586c4e10","request_id":"7","client_name":"inspector","client_version":"1.2","protocol_version":"2025-06-18","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,9 +110,7 @@ async fn what_the_server_asks_its_client() {
     logged.post(SESSION, answer).answer(202, &[]).end(End::Complete);
     stream.event(GOOD).end(End::Complete);
     let lines = masked(&masked(&only(&logged.lines(), "mcp_server_request"), "trace_id"), "span_id");
-    insta::assert_snapshot!(lines, @r#"
-    {"timestamp":"…","level":"info","event":"mcp_server_request","message":"elicitation/create answered in 0.0 ms","service":"sightglass","server":"files","method":"elicitation/create","status":"success","outcome":"ok","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":82,"response_bytes":57,"trace_id":"…","span_id":"…","session_id":"3dcccd69cff5db779e20dcae586c4e10","request_id":"e1","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(lines, @r#"{"timestamp":"…","level":"info","event":"mcp_server_request","message":"elicitation/create answered in 0.0 ms","service":"sightglass","server":"files","method":"elicitation/create","status":"success","outcome":"ok","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":82,"response_bytes":57,"trace_id":"…","span_id":"…","session_id":"3dcccd69cff5db779e20dcae586c4e10","request_id":"e1","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,9 +118,7 @@ async fn an_unknown_method_is_told_as_it_was_written() {
     let logged = Logged::new();
     let body = r#"{"jsonrpc":"2.0","id":"x","method":"vendor/\n\u001b[2Jdo"}"#;
     logged.post(&[ID], body).json(200, r#"{"jsonrpc":"2.0","id":"x","result":{}}"#);
-    insta::assert_snapshot!(logged.lines(), @r#"
-    {"timestamp":"…","level":"info","event":"mcp_request","message":"vendor/\n\u001b[2Jdo answered in 0.0 ms","service":"sightglass","server":"files","method":"vendor/\n\u001b[2Jdo","status":"success","outcome":"ok","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":58,"response_bytes":38,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"x","transport":"streamable_http","correlation_id":"r-1"}
-    "#);
+    insta::assert_snapshot!(logged.lines(), @r#"{"timestamp":"…","level":"info","event":"mcp_request","message":"vendor/\n\u001b[2Jdo answered in 0.0 ms","service":"sightglass","server":"files","method":"vendor/\n\u001b[2Jdo","status":"success","outcome":"ok","duration_ms":0.0,"upstream_ms":0.0,"request_bytes":58,"response_bytes":38,"http_status":200,"trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"x","transport":"streamable_http","correlation_id":"r-1"}"#);
 }
 
 #[tokio::test(start_paused = true)]
