@@ -59,7 +59,7 @@ impl Telemetry {
         told.extend(otlp.as_ref().map(Started::export));
         let is_told = !told.is_empty() || config.logs.calls;
         told.extend(self.log.iter().filter(|_| is_told).map(|log| Arc::clone(log) as _));
-        let looks = is_told || config.tracing.enabled;
+        let looks = !told.is_empty() || config.tracing.enabled;
         let observer = if looks { Observer::new(config, Arc::new(All(told))) } else { Observer::off() };
         Ok((observer, otlp))
     }

@@ -61,7 +61,7 @@ impl QueueName {
 
 impl Losses {
     /// So many of something were given up.
-    pub fn drop(&self, what: DroppedWhat, reason: DropReason, many: u64) {
+    pub fn lose(&self, what: DroppedWhat, reason: DropReason, many: u64) {
         self.dropped[what as usize][reason as usize].fetch_add(many, Ordering::Relaxed);
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use tokio::time::Instant;
 
 use super::event::{Captured, Direction, Milestone, Passed, Transport};
@@ -57,8 +57,8 @@ pub struct Call {
     pub client: Introduction,
     /// The session that it belongs to.
     pub session: Option<Arc<Session>>,
-    /// What the head of its HTTP request said.
-    pub head: Head,
+    /// What the head of its HTTP request said; shared by all calls of the request.
+    pub head: Arc<Head>,
     /// An earlier round of the same multi-round-trip call: its SERVER span.
     pub earlier: Option<Context>,
     /// The share of the memory for observation that its arguments take.
@@ -99,10 +99,10 @@ pub struct Head {
     pub peer: SocketAddr,
     /// Of HTTP.
     pub version: http::Version,
-    /// `User-Agent`.
-    pub user_agent: Option<HeaderValue>,
+    /// `User-Agent`; only where spans or lines will tell it, as is the next.
+    pub user_agent: Option<Text>,
     /// `X-Request-Id`, else `X-Correlation-Id`.
-    pub correlation_id: Option<HeaderValue>,
+    pub correlation_id: Option<Text>,
 }
 
 /// What passed on a call's stream: the first so many.
@@ -147,7 +147,7 @@ impl Call {
         if milestones.kept.len() < MILESTONES_MAX {
             milestones.kept.push(Milestone { at, what });
         } else {
-            milestones.more += 1;
+            milestones.more = milestones.more.saturating_add(1);
         }
     }
 
@@ -292,12 +292,12 @@ mod tests {
             task: None,
             client: Introduction { label: Label::none(), name: None, client_version: None, version: None },
             session: None,
-            head: Head {
+            head: Arc::new(Head {
                 peer: SocketAddr::from(([127, 0, 0, 1], 1)),
                 version: http::Version::HTTP_11,
                 user_agent: None,
                 correlation_id: None,
-            },
+            }),
             earlier: None,
             progress_token: None,
             trace: OnceLock::new(),

@@ -110,7 +110,7 @@ pub struct Ending {
     pub message: Option<Text>,
     /// The HTTP status that the request got.
     pub http_status: Option<StatusCode>,
-    /// From the request handed to the server's connection to the end.
+    /// From the request handed to the server's connection to the end, or to the disconnect.
     pub upstream: Option<Duration>,
     /// The proxy's own share, as far as it was known at the end: the answer's last write is not in it.
     pub overhead: Option<Duration>,
@@ -142,7 +142,7 @@ pub enum Passed {
     FirstEvent,
     /// An event that only gives an id to resume from.
     Priming,
-    /// The stream was resumed on another.
+    /// The client asked for the stream on which the answer came in the place of the call's own.
     Resumed,
     /// The server said something on the way: progress, a log line.
     Notification(Method),

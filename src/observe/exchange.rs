@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method as HttpMethod, StatusCode, request, response};
+use http::{HeaderMap, Method as HttpMethod, StatusCode, request, response};
 use tokio::time::Instant;
 
 use super::call::{Call, Calls, Head};
@@ -23,7 +23,7 @@ use super::session::Session;
 use super::stream::Stream;
 use super::{Cut, End, Failure, OwnTime, Refusal, Route, Target, lock};
 use crate::mcp::trace::{Handshake, Trace};
-use crate::mcp::{Era, Item, Text, Unreadable, Version, Wanted};
+use crate::mcp::{Era, Item, Method, Text, Unreadable, Version, Wanted};
 
 /// What both taps of an exchange share.
 pub(super) struct Shared {
@@ -43,7 +43,9 @@ pub(super) struct Facts {
     pub(super) upstream_path: String,
     pub(super) version: Option<Version>,
     /// `Mcp-Session-Id` of the request.
-    pub(super) session_key: Option<(Key, HeaderValue)>,
+    pub(super) session_key: Option<Key>,
+    /// The same as it was written, where a session may begin with it.
+    pub(super) session_name: Option<Box<str>>,
     pub(super) session: Option<Arc<Session>>,
     /// The scope of the stream that `Last-Event-ID` resumes.
     pub(super) resumes: Option<Arc<Scope>>,
@@ -51,7 +53,7 @@ pub(super) struct Facts {
     /// The legacy SSE endpoint that was posted to.
     pub(super) endpoint: Option<Arc<Scope>>,
     pub(super) mirrored: Mirrored,
-    pub(super) head: Head,
+    pub(super) head: Arc<Head>,
 }
 
 /// The headers that mirror the body (SEP-2243), decoded.
@@ -84,8 +86,9 @@ pub(super) struct State {
     /// The proxy's own time so far.
     own_time: Option<OwnTime>,
     pub(super) http: Option<HttpFacts>,
-    /// `Mcp-Session-Id` of the answer.
-    pub(super) answered_session: Option<(Key, HeaderValue)>,
+    /// `Mcp-Session-Id` of the answer, where a session may begin with it. A copy: an idle stream would keep the buffer
+    /// of its whole head alive.
+    pub(super) answered_session: Option<(Key, Box<str>)>,
     /// The session that the request named and that began before we saw it.
     pub(super) adopted: Option<Arc<Session>>,
     /// There was no room to look into the answer, or into all of it.
@@ -207,7 +210,10 @@ impl Shared {
         if let Some(forwarded) = state.forwarded {
             self.inner.tell(&Event::UpstreamFirstByte { server, took: now.duration_since(forwarded) });
         }
-        state.answered_session = session_name(&self.inner, server, &head.headers);
+        if self.facts.session.is_none() || state.calls.iter().any(|call| call.method == Method::Initialize) {
+            state.answered_session = session_name(&head.headers)
+                .map(|name| (self.inner.key(server, name), Box::from(name)));
+        }
         self.session_by_status(&mut state, http.status, now);
         self.read_response(&mut state, head, now);
     }
@@ -380,13 +386,16 @@ impl Shared {
 
     /// `DELETE` ended the session, or the server no longer knows it; a success adopts one that began before us.
     fn session_by_status(&self, state: &mut State, status: StatusCode, now: Instant) {
-        let (Some((key, name)), Some(server)) = (&self.facts.session_key, self.server) else { return };
+        let (Some(key), Some(server)) = (&self.facts.session_key, self.server) else { return };
         let reason = if self.facts.method == HttpMethod::DELETE && status.is_success() {
             SessionEnd::Deleted
         } else if status == StatusCode::NOT_FOUND && !state.modern {
             SessionEnd::Expired
         } else {
-            if self.facts.session.is_none() && status.is_success() && !state.modern {
+            let is_unknown = self.facts.session.is_none() && status.is_success();
+            if let (Some(name), true, false) =
+                (&self.facts.session_name, is_unknown, state.modern)
+            {
                 let id = self.inner.hashes.session(name.as_bytes());
                 let unknown = Session::unknown(server, now, self.inner.client(None), id);
                 let session = Arc::new(Session { version: self.facts.version, ..unknown });
@@ -511,8 +520,13 @@ impl Facts {
     ) -> Self {
         let server = target.server;
         let key = |name| Some(inner.key(server?, header(&head.headers, name)?));
-        let session_key = server.and_then(|server| session_name(inner, server, &head.headers));
+        let session_name = session_name(&head.headers);
+        let session_key = key("mcp-session-id");
+        let session = session_key.as_ref().and_then(|key| {
+            inner.sessions.get(key, started).or_else(|| inner.adopted.get(key, started))
+        });
         let event_key = key("last-event-id");
+        let is_resume = event_key.is_some() && head.method == HttpMethod::GET;
         let endpoint = server
             .filter(|_| head.method == HttpMethod::POST)
             .and_then(|server| inner.endpoint(server, target.upstream_path, started));
@@ -523,22 +537,22 @@ impl Facts {
             address: peer.ip(),
             upstream_path: target.upstream_path.to_owned(),
             version: header(&head.headers, "mcp-protocol-version").map(Version::parse),
-            session: session_key.as_ref().and_then(|(key, _)| {
-                inner.sessions.get(key, started).or_else(|| inner.adopted.get(key, started))
-            }),
             session_key,
+            session_name: session_name.filter(|_| session.is_none() || is_resume).map(Box::from),
+            session,
             resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
-            is_resume: event_key.is_some() && head.method == HttpMethod::GET,
+            is_resume,
             endpoint,
             mirrored: Mirrored::of(&head.headers),
-            head: Head::of(head, peer),
+            head: Arc::new(Head::of(head, peer, inner.heads)),
         }
     }
 }
 
 impl Head {
-    fn of(head: &request::Parts, peer: SocketAddr) -> Self {
-        let header = |name| head.headers.get(name).cloned();
+    fn of(head: &request::Parts, peer: SocketAddr, is_told: bool) -> Self {
+        // Copies of their beginnings: a value would keep the buffer of the whole head alive while its calls wait.
+        let header = |name| head.headers.get(name).filter(|_| is_told).map(|value| Text::from(value.as_bytes()));
         Self {
             peer,
             version: head.version,
@@ -594,10 +608,9 @@ fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> O
     }
 }
 
-/// `Mcp-Session-Id`, and its key.
-fn session_name(inner: &Inner, server: usize, headers: &HeaderMap) -> Option<(Key, HeaderValue)> {
-    let name = headers.get("mcp-session-id")?;
-    Some((inner.key(server, name.to_str().ok()?), name.clone()))
+/// `Mcp-Session-Id`.
+fn session_name(headers: &HeaderMap) -> Option<&str> {
+    header(headers, "mcp-session-id")
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

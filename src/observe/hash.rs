@@ -4,6 +4,7 @@
 use aws_lc_rs::hmac;
 
 use crate::config::Logs;
+use crate::mcp::Text;
 
 /// Hashes with `logs.salt`: replicas that share it give the same hash.
 #[derive(Debug)]
@@ -34,7 +35,11 @@ impl Hasher {
 
     /// How lines and spans call a session.
     pub(super) fn session(&self, id: &[u8]) -> String {
-        if self.raw_session_ids { String::from_utf8_lossy(id).into_owned() } else { self.hash(id) }
+        if !self.raw_session_ids {
+            return self.hash(id);
+        }
+        // Every line and span of the session says it.
+        String::from_utf8_lossy(id.get(..Text::CAP).unwrap_or(id)).into_owned()
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Inner {
     pub(super) sampler: Option<Sampler>,
     /// Whether spans are exported, so that what passes on a stream is worth keeping.
     pub(super) spans: bool,
+    /// Whether anybody tells what the heads of requests said.
+    pub(super) heads: bool,
     /// What is kept of payloads for every call.
     pub(super) capture: Wanted,
     /// The interim answers of multi-round-trip calls, by their `requestState`.
@@ -92,6 +94,8 @@ impl Inner {
         let limits = config.limits.clone();
         let hasher = foldhash::quality::RandomState::default();
         let redactor = Arc::new(Redactor::new(&config.logs.redact_keys));
+        let spans = config.tracing.enabled
+            && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
         Self {
             export,
             servers: config
@@ -106,8 +110,8 @@ impl Inner {
                 ratio: config.tracing.sample_ratio,
                 parent_based: config.tracing.parent_based,
             }),
-            spans: config.tracing.enabled
-                && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some()),
+            spans,
+            heads: spans || config.logs.calls,
             capture: capture(config),
             rounds: Table::new(limits.max_open_calls, limits.session_idle),
             sessions: Table::new(limits.max_sessions, limits.session_idle),
@@ -323,7 +327,7 @@ impl Inner {
             code: answer.and_then(|message| message.error.as_ref()).and_then(|fault| fault.code),
             message: said(outcome, answer, seen),
             http_status: call.http_status.get().copied(),
-            upstream: call.forwarded().map(|at| now.duration_since(at)),
+            upstream: call.forwarded().map(|at| (call.started + lasted).saturating_duration_since(at)),
             overhead: seen.overhead,
             response_bytes: answer.map(|message| message.bytes),
             events: seen.events,

@@ -95,7 +95,7 @@ impl Shared {
             progress_token: params.progress_token,
             client: who,
             session,
-            head: self.facts.head.clone(),
+            head: Arc::clone(&self.facts.head),
             trace: OnceLock::new(),
             milestones: Mutex::default(),
             forwarded: OnceLock::new(),
@@ -181,7 +181,11 @@ impl Shared {
             return scope.find(direction, id);
         }
         let resumed = self.facts.resumes.as_ref().and_then(|scope| scope.find(direction, id));
-        resumed.or_else(|| self.scope(state, now)?.find(direction, id))
+        let call = resumed.or_else(|| self.scope(state, now)?.find(direction, id))?;
+        if self.facts.is_resume && self.inner.spans {
+            call.passed(Passed::Resumed, self.facts.started);
+        }
+        Some(call)
     }
 
     fn learn(&self, call: &Call, outcome: Outcome, message: &Message) {
@@ -203,10 +207,12 @@ impl Shared {
         let version = negotiated.map(|text| Version::parse(text.as_str()));
         let inner = &self.inner;
         // On a stream that resumes the handshake's, the client names the session itself.
-        let named = self.facts.session_key.as_ref().filter(|_| self.facts.is_resume);
-        match (&call.transport, &call.scope, state.answered_session.as_ref().or(named)) {
+        let named = self.facts.session_key.zip(self.facts.session_name.as_deref());
+        let named = named.filter(|_| self.facts.is_resume);
+        let answered = state.answered_session.as_ref().map(|(key, name)| (*key, &**name));
+        match (&call.transport, &call.scope, answered.or(named)) {
             (Transport::Sse, Some(scope), _) => inner.start_endpoint_session(scope, call, version, now),
-            (_, _, Some((key, name))) => inner.start_session(*key, name.as_bytes(), call, version, now),
+            (_, _, Some((key, name))) => inner.start_session(key, name.as_bytes(), call, version, now),
             // An initialize that gets no session id starts no session.
             _ => {}
         }
@@ -243,7 +249,7 @@ impl Shared {
             task: None,
             client: self.introduction(Era::Legacy, method, message, session.as_ref()),
             session,
-            head: self.facts.head.clone(),
+            head: Arc::clone(&self.facts.head),
             earlier: None,
             progress_token: None,
             trace: trace.map_or_else(OnceLock::new, OnceLock::from),

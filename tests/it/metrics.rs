@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sightglass::config::{Config, LogFile};
-use sightglass::export::{All, Exemplars, Exporter, Losses, Prometheus, QueueName};
+use sightglass::export::{All, Exemplars, Exporter, Prometheus, QueueName};
 use sightglass::mcp::trace::{Carriers, Ids, Sampler, SpanId, Trace, TraceId, decide};
 use sightglass::observe::{
     Disconnect, DropReason, DroppedWhat, End, Event, Export, Failure, Observer, Refusal,
@@ -335,7 +335,7 @@ fn losses_of_other_destinations_are_told() {
     config.logs.file = Some(LogFile { path, max_size: 1024, max_files: 1, compress: false });
     let observed = Observed::with(&config);
     let losses = observed.prometheus.losses();
-    Losses::drop(losses, DroppedWhat::Span, DropReason::QueueFull, 3);
+    losses.lose(DroppedWhat::Span, DropReason::QueueFull, 3);
     losses.fail(Exporter::OtlpTraces);
     losses.set_depth(QueueName::Logs, 7);
     let dropped = Event::Dropped { what: DroppedWhat::Span, reason: DropReason::QueueFull };
@@ -357,7 +357,7 @@ fn switched_off_the_page_tells_nothing_of_the_traffic() {
     let mut config = one_server();
     config.metrics.enabled = false;
     let untold = Prometheus::new(&config).expect("buckets");
-    Losses::drop(untold.losses(), DroppedWhat::Log, DropReason::DiskFull, 1);
+    untold.losses().lose(DroppedWhat::Log, DropReason::DiskFull, 1);
     let page = untold.page(Observer::off().usage());
     let told: BTreeSet<&str> = page
         .lines()

@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 
-use http::HeaderValue;
-
 use super::format::milliseconds;
 use super::record::{Lines, Wanted};
 use super::time::Clocks;
 use crate::config::LogLevel;
 use crate::export::line::{Line, Value};
-use crate::mcp::{Id, Method, Version};
+use crate::mcp::{Id, Method, Text, Version};
 use crate::observe::{Call, Direction, Ending, ErrorType, Outcome, Status};
 
 /// Characters of a correlation id that are told.
@@ -161,9 +159,8 @@ impl<'a> Facts<'a> {
 }
 
 /// What the client's own logs call the request.
-fn correlation(lines: &Lines, id: &HeaderValue) -> Option<String> {
-    let text = String::from_utf8_lossy(id.as_bytes());
-    let told: String = lines.redactor.text(&text).chars().take(CORRELATION_CHARACTERS).collect();
+fn correlation(lines: &Lines, id: &Text) -> Option<String> {
+    let told: String = lines.redactor.text(id.as_str()).chars().take(CORRELATION_CHARACTERS).collect();
     (!told.is_empty()).then_some(told)
 }
 

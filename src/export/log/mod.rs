@@ -216,7 +216,7 @@ impl Shared {
     }
 
     fn lost(&self, lines: usize, reason: DropReason) {
-        Losses::drop(&self.losses, DroppedWhat::Log, reason, lines as u64);
+        self.losses.lose(DroppedWhat::Log, reason, lines as u64);
     }
 
     /// How many lines wait, at the place where the most do.

@@ -61,7 +61,7 @@ impl<F: Feeds> Feed<F> {
     /// Puts in what `make` makes; where there is no room, nothing is made and the loss is counted. Never waits.
     pub(super) fn push(&self, make: impl FnOnce() -> F::Item) {
         let Some(waiting) = self.queue.push(make) else {
-            Losses::drop(&self.losses, F::WHAT, DropReason::QueueFull, F::EACH.into());
+            self.losses.lose(F::WHAT, DropReason::QueueFull, F::EACH.into());
             return;
         };
         self.show_depth(waiting);
@@ -178,7 +178,7 @@ impl<F: Feeds> Worker<F> {
 
     fn give_up(&self, batch: &[F::Item]) {
         let many = batch.len() as u64 * u64::from(F::EACH);
-        Losses::drop(&self.feed.losses, F::WHAT, DropReason::ExporterFailed, many);
+        self.feed.losses.lose(F::WHAT, DropReason::ExporterFailed, many);
     }
 
     /// One try; once the process stops it ends at the deadline.

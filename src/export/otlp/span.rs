@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderValue;
 use opentelemetry::trace::{Event, Link, SpanContext, SpanKind, Status, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
@@ -120,12 +119,8 @@ impl Spans {
     }
 
     fn redacted(&self, text: &Text) -> String {
-        self.readable(text.as_str())
-    }
-
-    /// Redacted as a whole, then cut: half a secret would no longer look like one.
-    fn readable(&self, text: &str) -> String {
-        cut(&self.redactor.text(text), TEXT_BYTES_MAX)
+        // As a whole, then cut: half a secret would no longer look like one.
+        cut(&self.redactor.text(text.as_str()), TEXT_BYTES_MAX)
     }
 }
 
@@ -342,10 +337,7 @@ impl Pair<'_> {
     /// What the head of the client's request and its introduction said.
     fn add_head(&self, attributes: &mut Attributes) {
         let (call, spans) = (self.call, self.spans);
-        let header = |value: &Option<HeaderValue>| {
-            let value = value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()))?;
-            Some(spans.readable(&value))
-        };
+        let header = |value: &Option<Text>| value.as_ref().map(|value| spans.redacted(value));
         attributes.add(names::NETWORK_PROTOCOL_VERSION, http_version(call.head.version));
         // Where the server asks, the head is that of whoever is asked.
         let user_agent =

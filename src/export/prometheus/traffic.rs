@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::durations::NETWORK;
 use super::server::{Server, Verb};
 use super::{Prometheus, as_f64, series};
-use crate::export::Losses;
 use crate::mcp::Version;
 use crate::observe::{Event, StreamKind, Transport, is_known_status};
 
@@ -167,7 +166,7 @@ impl Prometheus {
                 let make = || series::counter(&self.recorder, "mcp_proxy_label_overflow_total", &labels);
                 self.overflow.with(label, make, |counter| counter.increment(1));
             }
-            Event::Dropped { what, reason } => Losses::drop(&self.losses, what, reason, 1),
+            Event::Dropped { what, reason } => self.losses.lose(what, reason, 1),
             _ => {}
         }
     }
