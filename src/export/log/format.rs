@@ -45,7 +45,7 @@ fn members(fields: &[(&'static str, Value)], out: &mut Vec<u8>) {
             Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
             Value::Float(number) => written(serde_json::to_writer(&mut *out, number)),
             Value::Flag(flag) => out.extend_from_slice(flag.to_string().as_bytes()),
-            Value::List(texts) => written(serde_json::to_writer(&mut *out, texts)),
+            Value::List(texts) => list(texts, out),
         }
     }
 }
@@ -56,8 +56,30 @@ fn member(key: &str, out: &mut Vec<u8>) {
     out.push(b':');
 }
 
+fn list(texts: &[String], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (position, text) in texts.iter().enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        string(text, out);
+    }
+    out.push(b']');
+}
+
+/// JSON lets control characters beyond ASCII stand, but a terminal that shows the file would obey them.
 fn string(text: &str, out: &mut Vec<u8>) {
-    written(serde_json::to_writer(out, text));
+    let obeyed = |character: &char| ('\u{7f}'..='\u{9f}').contains(character);
+    if text.chars().all(|character| !obeyed(&character)) {
+        return written(serde_json::to_writer(out, text));
+    }
+    for character in serde_json::to_string(text).unwrap_or_default().chars() {
+        if obeyed(&character) {
+            out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
+        } else {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
 }
 
 /// Writing texts and numbers into memory cannot fail.
@@ -238,7 +260,10 @@ mod tests {
         assert_eq!(text.lines().count(), 3);
         let pretty = text.lines().take(2).collect::<String>();
         assert!(!pretty.contains(|c: char| c.is_control() || c == '\u{202e}'), "{pretty:?}");
-        assert!(!text.contains('\x1b'));
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'));
+        let line = text.lines().last().unwrap_or_default();
+        let read: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(read["message"], hostile);
     }
 
     #[test]
