@@ -51,7 +51,7 @@ pub(super) fn resolve(
         metrics,
         logs,
         headers: headers.or(transfer.headers).unwrap_or_default(),
-        gzip: or(raw.compression, Compression(transfer.gzip.unwrap_or(true))).0,
+        gzip: gzip(raw.compression, transfer.gzip, otel),
         timeout: timeout(raw.timeout, transfer.timeout.unwrap_or(TIMEOUT))?,
         tls,
     };
@@ -108,6 +108,16 @@ impl Endpoints<'_> {
         };
         Url { tls: false, host: "localhost".to_owned(), port: Some(port), path: "/".to_owned() }
     }
+}
+
+/// The exporter reads the variable, too, and can only be told to compress.
+fn gzip(file: Optional<Compression>, variable: Option<bool>, otel: &mut Otel) -> bool {
+    let wanted = or(file, Compression(variable.unwrap_or(true))).0;
+    if variable == Some(true) && !wanted {
+        let warning = "OTEL_EXPORTER_OTLP_COMPRESSION wins over tracing.otlp.compression: gzip is used; unset it for none";
+        otel.warnings.push(warning.to_owned());
+    }
+    wanted || variable == Some(true)
 }
 
 fn needless_tls() -> Fault {

@@ -266,3 +266,17 @@ fn certificates_are_looked_at_where_they_are_needed() {
 fn a_variable_of_the_machine_stops_no_program() {
     assert_eq!(warnings(&[("OTEL_PROPAGATORS", "b3"), ("OTEL_LOG_LEVEL", "debug")]), "");
 }
+
+#[test]
+fn what_the_exporter_cannot_be_talked_out_of_is_said() {
+    let variables = [("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")];
+    let file = "[tracing]\notlp = { endpoint = \"http://file:1\", compression = \"none\" }";
+    let config = with(file, &variables);
+    assert!(config.tracing.otlp.is_some_and(|otlp| otlp.gzip), "check tells what is done");
+    assert_eq!(
+        config.warnings,
+        [
+            "OTEL_EXPORTER_OTLP_COMPRESSION wins over tracing.otlp.compression: gzip is used; unset it for none"
+        ]
+    );
+}
