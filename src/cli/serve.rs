@@ -10,12 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::telemetry::Telemetry;
 use crate::admin::Admin;
 use crate::config::Config;
-use crate::export::{Prometheus, Started};
+use crate::export::{Log, Prometheus, Started};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
 use crate::wire::Proxy;
@@ -28,6 +28,8 @@ const LAST_SPANS: Duration = Duration::from_secs(1);
 
 /// How long the last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
+/// The same after a second signal.
+const LAST_LINES_AT_ONCE: Duration = Duration::from_millis(100);
 
 /// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
@@ -39,11 +41,12 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     }
     let ended = run_with(config, &telemetry);
     super::logging::detach();
-    telemetry.stop(LAST_LINES);
-    ended
+    telemetry.stop(*ended.as_ref().unwrap_or(&LAST_LINES));
+    ended.map(|_last_lines| ExitCode::SUCCESS)
 }
 
-fn run_with(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
+/// Says how long the last lines may take to be written.
+fn run_with(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Duration> {
     raise_open_files();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.proxy.workers > 0 {
@@ -64,7 +67,7 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
+async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Duration> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -84,13 +87,13 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCod
         grace_seconds = grace.as_secs_f64(),
         "draining; a second signal ends it"
     );
-    tokio::select! {
-        () = running.stop() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let last_lines = tokio::select! {
+        () = running.stop() => LAST_LINES,
+        _ = terminate.recv() => LAST_LINES_AT_ONCE,
+        _ = interrupt.recv() => LAST_LINES_AT_ONCE,
+    };
     tracing::info!(event = "stopped", "stopped");
-    Ok(ExitCode::SUCCESS)
+    Ok(last_lines)
 }
 
 /// The proxy and its admin listener, running on the current runtime.
@@ -104,7 +107,9 @@ pub struct Running {
     rest: Vec<JoinHandle<()>>,
     over: oneshot::Sender<()>,
     grace: Duration,
+    observer: Observer,
     exports: Option<Started>,
+    log: Option<Arc<Log>>,
 }
 
 impl Running {
@@ -119,9 +124,14 @@ impl Running {
             task.abort();
             let _ = task.await;
         }
-        if let Some(exports) = self.exports {
-            exports.stop(deadline.max(Instant::now() + LAST_SPANS)).await;
+        self.observer.finish();
+        let Some(exports) = self.exports else { return };
+        let deadline = deadline.max(Instant::now() + LAST_SPANS);
+        if let Some(log) = &self.log {
+            // What was just said of the last calls is exported, too.
+            let _ = timeout_at(deadline, log.handed_on()).await;
         }
+        exports.stop(deadline).await;
     }
 }
 
@@ -147,12 +157,13 @@ pub async fn start_told(config: Config, telemetry: &Telemetry) -> anyhow::Result
         tokio::spawn(admin.run(async {
             let _ = ended.await;
         })),
-        tokio::spawn(tick(observer, config.limits.orphan_wait)),
+        tokio::spawn(tick(observer.clone(), config.limits.orphan_wait)),
         tokio::spawn(upkeep(prometheus)),
     ];
     let proxy = tokio::spawn(proxy.run());
     let grace = config.proxy.shutdown_grace;
-    Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over, grace, exports })
+    let log = telemetry.log().cloned();
+    Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over, grace, observer, exports, log })
 }
 
 /// Looks every second, or often enough for the shortest wait, for what is due.

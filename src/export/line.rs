@@ -51,6 +51,17 @@ impl Line {
         }
     }
 
+    /// About how many bytes it keeps.
+    pub(super) fn weight(&self) -> usize {
+        let value = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::List(texts) => texts.iter().map(String::len).sum(),
+            Value::Integer(_) | Value::Float(_) | Value::Flag(_) => 0,
+        };
+        let fields = self.fields.iter().map(|(_, field)| size_of::<(&str, Value)>() + value(field));
+        size_of::<Self>() + self.message.len() + fields.sum::<usize>()
+    }
+
     /// The value of a key, if it is text.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         match self.value(key)? {

@@ -37,8 +37,6 @@ pub struct Call {
     pub era: Era,
     /// Bytes of `params.arguments`, decoded.
     pub arguments_bytes: Option<u64>,
-    /// `params.arguments`, where they were asked for.
-    pub arguments: Option<Captured>,
     /// The request's length as it was written.
     pub request_bytes: u64,
     /// When the request's head was read.
@@ -61,9 +59,8 @@ pub struct Call {
     pub head: Arc<Head>,
     /// An earlier round of the same multi-round-trip call: its SERVER span.
     pub earlier: Option<Context>,
-    /// The share of the memory for observation that its arguments take.
-    #[expect(dead_code, reason = "gives it back when dropped")]
-    pub(super) held: Option<Reserved>,
+    /// `params.arguments`, where they were asked for, until it ends.
+    pub(super) arguments: Mutex<Option<Held>>,
     pub(super) progress_token: Option<Id>,
     pub(super) trace: OnceLock<Trace>,
     pub(super) milestones: Mutex<Milestones>,
@@ -103,6 +100,14 @@ pub struct Head {
     pub user_agent: Option<Text>,
     /// `X-Request-Id`, else `X-Correlation-Id`.
     pub correlation_id: Option<Text>,
+}
+
+/// A payload that is kept while its call is open, with its share of the memory for observation.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) captured: Captured,
+    #[expect(dead_code, reason = "gives it back when dropped")]
+    pub(super) share: Reserved,
 }
 
 /// What passed on a call's stream: the first so many.
@@ -149,6 +154,23 @@ impl Call {
         } else {
             milestones.more = milestones.more.saturating_add(1);
         }
+    }
+
+    /// About how many bytes it keeps, its session included.
+    pub fn weight(&self) -> usize {
+        let (client, head) = (&self.client, &self.head);
+        let texts =
+            [&self.method_name, &self.name, &self.uri, &self.task, &client.name, &client.client_version];
+        let texts = texts.into_iter().chain([&head.user_agent, &head.correlation_id]).flatten();
+        let texts: usize = texts.map(|text| text.as_str().len()).sum();
+        let id = match &self.id {
+            Id::Text(text) | Id::Decimal(text) => text.as_str().len(),
+            Id::Null | Id::Number(_) => 0,
+        };
+        let tracestate = self.trace().and_then(|trace| trace.tracestate.as_ref()).map_or(0, String::len);
+        let milestones = lock::lock(&self.milestones).kept.capacity() * size_of::<Milestone>();
+        let session = self.session.as_ref().map_or(0, |session| session.weight());
+        size_of::<Self>() + size_of::<Head>() + texts + id + tracestate + milestones + session
     }
 
     /// Whether it stands in no request histogram: it is a stream (`telemetry.md` §1, rule 4).
@@ -281,8 +303,7 @@ mod tests {
             transport: Transport::StreamableHttp,
             era: Era::Legacy,
             arguments_bytes: None,
-            arguments: None,
-            held: None,
+            arguments: Mutex::default(),
             request_bytes: 0,
             started: Instant::now(),
             id: Id::Number(id),

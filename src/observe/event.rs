@@ -122,8 +122,21 @@ pub struct Ending {
     pub first_event: Option<Duration>,
     /// The task that the call became.
     pub task: Option<Text>,
+    /// `params.arguments`, where they were asked for.
+    pub arguments: Option<Captured>,
     /// The result, where it was asked for: JSON as it was written, perhaps cut.
     pub result: Option<Captured>,
+}
+
+impl Ending {
+    /// About how many bytes it keeps.
+    pub fn weight(&self) -> usize {
+        let texts = [&self.message, &self.task].into_iter().flatten();
+        let texts: usize = texts.map(|text| text.as_str().len()).sum();
+        let payloads = [&self.arguments, &self.result].into_iter().flatten();
+        let payloads: usize = payloads.map(|captured| captured.bytes.len()).sum();
+        size_of::<Self>() + texts + payloads
+    }
 }
 
 /// Something that passed on a call's stream before its answer.

@@ -211,8 +211,8 @@ impl Shared {
             self.inner.tell(&Event::UpstreamFirstByte { server, took: now.duration_since(forwarded) });
         }
         if self.facts.session.is_none() || state.calls.iter().any(|call| call.method == Method::Initialize) {
-            state.answered_session = session_name(&head.headers)
-                .map(|name| (self.inner.key(server, name), Box::from(name)));
+            state.answered_session =
+                session_name(&head.headers).map(|name| (self.inner.key(server, name), Box::from(name)));
         }
         self.session_by_status(&mut state, http.status, now);
         self.read_response(&mut state, head, now);
@@ -393,9 +393,7 @@ impl Shared {
             SessionEnd::Expired
         } else {
             let is_unknown = self.facts.session.is_none() && status.is_success();
-            if let (Some(name), true, false) =
-                (&self.facts.session_name, is_unknown, state.modern)
-            {
+            if let (Some(name), true, false) = (&self.facts.session_name, is_unknown, state.modern) {
                 let id = self.inner.hashes.session(name.as_bytes());
                 let unknown = Session::unknown(server, now, self.inner.client(None), id);
                 let session = Arc::new(Session { version: self.facts.version, ..unknown });
@@ -522,9 +520,9 @@ impl Facts {
         let key = |name| Some(inner.key(server?, header(&head.headers, name)?));
         let session_name = session_name(&head.headers);
         let session_key = key("mcp-session-id");
-        let session = session_key.as_ref().and_then(|key| {
-            inner.sessions.get(key, started).or_else(|| inner.adopted.get(key, started))
-        });
+        let session = session_key
+            .as_ref()
+            .and_then(|key| inner.sessions.get(key, started).or_else(|| inner.adopted.get(key, started)));
         let event_key = key("last-event-id");
         let is_resume = event_key.is_some() && head.method == HttpMethod::GET;
         let endpoint = server
@@ -552,7 +550,8 @@ impl Facts {
 impl Head {
     fn of(head: &request::Parts, peer: SocketAddr, is_told: bool) -> Self {
         // Copies of their beginnings: a value would keep the buffer of the whole head alive while its calls wait.
-        let header = |name| head.headers.get(name).filter(|_| is_told).map(|value| Text::from(value.as_bytes()));
+        let header =
+            |name| head.headers.get(name).filter(|_| is_told).map(|value| Text::from(value.as_bytes()));
         Self {
             peer,
             version: head.version,

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::{Call, Held};
 use super::event::{
     Captured, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Outcome, SessionEnd,
 };
 use super::hash::Hasher;
 use super::label::{Label, Labels, Learned};
-use super::reader::{Budget, Reserved};
+use super::reader::Budget;
 use super::scope::Scope;
 use super::session::Session;
 use super::table::Table;
@@ -94,8 +94,8 @@ impl Inner {
         let limits = config.limits.clone();
         let hasher = foldhash::quality::RandomState::default();
         let redactor = Arc::new(Redactor::new(&config.logs.redact_keys));
-        let spans = config.tracing.enabled
-            && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
+        let spans =
+            config.tracing.enabled && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
         Self {
             export,
             servers: config
@@ -245,13 +245,13 @@ impl Inner {
     }
 
     /// Arguments to keep while their call lives, as far as there is memory for them.
-    pub(super) fn hold(&self, arguments: Option<Captured>) -> (Option<Captured>, Option<Reserved>) {
-        let Some(arguments) = arguments else { return (None, None) };
-        let held = self.budget.take(arguments.bytes.len());
-        if held.is_none() {
+    pub(super) fn hold(&self, arguments: Option<Captured>) -> Option<Held> {
+        let captured = arguments?;
+        let Some(share) = self.budget.take(captured.bytes.len()) else {
             self.tell(&super::no_room());
-        }
-        (held.is_some().then_some(arguments), held)
+            return None;
+        };
+        Some(Held { captured, share })
     }
 
     pub(super) fn begin(&self, call: &Arc<Call>) {
@@ -337,6 +337,8 @@ impl Inner {
             } else {
                 None
             },
+            // Out of the call: whoever keeps that for its spans must not keep the payload, nor its share of the memory.
+            arguments: lock::lock(&call.arguments).take().map(|held| held.captured),
             result: result.and_then(|result| result.captured.clone()),
         };
         if let (Outcome::InputRequired, Some(state), Some(trace)) =
@@ -489,6 +491,14 @@ impl Inner {
             } else {
                 self.end_own(&orphan.call, orphan.outcome, now);
             }
+        }
+    }
+
+    /// The process ends: what still waits for an answer will get none.
+    pub(super) fn finish(&self, now: Instant) {
+        let orphans = std::mem::take(&mut *lock::lock(&self.orphans));
+        for orphan in orphans {
+            self.end_own(&orphan.call, orphan.outcome, now);
         }
     }
 

@@ -69,7 +69,7 @@ impl Shared {
             session.count_tool_call();
         }
         let mut params = message.params;
-        let (arguments, held) = self.inner.hold(params.arguments.take());
+        let arguments = self.inner.hold(params.arguments.take());
         let earlier = params.request_state.as_ref();
         let tool = params.name.as_ref().filter(|_| method == Method::ToolsCall);
         let call = Arc::new(Call {
@@ -81,8 +81,7 @@ impl Shared {
             transport: self.transport(),
             era,
             arguments_bytes: params.arguments_bytes,
-            arguments,
-            held,
+            arguments: Mutex::new(arguments),
             request_bytes: message.bytes,
             started: self.facts.started,
             scope: if counted { self.call_scope(state, era) } else { None },
@@ -228,7 +227,7 @@ impl Shared {
         let above = self.passes(state, None, Passed::Request(method), now);
         let session = self.session(state).cloned();
         let trace = self.asked_trace(message, above.as_deref(), session.as_deref());
-        let (arguments, held) = self.inner.hold(message.params.arguments.clone());
+        let arguments = self.inner.hold(message.params.arguments.clone());
         let call = Arc::new(Call {
             number: self.inner.next_call(),
             server,
@@ -238,8 +237,7 @@ impl Shared {
             transport: self.transport(),
             era: Era::Legacy,
             arguments_bytes: None,
-            arguments,
-            held,
+            arguments: Mutex::new(arguments),
             request_bytes: message.bytes,
             started: now,
             id,

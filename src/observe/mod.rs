@@ -226,6 +226,14 @@ impl Observer {
         }
     }
 
+    /// The process ends: calls whose answers might still have come end as they would have without. To be said once no
+    /// exchange is left.
+    pub fn finish(&self) {
+        if let Some(inner) = &self.inner {
+            inner.finish(Instant::now());
+        }
+    }
+
     /// Logs the payloads of the session that lines call `id`, for so long from now on; zero ends that. False where
     /// there is no such session.
     pub fn debug_session(&self, id: &str, long: Duration) -> bool {

@@ -60,6 +60,15 @@ impl Session {
         }
     }
 
+    /// About how many bytes it keeps.
+    pub(crate) fn weight(&self) -> usize {
+        let texts = [&self.client_name, &self.client_version].into_iter().flatten();
+        let texts: usize = texts.map(|text| text.as_str().len()).sum();
+        let carried = self.handshake.as_ref().and_then(|handshake| handshake.carried.as_ref());
+        let tracestate = carried.and_then(|carried| carried.tracestate.as_ref()).map_or(0, String::len);
+        size_of::<Self>() + self.id.len() + texts + tracestate
+    }
+
     /// A `tools/call` was made in it.
     pub(super) fn count_tool_call(&self) {
         self.tool_calls.fetch_add(1, Ordering::Relaxed);

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use sightglass::observe::End;
+use sightglass::observe::{End, Route, Target};
 
 use crate::support::observed::{Observed, one_server};
 use crate::support::program::Program;
@@ -177,4 +177,30 @@ fn a_batch_of_errors_without_an_id_is_no_quadratic_work() {
     let answers = vec![error; 20_000];
     observed.post(&[], &format!("[{}]", asked.join(","))).json(400, &format!("[{}]", answers.join(",")));
     observed.scrape().metric("mcp_errors_total").label("error_type", "-32600").is(20_000);
+}
+
+#[test]
+fn an_open_stream_keeps_no_buffer_of_the_heads_it_came_with() {
+    let observed = Observed::new();
+    let buffer = Bytes::from(vec![b'a'; 64 * 1024]);
+    let field = || HeaderValue::from_maybe_shared(buffer.slice(..600)).unwrap();
+    let asked = Request::post("/mcp")
+        .header("content-type", "application/json")
+        .header("user-agent", field())
+        .header("x-request-id", field())
+        .header("mcp-session-id", field());
+    let asked = asked.body(()).unwrap().into_parts().0;
+    let answered =
+        Response::builder().header("content-type", "text/event-stream").header("mcp-session-id", field());
+    let answered = answered.body(()).unwrap().into_parts().0;
+    let connection = observed.observer.connection();
+    let target = Target { server: Some(0), route: Route::Mount, upstream_path: "/mcp" };
+    let exchange = connection.exchange(target, &asked, SocketAddr::from(([127, 0, 0, 1], 1)));
+    let mut watch = exchange.request().unwrap();
+    watch.frame(&Bytes::from_static(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#));
+    watch.end(End::Complete);
+    let _stream = exchange.answered(&answered, None).unwrap();
+    observed.scrape().metric("mcp_requests_active").is(1);
+    drop((asked, answered));
+    assert!(buffer.is_unique());
 }

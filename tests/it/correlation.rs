@@ -617,3 +617,14 @@ fn a_legacy_stream_that_the_proxy_cuts_times_its_calls_out() {
     stream.end(End::Cancelled);
     observed.scrape().metric("mcp_errors_total").label("error_type", "timeout").is(1);
 }
+
+#[test]
+fn calls_that_still_wait_when_the_process_ends_are_told() {
+    let observed = Observed::new();
+    begin(&observed);
+    observed.post(&S1, &call(1, "slow")).events().text("id: e1\ndata: \n\n").end(End::Complete);
+    observed.observer.finish();
+    let scrape = observed.scrape();
+    scrape.metric("mcp_requests_total").label("outcome", "no_response").is(1);
+    scrape.metric("mcp_requests_active").is(0);
+}

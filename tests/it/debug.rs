@@ -32,7 +32,7 @@ impl Export for Told {
     fn event(&self, event: &Event<'_>) {
         if let Event::CallEnded { call, ending } = event {
             self.0.lock().unwrap().push(Call {
-                arguments: call.arguments.as_ref().map(said),
+                arguments: ending.arguments.as_ref().map(said),
                 result: ending.result.as_ref().map(said),
                 message: ending.message.as_ref().map(|message| message.as_str().to_owned()),
                 session: call.session.as_ref().map(|session| session.id.clone()),
@@ -370,4 +370,25 @@ async fn where_others_can_connect_there_are_only_numbers_and_health() {
             "{path}"
         );
     }
+}
+
+/// Keeps every call that ended, as an exporter whose collector hangs.
+#[derive(Default)]
+struct Keeping(Mutex<Vec<Arc<sightglass::observe::Call>>>);
+
+impl Export for Keeping {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::CallEnded { call, .. } = event {
+            self.0.lock().unwrap().push(Arc::clone(call));
+        }
+    }
+}
+
+#[test]
+fn calls_that_wait_to_be_exported_take_nothing_of_the_memory_for_observation() {
+    let keeping = Arc::new(Keeping::default());
+    let observed = Observed::telling(&asking(), Arc::clone(&keeping) as _);
+    observed.post(&[], CALL).json(200, ANSWER);
+    assert_eq!(keeping.0.lock().unwrap().len(), 1);
+    assert_eq!(observed.observer.usage().observe_bytes, 0);
 }

@@ -383,3 +383,16 @@ fn what_libraries_say_is_written_but_not_exported() {
     assert_eq!(*lines.lock().unwrap(), ["line 1"]);
     assert_eq!(tape.text().lines().count(), 2);
 }
+
+#[tokio::test]
+async fn what_was_left_can_be_waited_for_by_whoever_exports_lines() {
+    let lines = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = Arc::clone(&lines);
+    let also = Arc::new(move |line: &Line| kept.lock().unwrap().push(line.message.clone()));
+    let console = Console { out: Box::new(Tape::default()), pretty: false, color: false };
+    let log = Log::start(&one_server(), Arc::default(), console, Some(also)).expect("a log");
+    (0..3000).for_each(|number| say(&log, number));
+    log.handed_on().await;
+    assert_eq!(lines.lock().unwrap().len(), 3000);
+    log.stop(LONG);
+}

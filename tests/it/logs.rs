@@ -257,3 +257,16 @@ fn events_of(lines: &str) -> Vec<String> {
 fn masks_hide_values_and_nothing_else() {
     assert_eq!(masked(r#"{"a":"1","b":"2"}{"a":"3"}"#, "a"), r#"{"a":"…","b":"2"}{"a":"…"}"#);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_leg_to_the_server_is_no_longer_than_the_call_that_its_client_left() {
+    let logged = Logged::new();
+    initialize(&logged);
+    let stream = logged.post(SESSION, CALL).events();
+    advance(Duration::from_millis(5)).await;
+    stream.end(End::Cancelled);
+    advance(Duration::from_secs(61)).await;
+    logged.observed.observer.tick();
+    let line = only(&logged.lines(), "client_disconnect");
+    assert!(line.contains(r#""duration_ms":5.0,"upstream_ms":5.0,"#), "{line}");
+}

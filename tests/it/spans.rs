@@ -335,6 +335,7 @@ async fn a_call_whose_stream_was_resumed_is_one_pair_of_spans() {
     assert_eq!(calls.len(), 2);
     let events: Vec<&str> = calls[1].events.iter().map(|event| event.name.as_str()).collect();
     assert!(events.contains(&"priming_event"), "{events:?}");
+    assert_eq!(events.iter().filter(|event| **event == "stream_resumed").count(), 1, "{events:?}");
     assert_eq!(attribute(calls[0], "mcp.proxy.outcome").unwrap(), "ok");
 }
 

@@ -104,7 +104,7 @@ impl<'a> Facts<'a> {
         self.add_ids(&mut line);
         line.add("correlation_id", Some(self.correlation_id.clone()));
         let (redactor, most) = (&self.lines.redactor, self.lines.payload_bytes);
-        line.add("arguments", self.call.arguments.as_ref().map(|captured| redactor.json(captured, most)));
+        line.add("arguments", self.ending.arguments.as_ref().map(|captured| redactor.json(captured, most)));
         line.add("result", self.ending.result.as_ref().map(|captured| redactor.json(captured, most)));
         line
     }

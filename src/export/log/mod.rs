@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::oneshot;
+
 pub use self::format::{json, pretty};
 
 use self::file::RotatingFile;
@@ -118,6 +120,16 @@ impl Log {
         self.shared.say(line);
     }
 
+    /// Waits until lines were made of all that was left so far, and whoever else wants them has got them.
+    pub async fn handed_on(&self) {
+        let (mark, handed_on) = oneshot::channel();
+        if self.shared.records.push(|| Record::Mark(mark)).is_some() {
+            self.shared.wake();
+        }
+        // The mark is dropped when its turn has come, or at once where there is no room for it.
+        let _ = handed_on.await;
+    }
+
     /// Writes what waits and ends the threads, but takes no longer than `within`: what still waits then is given up
     /// and counted. Nothing may be told afterwards.
     pub fn stop(&self, within: Duration) {
@@ -132,7 +144,7 @@ impl Log {
 
     fn call(&self, call: &Arc<Call>, ending: &Ending) {
         let debugged = call.session.as_ref().is_some_and(|session| session.is_debugged(ending.at));
-        let carried = call.arguments.is_some() || ending.result.is_some();
+        let carried = ending.arguments.is_some() || ending.result.is_some();
         let wanted = Wanted {
             call: self.calls && (debugged || self.shared.wants(call::level(call, ending))),
             payload: carried && (debugged || self.shared.wants(LogLevel::Debug)),

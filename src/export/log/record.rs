@@ -3,22 +3,56 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::oneshot;
+
 use super::call;
 use super::format::milliseconds;
 use super::time::Clocks;
 use crate::config::{Config, LogLevel};
 use crate::export::line::Line;
+use crate::export::queue::Weighs;
 use crate::mcp::Text;
 use crate::observe::{Call, Ending, Redactor, Refusal, Session, SessionEnd};
 
 /// Something to be told, as cheap to leave as can be.
 #[derive(Debug)]
 pub(super) enum Record {
-    Call { call: Arc<Call>, ending: Box<Ending>, wanted: Wanted },
-    SessionStarted { session: Arc<Session>, at: SystemTime },
-    SessionEnded { session: Arc<Session>, at: SystemTime, lasted: Duration, reason: SessionEnd, calls: u64 },
-    Refused { server: Option<usize>, reason: Refusal, at: SystemTime },
+    Call {
+        call: Arc<Call>,
+        ending: Box<Ending>,
+        wanted: Wanted,
+    },
+    SessionStarted {
+        session: Arc<Session>,
+        at: SystemTime,
+    },
+    SessionEnded {
+        session: Arc<Session>,
+        at: SystemTime,
+        lasted: Duration,
+        reason: SessionEnd,
+        calls: u64,
+    },
+    Refused {
+        server: Option<usize>,
+        reason: Refusal,
+        at: SystemTime,
+    },
     Line(Box<Line>),
+    /// Dropped when what was left before has been handed on.
+    Mark(oneshot::Sender<()>),
+}
+
+impl Weighs for Record {
+    fn weight(&self) -> usize {
+        let more = match self {
+            Self::Call { call, ending, .. } => call.weight() + ending.weight(),
+            Self::SessionStarted { session, .. } | Self::SessionEnded { session, .. } => session.weight(),
+            Self::Line(line) => line.weight(),
+            Self::Refused { .. } | Self::Mark(_) => 0,
+        };
+        size_of::<Self>() + more
+    }
 }
 
 /// Which lines of a call are to be written.
@@ -58,6 +92,7 @@ impl Lines {
             }
             Record::Refused { server, reason, at } => out.push(self.refused(server, reason, at)),
             Record::Line(line) => out.push(*line),
+            Record::Mark(_) => {}
         }
     }
 

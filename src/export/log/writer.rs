@@ -91,7 +91,12 @@ impl Writer {
     fn write(&mut self, records: Vec<Record>) {
         let clocks = Clocks::now();
         let mut lines = Vec::with_capacity(records.len() + 1);
+        let mut marks = Vec::new();
         for record in records {
+            if let Record::Mark(mark) = record {
+                marks.push(mark);
+                continue;
+            }
             self.lines.of(record, clocks, &mut lines);
         }
         lines.extend(self.dropped());
@@ -101,6 +106,7 @@ impl Writer {
         if let Some(also) = &self.also {
             lines.iter().filter(|line| line.event != Line::LIBRARY).for_each(|line| also(line));
         }
+        drop(marks);
         for (place, batch) in self.shared.places.iter().zip(self.format.batches(&lines)) {
             if !place.offer(&batch) {
                 self.shared.lost(batch.lines(), DropReason::QueueFull);

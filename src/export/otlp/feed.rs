@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::health::Health;
 use super::transport::Failure;
-use crate::export::queue::Queue;
+use crate::export::queue::{Queue, Weighs};
 use crate::export::{Exporter, Losses, QueueName};
 use crate::observe::{DropReason, DroppedWhat};
 
@@ -30,7 +30,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// What is fed, and what it counts as.
 pub(super) trait Feeds: Send + Sync + 'static {
     /// One piece of it.
-    type Item: Send + Sync + 'static;
+    type Item: Weighs + Send + Sync + 'static;
     const EXPORTER: Exporter;
     const WHAT: DroppedWhat;
     const DEPTH: Option<QueueName>;
@@ -260,6 +260,12 @@ mod tests {
         }
 
         fn sent(&self, _batch: &[u32]) {}
+    }
+
+    impl Weighs for u32 {
+        fn weight(&self) -> usize {
+            4
+        }
     }
 
     struct Fed {

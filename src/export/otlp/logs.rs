@@ -13,6 +13,7 @@ use super::transport::{Failure, Transport};
 use super::{OtlpError, names, span};
 use crate::config::LogLevel;
 use crate::export::line::{Line, Value};
+use crate::export::queue::Weighs;
 use crate::export::{Exporter, QueueName};
 use crate::observe::DroppedWhat;
 
@@ -64,13 +65,37 @@ impl Feeds for Logs {
     const EACH: u32 = 1;
 
     async fn send(&self, batch: &[Line]) -> Result<(), Failure> {
-        let records: Vec<SdkLogRecord> = batch.iter().map(|line| self.record(line)).collect();
-        let of_scope: Vec<_> = records.iter().map(|record| (record, &self.scope)).collect();
-        let result = self.exporter.export(LogBatch::new(&of_scope)).await;
-        result.map_err(|error| self.transport.failure(&error))
+        for part in parts(batch) {
+            let records: Vec<SdkLogRecord> = part.iter().map(|line| self.record(line)).collect();
+            let of_scope: Vec<_> = records.iter().map(|record| (record, &self.scope)).collect();
+            let result = self.exporter.export(LogBatch::new(&of_scope)).await;
+            result.map_err(|error| self.transport.failure(&error))?;
+        }
+        Ok(())
     }
 
     fn sent(&self, _batch: &[Line]) {}
+}
+
+impl Weighs for Line {
+    fn weight(&self) -> usize {
+        Self::weight(self)
+    }
+}
+
+/// Lines in parts that a collector takes: nearly always one, unless they carry payloads.
+fn parts(mut lines: &[Line]) -> impl Iterator<Item = &[Line]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |line: &&Line| {
+            bytes += line.weight();
+            bytes <= span::REQUEST_BYTES_MAX
+        };
+        let many = lines.iter().take_while(fits).count().max(1);
+        let (part, rest) = lines.split_at_checked(many)?;
+        lines = rest;
+        Some(part)
+    })
 }
 
 fn severity(level: LogLevel) -> (Severity, &'static str) {
@@ -114,6 +139,15 @@ mod tests {
         };
         let transport = Transport::new(&otlp, "http://127.0.0.1:1/v1/logs").unwrap();
         Logs::new(transport, &Resource::builder_empty().build()).unwrap()
+    }
+
+    #[test]
+    fn lines_with_payloads_are_sent_in_parts_that_a_collector_takes() {
+        let line = |bytes: usize| Line::new(LogLevel::Debug, "tool_payload", "x".repeat(bytes));
+        let sizes = [3_000_000, 1_000_000, 900_000, 900_000, 1, 1];
+        let lines: Vec<Line> = sizes.into_iter().map(line).collect();
+        let parts: Vec<usize> = parts(&lines).map(<[Line]>::len).collect();
+        assert_eq!(parts, [1, 2, 3]);
     }
 
     #[tokio::test]

@@ -97,7 +97,7 @@ impl Otlp {
         }
         if let Some(spans) = self.spans.as_ref().filter(|_| span::is_exported(call, ending, self.slow)) {
             // No span tells the payload: it does not wait either.
-            let ending = || Ending { result: None, ..ending.clone() };
+            let ending = || Ending { arguments: None, result: None, ..ending.clone() };
             spans.push(|| Record::Call { call: Arc::clone(call), ending: ending() });
         }
     }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::names;
 use crate::config::{Config, Url};
+use crate::export::queue::Weighs;
 use crate::mcp::trace::{self, Context, Trace};
 use crate::mcp::{Era, Id, Method, Text};
 use crate::observe::{
@@ -26,14 +27,24 @@ use crate::observe::{
 const NAME_BYTES_MAX: usize = 128;
 /// Bytes of any other text; a header may be as long as `limits.header_bytes`.
 const TEXT_BYTES_MAX: usize = 512;
-/// Bytes of spans, about, that are sent at once: collectors take 4 MiB over gRPC unless told otherwise.
-const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of spans or lines, about, that are sent at once: collectors take 4 MiB over gRPC unless told otherwise.
+pub(super) const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// What the path leaves to be exported.
 #[derive(Debug)]
 pub(super) enum Record {
     Call { call: Arc<Call>, ending: Ending },
     Task(TaskRecord),
+}
+
+impl Weighs for Record {
+    fn weight(&self) -> usize {
+        let more = match self {
+            Self::Call { call, ending } => call.weight() + ending.weight(),
+            Self::Task(record) => record.task.id.as_str().len(),
+        };
+        size_of::<Self>() + more
+    }
 }
 
 /// A task that ended.
