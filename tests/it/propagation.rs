@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Version};
 use serde_json::Value;
+use sightglass::cli::telemetry::Telemetry;
 use sightglass::config::{Config, HttpVersion, InjectMeta, Otlp, OtlpProtocol, ServerTls, Tracing};
+use sightglass::export::Console;
 use sightglass::mcp::trace::Context;
-use sightglass::observe::{Event, Export, Observer};
+use sightglass::observe::{Event, Export, Observer, Route, Target};
 
 use crate::support::client::{collect, next};
 use crate::support::observed::Observed;
@@ -586,6 +588,32 @@ async fn with_tracing_off_every_byte_passes() {
             .replace("z: 1\r\nA: 2\r\nz: 3\r\n", "z: 1\r\nz: 3\r\nA: 2\r\n");
         assert_eq!(forwarded(off, &request).await, expected);
     }
+}
+
+/// Invariant 1.
+#[tokio::test]
+async fn with_everything_off_nobody_looks() {
+    let mut config = proxy::config(([127, 0, 0, 1], 1).into());
+    config.metrics.enabled = false;
+    config.logs.calls = false;
+    let is_looked_at = |config: &Config| {
+        let console = Console { out: Box::new(std::io::sink()), pretty: false, color: false };
+        let telemetry = Telemetry::start(config, Some(console)).unwrap();
+        let observer = telemetry.observer(config).unwrap().0;
+        let head = Request::post("/mcp").header("content-type", "application/json");
+        let head = head.body(()).unwrap().into_parts().0;
+        let target = Target { server: Some(0), route: Route::Mount, upstream_path: "/mcp" };
+        observer.connection().exchange(target, &head, ([127, 0, 0, 1], 1).into()).request().is_some()
+    };
+    assert!(!is_looked_at(&config));
+    let with = |change: fn(&mut Config)| {
+        let mut config = config.clone();
+        change(&mut config);
+        config
+    };
+    assert!(is_looked_at(&with(|config| config.metrics.enabled = true)));
+    assert!(is_looked_at(&with(|config| config.logs.calls = true)));
+    assert!(is_looked_at(&with(|config| config.tracing.enabled = true)));
 }
 
 #[tokio::test]
