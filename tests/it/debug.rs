@@ -300,11 +300,10 @@ fn listen(address: [u8; 4]) -> (SocketAddr, Observed, Arc<Told>, String) {
     let (observed, told) = observed(&config);
     let one = session(&observed, &told, "one");
     let prometheus = Arc::new(Prometheus::new(&config).unwrap());
-    let observer: Observer = observed.observer.clone();
     let admin = Admin::bind(
         SocketAddr::from((address, 0)),
         prometheus,
-        observer,
+        observed.observer.clone(),
         Shutdown::new(Duration::from_secs(30)),
     )
     .unwrap();
