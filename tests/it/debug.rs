@@ -9,7 +9,7 @@ use std::time::Duration;
 use sightglass::admin::Admin;
 use sightglass::config::{Capture, Config, LogLevel};
 use sightglass::export::Prometheus;
-use sightglass::observe::{Captured, End, Event, Export, Observer};
+use sightglass::observe::{Captured, End, Event, Export};
 use sightglass::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
