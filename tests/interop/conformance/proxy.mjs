@@ -15,20 +15,21 @@ const REFUSED = { scenario: "dns-rebinding-protection", id: "localhost-host-rebi
  *
  * With injection on, the body is not the client's own any more; the server must not tell.
  *
- * `open`: the proxy admits the foreign Host. `inject`: it puts the trace context into `_meta`. `fits(server)`: examine this server so. `expected(direct)`: what must come out.
+ * `open`: the proxy admits the foreign Host. `inject`: it puts the trace context into `_meta`. `fits(server)`: examine this
+ * server so. `expected(direct)`: what must come out.
  */
 export const PATHS = [
   { name: "host rewritten", fits: (server) => server.guarded, expected: (direct) => direct },
   { name: "host rewritten", open: true, fits: (server) => !server.guarded, expected: (direct) => direct },
   { name: "host preserved", open: true, preserve: true, fits: () => true, expected: (direct) => direct },
-  { name: "trace context in _meta", inject: true, fits: (server) => server.guarded, expected: (direct) => direct },
+  { name: "trace context in _meta", open: true, preserve: true, inject: true, fits: () => true, expected: (direct) => direct },
   { name: "host rewritten, guarded by the proxy", fits: (server) => !server.guarded, expected: withForeignHostRefused },
 ];
 
 /** Starts the proxy in front of `url`; `told` is the URL at which the server is then found. */
 export async function openProxy({ name, url, path, files }) {
   const { pathname } = new URL(url);
-  const how = path.open || path.preserve || path.inject ? await configured(name, url, path, files) : ["--upstream", url, ...LISTEN];
+  const how = path.open || path.preserve ? await configured(name, url, path, files) : ["--upstream", url, ...LISTEN];
   return start([process.env.SIGHTGLASS, "serve", ...how, "--log-format", "json"], {
     log: `${files}.log`,
     read: (text) => listenAddress(text, pathname),
