@@ -3,16 +3,16 @@
     python main.py
 
 Every session is held in each era, with the trace context in each carrier, once for each way in which spans can leave the
-proxy. Needs $SIGHTGLASS, $RMCP_FIXTURE and $WORK. Prints `pass: …` and `FAIL: …`.
+proxy. Needs $SIGHTGLASS and $WORK. Prints `pass: …` and `FAIL: …`.
 """
 
+import os
 import re
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import anyio
 import httpx2
@@ -26,6 +26,9 @@ from traced import over_http, switch_on
 ARRIVAL_S = 15
 """How long the spans of a session may take to arrive, and its lines to be written."""
 
+APART_S = 0.05
+"""Between two sessions, so that a span tells by its time to which of them it belongs."""
+
 FIXTURE = HERE.parent / "clients" / "server.py"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 EXEMPLAR = re.compile(r'^(\w+)_bucket\{.*# \{.*trace_id="([0-9a-f]{32})"')
@@ -36,6 +39,8 @@ failed = False
 
 def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
+    for variable in [name for name in os.environ if name.startswith("OTEL_")]:
+        del os.environ[variable]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         Step().run()
@@ -52,8 +57,8 @@ class Step:
         self.receiver = python("receiver", "receiver.py", str(file))
         self.server = self.start_server("server")
         self.ambient = self.start_server("server-ambient", "ambient")
-        self.requests = client.Requests()
-        self.provider = switch_on("client", over_http(self.receiver.told["http"]), self.requests)
+        self.spans_sent = client.Requests()
+        self.provider = switch_on("client", over_http(self.receiver.told["http"]), self.spans_sent)
         self.collector = Collector(self.receiver.told["grpc"])
 
     def start_server(self, name: str, *more: str) -> Program:
@@ -73,46 +78,66 @@ class Step:
     def examine(self, how: str, tracing: str, server: Program, carriers: tuple[str, ...]) -> None:
         name = re.sub(r"\W+", "-", how)
         with proxy(f"proxy-{name}", f"http://127.0.0.1:{server.told['listen']}", tracing) as through:
-            sessions: list[tree.Request] = []
-            for era in client.ERAS:
-                for carrier in carriers:
-                    title = f"telemetry, {how}, {era}, context in {carrier}"
-                    check(title, lambda: self.session(through, era, carrier, sessions))
-            check(f"telemetry, {how}, log", lambda: self.lines(through, sessions))
+            held = [self.hold(through, era, carrier) for era in client.ERAS for carrier in carriers]
+            self.provider.force_flush()
+            wait(lambda: all(self.requests_of(session)[0] for session in held))
+            for session in held:
+                title = f"telemetry, {how}, {session.era}, context in {session.carriers}"
+                check(title, lambda: self.trees(session))
+            check(f"telemetry, {how}, log", lambda: self.lines(through, held))
             check(f"telemetry, {how}, exemplars", lambda: self.exemplars(through))
 
-    def session(self, through: Program, era: str, carrier: str, sessions: list[tree.Request]) -> str | list[str]:
-        """One session, and whether its spans are the right trees."""
-        self.journal.begin()
-        anyio.run(client.session, f"http://{through.told['listen'][0]}", era, carrier, self.requests)
-        self.provider.force_flush()
-        found: list[tree.Request] | str = ""
+    def hold(self, through: Program, era: str, carriers: str) -> tree.Session:
+        session = tree.Session(era, carriers, time.time())
+        try:
+            anyio.run(client.session, f"http://{through.told['listen'][0]}", era, carriers, self.spans_sent)
+        except Exception:
+            # Its spans, which are then incomplete, say so too.
+            traceback.print_exc()
+        time.sleep(APART_S)
+        session.until_s = time.time()
+        return session
 
-        def arrived() -> bool:
-            nonlocal found
-            found = tree.requests(self.journal.spans(), client.REQUESTS)
-            return not isinstance(found, str)
+    def requests_of(self, session: tree.Session) -> tuple[list[tree.Request], list[str]]:
+        return tree.requests(self.journal.spans(session.since_s, session.until_s), client.REQUESTS)
 
-        wait(arrived)
-        if isinstance(found, str):
-            return [found]
-        sessions += found
-        return tree.complaints(found, self.journal.spans(), era, carrier) or f"{len(found)} requests, four spans each"
+    def trees(self, session: tree.Session) -> str | list[str]:
+        found, complaints = self.requests_of(session)
+        spans = self.journal.spans(session.since_s, session.until_s)
+        complaints += tree.complaints(found, spans, session.era, session.carriers)
+        return complaints or f"{len(found)} requests, four spans each"
 
-    def lines(self, through: Program, sessions: list[tree.Request]) -> str | list[str]:
-        wait(lambda: not tree.logged(sessions, through.events()))
-        return tree.logged(sessions, through.events()) or f"{len(sessions)} lines name their spans"
+    def lines(self, through: Program, held: list[tree.Session]) -> str | list[str]:
+        """Whether each request has a line that says the same as its span."""
+        asked = [request for session in held for request in self.requests_of(session)[0]]
+        wait(lambda: not tree.logged(asked, through.events()))
+        if len(asked) != len(held) * client.REQUESTS:
+            return [f"only {len(asked)} requests have their spans"]
+        return tree.logged(asked, through.events()) or f"{len(asked)} lines name their spans"
 
     def exemplars(self, through: Program) -> str | list[str]:
         """Whether the duration histograms point at traces, and every one of those was exported."""
-        response = httpx2.get(f"http://{through.told['admin']}/metrics", headers={"accept": OPENMETRICS})
-        if not response.headers["content-type"].startswith("application/openmetrics-text"):
-            return [f"the scrape is {response.headers['content-type']}"]
-        found = [match.groups() for match in map(EXEMPLAR.match, response.text.splitlines()) if match]
-        lacking = HISTOGRAMS - {name for name, _ in found}
-        wrong = {trace for _, trace in found} - self.journal.traces()
-        complaints = [f"{name} has none" for name in sorted(lacking)] + [f"{trace} was never exported" for trace in sorted(wrong)]
+        found: list[tuple[str, str]] = []
+        complaints: list[str] = []
+
+        def compared() -> bool:
+            traces = {span["trace"] for span in self.journal.spans() if tree.service(span) == "sightglass"}
+            found[:] = scraped(through)
+            complaints[:] = [f"{name} has none" for name in sorted(HISTOGRAMS - {name for name, _ in found})]
+            complaints.extend(f"{trace} was never exported" for _, trace in found if trace not in traces)
+            return not complaints
+
+        wait(compared)
         return complaints or f"{len(found)} point at exported traces"
+
+
+def scraped(through: Program) -> list[tuple[str, str]]:
+    """The exemplars of the page: the histogram and the trace of each."""
+    response = httpx2.get(f"http://{through.told['admin']}/metrics", headers={"accept": OPENMETRICS})
+    if not response.headers["content-type"].startswith("application/openmetrics-text"):
+        raise ValueError(f"the scrape is {response.headers['content-type']}")
+    matches = map(EXEMPLAR.match, response.text.splitlines())
+    return [(match[1], match[2]) for match in matches if match]
 
 
 def otlp(protocol: str, port: int) -> str:
@@ -132,8 +157,9 @@ def check(title: str, act: Callable[[], str | list[str]]) -> None:
     global failed
     try:
         outcome = act()
-    except Exception as error:
-        outcome = [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-12:]]
+    except Exception:
+        *details, error = traceback.format_exc().splitlines()
+        outcome = [error, *details]
     if isinstance(outcome, str):
         print(f"pass: {title}: {outcome}", flush=True)
     else:

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import re
 import socket
 import threading
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from programs import Collector, Program, proxy, until
+from programs import Collector, Program, proxy, python, until
 from tree import Journal, service
 
 PHASE_S = 5
@@ -18,17 +17,17 @@ CALLERS = 4
 RATE = 50
 """Calls a second and caller: a fraction of what the proxy can, so that what is measured is a wait, not a queue."""
 
-QUEUE = 256
-"""Spans that may wait in this proxy: less than one phase makes, so that some must be dropped."""
+QUEUE = 600
+"""Spans that may wait in this proxy: more than it gathers for one export, and less than an outage makes."""
 
-EXPORT_TIMEOUT_MS = 2000
-"""How long an export may hang, in milliseconds: a call that waited for one would take as long."""
+EXPORT_TIMEOUT_S = 2
+"""How long an export may hang: a call that waited for one would take as long."""
 
 FLOW_S = 30
 """How long after the collector is back the first new spans may take."""
 
 BODY = json.dumps({
-    "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "test_simple_text", "arguments": {}, "_meta": {
+    "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "work", "arguments": {}, "_meta": {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "load", "version": "1.0.0"},
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -39,7 +38,7 @@ HEADERS = {
     "accept": "application/json, text/event-stream",
     "mcp-protocol-version": "2026-07-28",
     "mcp-method": "tools/call",
-    "mcp-name": "test_simple_text",
+    "mcp-name": "work",
 }
 
 
@@ -61,41 +60,41 @@ class Phase:
 
 
 def examine(collector: Collector, journal: Journal) -> str | list[str]:
-    fixture = Program("rmcp", [os.environ["RMCP_FIXTURE"], "--port", "0"], announces=False)
-    url = fixture.first_line().split()[1]
+    server = python("stub", "stub.py")
+    url = f"http://127.0.0.1:{server.told['listen']}"
     endpoint = f"http://127.0.0.1:{collector.ports['grpc']}"
-    tracing = f'queue = {QUEUE}\notlp = {{ endpoint = "{endpoint}", protocol = "grpc" }}'
+    exporter = f'{{ endpoint = "{endpoint}", protocol = "grpc", timeout = "{EXPORT_TIMEOUT_S}s" }}'
+    tracing = f"queue = {QUEUE}\notlp = {exporter}"
     try:
         with proxy("proxy-untraced", url, "enabled = false") as plain:
-            without = load(plain, url, "no tracing")
-        with proxy("proxy-load", url, tracing, OTEL_EXPORTER_OTLP_TIMEOUT=str(EXPORT_TIMEOUT_MS)) as traced:
-            return judge(without, *through_an_outage(traced, url, collector, journal))
+            without = load(plain, "no tracing")
+        with proxy("proxy-load", url, tracing) as traced:
+            return judge(without, *through_an_outage(traced, collector, journal))
     finally:
-        fixture.stop()
+        server.kill()
 
 
-def through_an_outage(proxy: Program, url: str, collector: Collector, journal: Journal) -> tuple[list[Phase], list[str]]:
+def through_an_outage(proxy: Program, collector: Collector, journal: Journal) -> tuple[list[Phase], list[str]]:
     """The phases, and what is wrong with the flow of spans after each."""
     complaints = []
 
     def flows(after: str) -> None:
-        journal.begin()
         since_s = time.time()
         try:
-            until(lambda: one_call(proxy, url) and some_arrived(journal, since_s), FLOW_S, "")
+            until(lambda: one_call(proxy) and some_arrived(journal, since_s), FLOW_S, "")
         except TimeoutError:
             complaints.append(f"no span arrived within {FLOW_S} s of {after}")
 
     flows("the start")
-    phases = [load(proxy, url, "collector running")]
-    phases.append(load(proxy, url, "collector stopped", after=1, act=collector.program.kill))
+    phases = [load(proxy, "collector running")]
+    phases.append(load(proxy, "collector stopped", after=1, act=collector.program.kill))
     collector.start()
     flows("the restart")
-    phases.append(load(proxy, url, "collector restarted"))
-    phases.append(load(proxy, url, "collector frozen", after=1, act=collector.program.freeze))
+    phases.append(load(proxy, "collector restarted"))
+    phases.append(load(proxy, "collector frozen", after=1, act=collector.program.freeze))
     collector.program.thaw()
     flows("the thaw")
-    phases.append(load(proxy, url, "collector thawed"))
+    phases.append(load(proxy, "collector thawed"))
     return phases, complaints
 
 
@@ -103,7 +102,7 @@ def judge(without: Phase, phases: list[Phase], complaints: list[str]) -> str | l
     for phase in (without, *phases):
         print(phase)
         complaints += [f"{phase.name}: {failure}" for failure in phase.failures[:3]]
-        if max(phase.seconds) * 1000 >= EXPORT_TIMEOUT_MS:
+        if max(phase.seconds) >= EXPORT_TIMEOUT_S:
             complaints.append(f"{phase.name}: a call took as long as an export that hangs")
     running, stopped, _, frozen, _ = phases
     if running.dropped or running.unexported:
@@ -114,11 +113,11 @@ def judge(without: Phase, phases: list[Phase], complaints: list[str]) -> str | l
     return complaints or f"{sum(len(phase.seconds) for phase in phases)} calls, none failed, drops counted, spans flow again"
 
 
-def load(proxy: Program, url: str, name: str, after: float = 0, act: Callable[[], None] | None = None) -> Phase:
+def load(proxy: Program, name: str, after: float = 0, act: Callable[[], None] | None = None) -> Phase:
     """Calls at a steady rate for one phase; `act` is done to the collector `after` so many seconds of it."""
     phase = Phase(name)
     before = lost(proxy)
-    callers = [threading.Thread(target=call, args=(proxy, url, phase)) for _ in range(CALLERS)]
+    callers = [threading.Thread(target=call, args=(proxy, phase)) for _ in range(CALLERS)]
     for caller in callers:
         caller.start()
     if act:
@@ -130,14 +129,14 @@ def load(proxy: Program, url: str, name: str, after: float = 0, act: Callable[[]
     return phase
 
 
-def call(proxy: Program, url: str, phase: Phase) -> None:
+def call(proxy: Program, phase: Phase) -> None:
     connection = connect(proxy)
     begun = time.monotonic()
     for number in range(PHASE_S * RATE):
         time.sleep(max(0, begun + number / RATE - time.monotonic()))
         sent = time.monotonic()
         try:
-            post(connection, url)
+            post(connection)
             phase.seconds.append(time.monotonic() - sent)
         except (OSError, http.client.HTTPException, ValueError) as error:
             phase.failures.append(f"{type(error).__name__}: {error}")
@@ -153,24 +152,24 @@ def connect(proxy: Program) -> http.client.HTTPConnection:
     return connection
 
 
-def post(connection: http.client.HTTPConnection, url: str) -> None:
-    connection.request("POST", "/" + url.split("/", 3)[3], BODY, HEADERS)
+def post(connection: http.client.HTTPConnection) -> None:
+    connection.request("POST", "/mcp", BODY, HEADERS)
     response = connection.getresponse()
     body = response.read()
     if response.status != 200 or b'"content"' not in body:
         raise ValueError(f"{response.status} {body[:200]!r}")
 
 
-def one_call(proxy: Program, url: str) -> bool:
+def one_call(proxy: Program) -> bool:
     connection = connect(proxy)
-    post(connection, url)
+    post(connection)
     connection.close()
     time.sleep(0.1)
     return True
 
 
 def some_arrived(journal: Journal, since_s: float) -> bool:
-    return any(service(span) == "sightglass" and span["start_s"] >= since_s for span in journal.spans())
+    return any(service(span) == "sightglass" for span in journal.spans(since_s))
 
 
 def lost(proxy: Program) -> tuple[float, float]:

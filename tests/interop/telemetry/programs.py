@@ -28,14 +28,14 @@ running: list["Program"] = []
 class Program:
     """A program that says in JSON, on the first line of its output, where it listens (`told`); all it writes is kept."""
 
-    def __init__(self, name: str, command: list[str], announces: bool = True, **env: str) -> None:
+    def __init__(self, name: str, command: list[str], announces: bool = True) -> None:
         self.name = name
         self.log = WORK / f"{name}.out"
         self.lines: list[str] = []
         self.heard = threading.Condition()
         with open(WORK / f"{name}.err", "ab") as err:
             self.child = subprocess.Popen(
-                command, env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, text=True
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err, text=True
             )
         running.append(self)
         threading.Thread(target=self.read, daemon=True).start()
@@ -95,14 +95,14 @@ def python(name: str, script: str, *arguments: str) -> Program:
 
 
 @contextlib.contextmanager
-def proxy(name: str, url: str, tracing: str, **env: str) -> Iterator[Program]:
+def proxy(name: str, url: str, tracing: str) -> Iterator[Program]:
     """The proxy before `url`, with `tracing` as that table of its configuration."""
     file = WORK / f"{name}.toml"
     file.write_text(
         f'[proxy]\nlisten = "127.0.0.1:0"\n[admin]\nlisten = "127.0.0.1:0"\n[logs]\nformat = "json"\n'
         f'[tracing]\n{tracing}\n[[server]]\nname = "fixture"\nurl = "{url}"\n'
     )
-    program = Program(name, [os.environ["SIGHTGLASS"], "serve", "--config", str(file)], **env)
+    program = Program(name, [os.environ["SIGHTGLASS"], "serve", "--config", str(file)])
     try:
         yield program
     finally:

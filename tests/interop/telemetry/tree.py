@@ -1,34 +1,38 @@
 """Whether the spans of a session form the trees that they should."""
 
 import json
+import math
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Span = dict[str, Any]
 ID = "jsonrpc.request.id"
+PROGRESS = "notifications/progress"
+
+
+@dataclass
+class Session:
+    """When a session was held, by the clock that the spans go by too."""
+
+    era: str
+    carriers: str
+    since_s: float
+    until_s: float = math.inf
 
 
 class Journal:
-    """The receiver's file, read on from where the last session ended."""
+    """The receiver's file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.offset = 0
 
-    def begin(self) -> None:
-        self.offset = self.path.stat().st_size
-
-    def spans(self) -> list[Span]:
-        """All spans since `begin`; a line that is still being written is left for the next time."""
+    def spans(self, since_s: float = 0, until_s: float = math.inf) -> list[Span]:
+        """The spans that began in that time; a line that is still being written is left for the next time."""
         with open(self.path) as file:
-            file.seek(self.offset)
-            return [json.loads(line) for line in file if line.endswith("\n")]
-
-    def traces(self) -> set[str]:
-        """The traces of all spans of the proxy, from the first one on."""
-        with open(self.path) as file:
-            return {span["trace"] for span in map(json.loads, file) if service(span) == "sightglass"}
+            spans = [json.loads(line) for line in file if line.endswith("\n")]
+        return [span for span in spans if since_s <= span["start_s"] < until_s]
 
 
 class Request:
@@ -45,25 +49,27 @@ class Request:
         return self.asked["attributes"]["mcp.method.name"]
 
 
-def requests(spans: list[Span], expected: int) -> list[Request] | str:
-    """The requests of a session in their order, or what is missing or too much."""
+def requests(spans: list[Span], expected: int) -> tuple[list[Request], list[str]]:
+    """The requests of a session in their order, and what is missing or too much."""
     asked = by_request(span for span in spans if service(span) == "client" and ID in span["attributes"])
     answered = by_request(span for span in spans if service(span) == "server" and ID in span["attributes"])
-    ours = {kind: [span for span in spans if service(span) == "sightglass" and span["kind"] == kind] for kind in ("SERVER", "CLIENT")}
+    through = [span for span in spans if service(span) == "sightglass"]
+    ours = {kind: [span for span in through if span["kind"] == kind] for kind in ("SERVER", "CLIENT")}
     counts = {"client": len(asked), "SERVER": len(ours["SERVER"]), "CLIENT": len(ours["CLIENT"]), "server": len(answered)}
     if set(counts.values()) != {expected}:
-        return f"not {expected} spans of each: {counts}"
+        return [], [f"not {expected} spans of each: {counts}"]
     found = []
     for request, (span, *more) in sorted(asked.items(), key=lambda item: int(item[0])):
         servers = answered.get(request, [])
         if more or len(servers) != 1:
-            return f"request {request}: {1 + len(more)} spans of the client and {len(servers)} of the server"
+            return [], [f"request {request}: {1 + len(more)} spans of the client and {len(servers)} of the server"]
         clients = parents(servers[0], ours["CLIENT"])
         above = parents(clients[0], ours["SERVER"]) if clients else []
         if len(clients) != 1 or len(above) != 1:
-            return f"request {request}: the server's span has {len(clients)} CLIENT spans above it, and that {len(above)} SERVER spans"
+            wrong = f"{len(clients)} CLIENT spans, and above these {len(above)} SERVER spans"
+            return [], [f"request {request}: above the server's span are {wrong}"]
         found.append(Request(span, servers[0], clients[0], above[0]))
-    return found
+    return found, []
 
 
 def parents(span: Span, among: list[Span]) -> list[Span]:
@@ -109,22 +115,24 @@ def described(request: Request) -> list[str]:
         ours = request.proxied_server["attributes"].get(key)
         if ours != value:
             found.append(f"{key} is {ours}, the server's {value}")
+    if request.proxied_client["events"].count(PROGRESS) != (2 if server["name"].endswith(" progress") else 0):
+        found.append(f"the CLIENT span tells of {request.proxied_client['events']}")
     return found
 
 
-def logged(session: list[Request], lines: list[Span]) -> list[str]:
+def logged(asked: list[Request], lines: list[Span]) -> list[str]:
     """What the log's lines say otherwise than the spans that they name."""
     named = defaultdict(list)
     for line in lines:
         named[line.get("trace_id"), line.get("span_id")].append(line)
     found = []
-    for request in session:
+    for request in asked:
         span = request.proxied_server
         of_it = [line for line in named[context(span)] if line["event"] in ("tool_invocation", "mcp_request")]
         if len(of_it) != 1:
             found.append(f"{span['name']}: {len(of_it)} lines")
             continue
-        said = {key: of_it[0].get(key) for key in ("method", "tool_name", "error_type")}
+        said = {key: of_it[0].get(key) for key in LOGGED}
         spans = {key: span["attributes"].get(name) for key, name in LOGGED.items()}
         if said != spans:
             found.append(f"{span['name']}: the line says {said}, the span {spans}")
@@ -133,7 +141,12 @@ def logged(session: list[Request], lines: list[Span]) -> list[str]:
     return found
 
 
-LOGGED = {"method": "mcp.method.name", "tool_name": "gen_ai.tool.name", "error_type": "error.type"}
+LOGGED = {
+    "method": "mcp.method.name",
+    "tool_name": "gen_ai.tool.name",
+    "error_type": "error.type",
+    "outcome": "mcp.proxy.outcome",
+}
 
 
 def by_request(spans: Any) -> dict[str, list[Span]]:
