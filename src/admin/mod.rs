@@ -1,5 +1,6 @@
-//! OPERATOR. A second listener: `/metrics` and health (`interface.md`, Admin API).
+//! OPERATOR. A second listener: `/metrics`, health and debugging (`interface.md`, Admin API).
 
+mod debug;
 mod pages;
 
 use std::convert::Infallible;
@@ -48,7 +49,8 @@ impl Admin {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        let pages = Arc::new(Pages::new(prometheus, observer, shutdown.clone()));
+        let is_local = listener.local_addr()?.ip().is_loopback();
+        let pages = Arc::new(Pages::new(prometheus, observer, shutdown.clone(), is_local));
         Ok(Self { listener, pages, shutdown })
     }
 

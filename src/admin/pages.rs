@@ -11,28 +11,49 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::Full;
 
+use super::debug;
 use crate::export::{Prometheus, to_openmetrics};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// Everything that the pages show.
 pub(super) struct Pages {
     prometheus: Arc<Prometheus>,
     observer: Observer,
     shutdown: Shutdown,
+    /// Only this machine can ask.
+    is_local: bool,
 }
 
 impl Pages {
-    pub(super) fn new(prometheus: Arc<Prometheus>, observer: Observer, shutdown: Shutdown) -> Self {
-        Self { prometheus, observer, shutdown }
+    pub(super) fn new(
+        prometheus: Arc<Prometheus>,
+        observer: Observer,
+        shutdown: Shutdown,
+        is_local: bool,
+    ) -> Self {
+        Self { prometheus, observer, shutdown, is_local }
     }
 
-    /// The answer to one request: only `GET` and `HEAD` are known.
+    /// The answer to one request. Numbers and health are for whoever may connect, to be looked at only; the rest is for
+    /// who is at the machine.
     pub(super) async fn answer(&self, request: &request::Parts) -> Response<Full<Bytes>> {
+        let path = request.uri.path();
+        if !self.is_local && !is_for_everybody(path) {
+            return debug::only_here();
+        }
+        if let Some(session) = path.strip_prefix(debug::SESSIONS) {
+            return debug::answer(&self.observer, session, request);
+        }
+        self.look(request).await
+    }
+
+    /// What can only be looked at: by `GET` and `HEAD`.
+    async fn look(&self, request: &request::Parts) -> Response<Full<Bytes>> {
         if request.method != Method::GET && request.method != Method::HEAD {
             let mut refusal =
                 page(StatusCode::METHOD_NOT_ALLOWED, JSON, r#"{"error":"only GET is known here"}"#);
@@ -46,7 +67,7 @@ impl Pages {
             _ => page(
                 StatusCode::NOT_FOUND,
                 JSON,
-                r#"{"error":"not found","known":["/metrics","/health","/health/ready"]}"#,
+                r#"{"error":"not found","known":["/metrics","/health","/health/ready","/api/debug/sessions/{hash}"]}"#,
             ),
         }
     }
@@ -58,7 +79,7 @@ impl Pages {
         // Rendering takes milliseconds of one core: not on a thread that carries traffic.
         let rendered = tokio::task::spawn_blocking(move || {
             let page = prometheus.page(observer.usage());
-            let page = if openmetrics { to_openmetrics(&page) } else { page };
+            let page = if openmetrics { to_openmetrics(&page, prometheus.exemplars()) } else { page };
             if gzip { gzipped(page.as_bytes()).map(Bytes::from) } else { Ok(Bytes::from(page)) }
         });
         let Ok(Ok(body)) = rendered.await else {
@@ -89,7 +110,15 @@ impl Pages {
     }
 }
 
-fn page(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+fn is_for_everybody(path: &str) -> bool {
+    matches!(path, "/metrics" | "/health" | "/health/ready")
+}
+
+pub(super) fn page(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::arguments::ServeArgs;
-use crate::config::{Config, Limits, Server};
+use crate::config::{Config, Limits, LogFormat, LogLevel, Logs, Otlp, OtlpProtocol, Server, Tracing};
 
 /// Prints what `args` resolve to and answers 0. A configuration that is refused is the error; the caller prints it and
 /// exits with [`super::EXIT_USAGE`].
@@ -16,7 +16,8 @@ pub fn run(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// A configuration for people: what listens where, what is mounted where, and which limits are not the default ones.
+/// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, which
+/// limits are not the default ones, and what else should be known. Secrets are masked.
 pub fn describe(config: &Config) -> String {
     let mut lines = vec!["The configuration is valid.".to_owned(), String::new()];
     let tls = if config.proxy.tls.is_some() { " (TLS)" } else { "" };
@@ -25,12 +26,20 @@ pub fn describe(config: &Config) -> String {
     lines.push(String::new());
     lines.extend(config.servers.iter().flat_map(|server| mount(config, server)));
     if !config.metrics.enabled {
-        lines.extend([String::new(), "metrics are off: nothing is observed".to_owned()]);
+        let off = "metrics are off: /metrics tells nothing of the traffic".to_owned();
+        lines.extend([String::new(), off]);
     }
+    lines.push(String::new());
+    lines.extend(tracing(&config.tracing));
+    lines.extend(logs(&config.logs));
     let limits = changed_limits(&config.limits);
     if !limits.is_empty() {
         lines.extend([String::new(), "limits that are not the default:".to_owned()]);
         lines.extend(limits);
+    }
+    if !config.warnings.is_empty() {
+        lines.push(String::new());
+        lines.extend(config.warnings.iter().map(|warning| format!("warning: {warning}")));
     }
     lines.iter().fold(String::new(), |mut text, line| {
         // Writing to a String cannot fail.
@@ -50,6 +59,88 @@ fn mount(config: &Config, server: &Server) -> Vec<String> {
         lines.push(format!("        every path{whose} passes unchanged to {origin}"));
     }
     lines.extend(server.headers.iter().map(|(name, _)| format!("        sets {name}: ***")));
+    lines
+}
+
+fn tracing(tracing: &Tracing) -> Vec<String> {
+    let mut lines = Vec::new();
+    if tracing.enabled {
+        let meta = if tracing.injects_meta() { " and in `params._meta`" } else { "" };
+        lines.push(format!("tracing on: servers get the trace context in headers{meta}"));
+        let parents = if tracing.parent_based { "" } else { ", whatever their parents say" };
+        lines
+            .push(format!("        samples {} of the traces that begin here{parents}", tracing.sample_ratio));
+    } else {
+        lines.push("tracing off: trace headers and `params._meta` pass untouched".to_owned());
+    }
+    let spans = tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
+    if tracing.enabled && !spans {
+        lines.push("        spans go nowhere: tracing.otlp names no endpoint".to_owned());
+    }
+    if let Some(otlp) = &tracing.otlp {
+        lines.extend(exported(tracing, otlp));
+    }
+    lines
+}
+
+/// Where telemetry is sent, and with what.
+fn exported(tracing: &Tracing, otlp: &Otlp) -> Vec<String> {
+    let protocol = match otlp.protocol {
+        OtlpProtocol::HttpProtobuf => "http/protobuf",
+        OtlpProtocol::Grpc => "grpc",
+    };
+    let gzip = if otlp.gzip { ", gzip" } else { "" };
+    let traces = otlp.traces.as_ref().filter(|_| tracing.enabled);
+    let mut lines = Vec::new();
+    for (what, url) in [("spans", traces), ("metrics", otlp.metrics.as_ref()), ("lines", otlp.logs.as_ref())]
+    {
+        lines.extend(url.map(|url| format!("        {what} -> {url} ({protocol}{gzip})")));
+    }
+    if traces.is_some() {
+        let slow = tracing.slow_threshold.is_some();
+        let slow = if slow {
+            format!(" and calls slower than {}", wait(tracing.slow_threshold))
+        } else {
+            String::new()
+        };
+        lines.push(format!("        errors{slow} are sent even where they were not sampled"));
+    }
+    lines.extend(otlp.headers.iter().map(|(name, _)| format!("        sends {name}: ***")));
+    lines.extend(tracing.resource.iter().map(|(name, value)| format!("        {name} = {value}")));
+    lines
+}
+
+fn logs(logs: &Logs) -> Vec<String> {
+    let format = match logs.format {
+        LogFormat::Auto => "pretty on a terminal, else JSON",
+        LogFormat::Json => "JSON",
+        LogFormat::Pretty => "pretty",
+    };
+    let level = match logs.level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+    };
+    let calls = if logs.calls { "with a line for each call" } else { "without calls" };
+    let mut lines = vec![format!("logs    {format}; level {level}, {calls}")];
+    if let Some(file) = &logs.file {
+        let (path, size, files) = (file.path.display(), size(file.max_size), file.max_files);
+        let gzip = if file.compress { ", gzip" } else { "" };
+        lines.push(format!("        also to {path}: {files} files of {size}{gzip}"));
+    }
+    let captured = [("arguments", logs.capture.arguments), ("results", logs.capture.results)];
+    for (what, _) in captured.iter().filter(|(_, captured)| *captured) {
+        lines.push(format!(
+            "        {what} are logged, redacted, up to {}",
+            size(logs.capture.max_bytes as u64)
+        ));
+    }
+    if logs.raw_session_ids {
+        lines.push("        ids of sessions are not hashed".to_owned());
+    }
+    lines.extend(logs.salt.iter().map(|_| "        hashes are keyed with logs.salt: ***".to_owned()));
     lines
 }
 
@@ -150,7 +241,10 @@ mod tests {
     fn a_bare_upstream_is_found_at_its_own_path() {
         let expected = "The configuration is valid.\n\nlisten  127.0.0.1:8080\nadmin   127.0.0.1:9464 (/metrics, /health)\n\n\
              server  127.0.0.1\n        http://127.0.0.1:8080/mcp -> http://127.0.0.1:3001/mcp\n        \
-             every path passes unchanged to http://127.0.0.1:3001\n";
+             every path passes unchanged to http://127.0.0.1:3001\n\n\
+             tracing on: servers get the trace context in headers\n        samples 1 of the traces that begin here\n        \
+             spans go nowhere: tracing.otlp names no endpoint\n\
+             logs    pretty on a terminal, else JSON; level info, with a line for each call\n";
         assert_eq!(describe(&one()), expected);
     }
 

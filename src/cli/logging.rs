@@ -1,15 +1,40 @@
-//! The program's own lines: JSON for collectors, pretty for people (`telemetry.md` §5).
+//! The program's own lines, beside those of the traffic: the same keys, the same places (`telemetry.md` §5).
 
+use std::borrow::Cow;
+use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::time::FormatTime;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config::{LogFormat, LogLevel, Logs};
+use crate::export::{Console, Line, Log, Value, json, pretty};
 
-/// Writes lines to standard output from now on. A second call changes nothing.
+/// Where lines go once there is a log; until then they are printed.
+static LOG: ArcSwapOption<Log> = ArcSwapOption::const_empty();
+
+/// How lines look that are printed.
+static LOOK: OnceLock<Look> = OnceLock::new();
+
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    pretty: bool,
+    color: bool,
+    level: LogLevel,
+}
+
+/// Tells what the program says of itself on standard output from now on. A second call changes nothing.
 pub fn start(logs: &Logs) {
+    LOOK.get_or_init(|| Look::of(logs));
     let level = match logs.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -17,90 +42,200 @@ pub fn start(logs: &Logs) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_timer(Utc);
-    // Nobody reads them any more: the proxy goes on, and does not complain on a stream that may be closed too.
-    let lines = lines.log_internal_errors(false);
+    // What libraries say below a warning is for those who look for a fault in them.
+    let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
+    let wanted = Targets::new().with_target(OWN_TARGET, level).with_default(libraries);
     // An error means that a subscriber is there already: embedded in another program, its own.
-    let _ = if is_json(logs.format) {
-        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
-    } else {
-        lines.with_ansi(std::io::stdout().is_terminal()).try_init()
+    let _ = Registry::default().with(OwnLines.with_filter(wanted)).try_init();
+}
+
+/// Standard output, as the log writes to it: past the buffer and the lock that everybody else shares, so that where
+/// it blocks, only the log's thread waits.
+pub fn console(logs: &Logs) -> Console {
+    let look = Look::of(logs);
+    let out: Box<dyn Write + Send> = match std::io::stdout().as_fd().try_clone_to_owned() {
+        Ok(out) => Box::new(File::from(out)),
+        // It was closed before we came.
+        Err(_) => Box::new(std::io::sink()),
     };
+    Console { out, pretty: look.pretty, color: look.color }
+}
+
+/// Hands all further lines to `log`.
+pub fn attach(log: &Arc<Log>) {
+    LOG.store(Some(Arc::clone(log)));
+}
+
+/// Prints all further lines again.
+pub fn detach() {
+    LOG.store(None);
 }
 
 /// The one line on start: what listens where, and what is mounted where.
-pub fn started(format: LogFormat, listen: &[SocketAddr], admin: SocketAddr, mounts: &[String]) {
-    let line = if is_json(format) {
-        serde_json::json!({
-            "timestamp": timestamp(),
-            "level": "INFO",
-            "event": "started",
-            "message": "sightglass is listening",
-            "version": env!("CARGO_PKG_VERSION"),
-            "listen": listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "admin": admin.to_string(),
-            "mounts": mounts,
-        })
-        .to_string()
+pub fn started(listen: &[SocketAddr], admin: SocketAddr, mounts: &[String]) {
+    let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    let message = format!(
+        "sightglass {version} listens on {}; dial {}; metrics at http://{admin}/metrics",
+        listen.join(", "),
+        mounts.join(", "),
+    );
+    let mut line = Line::new(LogLevel::Info, "started", message);
+    line.fields = vec![
+        ("version", Value::from(version)),
+        ("listen", Value::List(listen)),
+        ("admin", Value::from(admin.to_string())),
+        ("mounts", Value::List(mounts.to_vec())),
+    ];
+    say(line);
+}
+
+fn say(line: Line) {
+    match &*LOG.load() {
+        Some(log) => log.line(line),
+        None => print(&line),
+    }
+}
+
+fn print(line: &Line) {
+    let look = LOOK.get_or_init(|| Look::of(&Logs::default()));
+    if line.level > look.level {
+        return;
+    }
+    let mut text = Vec::new();
+    if look.pretty {
+        pretty(line, look.color, &mut text);
     } else {
-        let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
-        format!(
-            "sightglass {} listens on {}; dial {}; metrics at http://{admin}/metrics",
-            env!("CARGO_PKG_VERSION"),
-            listen.join(", "),
-            mounts.join(", "),
-        )
-    };
+        json(line, "sightglass", &mut text);
+    }
     // Nobody reads standard output any more: the proxy goes on.
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(&text).and_then(|()| out.flush());
 }
 
-fn is_json(format: LogFormat) -> bool {
-    match format {
-        LogFormat::Json => true,
-        LogFormat::Pretty => false,
-        LogFormat::Auto => !std::io::stdout().is_terminal(),
+impl Look {
+    fn of(logs: &Logs) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let pretty = match logs.format {
+            LogFormat::Json => false,
+            LogFormat::Pretty => true,
+            LogFormat::Auto => terminal,
+        };
+        // https://no-color.org
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { pretty, color: terminal && !refused, level: logs.level }
     }
 }
 
-/// RFC 3339, UTC, milliseconds.
-struct Utc;
+/// What begins the target of everything that this crate says.
+const OWN_TARGET: &str = "sightglass";
 
-impl FormatTime for Utc {
-    fn format_time(&self, writer: &mut tracing_subscriber::fmt::format::Writer<'_>) -> std::fmt::Result {
-        writer.write_str(&timestamp())
+/// Makes lines of what `tracing` is told.
+struct OwnLines;
+
+impl<S: Subscriber> Layer<S> for OwnLines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        let kind = if metadata.target().starts_with(OWN_TARGET) { "log" } else { Line::LIBRARY };
+        let mut fields = Fields { line: Line::new(level(*metadata.level()), kind, String::new()) };
+        event.record(&mut fields);
+        say(fields.line);
     }
 }
 
-fn timestamp() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let (days, seconds) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", now.subsec_millis())
+fn level(level: Level) -> LogLevel {
+    match level {
+        Level::ERROR => LogLevel::Error,
+        Level::WARN => LogLevel::Warn,
+        Level::INFO => LogLevel::Info,
+        Level::DEBUG => LogLevel::Debug,
+        Level::TRACE => LogLevel::Trace,
+    }
 }
 
-/// Days since 1970-01-01 → year, month, day (proleptic Gregorian calendar, Howard Hinnant's `civil_from_days`).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day)
+/// A line whose keys are being told.
+struct Fields {
+    line: Line,
+}
+
+impl Fields {
+    fn text(&mut self, field: &Field, text: String) {
+        match field.name() {
+            "message" => self.line.message = text,
+            "event" if self.line.event != Line::LIBRARY => self.line.event = Cow::Owned(text),
+            _ => self.add(field, Value::from(text)),
+        }
+    }
+
+    fn add(&mut self, field: &Field, value: Value) {
+        self.line.fields.push((field.name(), value));
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.text(field, format!("{value:?}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, Value::Integer(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        match u64::try_from(value) {
+            Ok(value) => self.record_u64(field, value),
+            Err(_) => self.text(field, value.to_string()),
+        }
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, Value::Float(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, Value::Flag(value));
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::civil;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps the lines that become of events.
+    struct Kept(Arc<Mutex<Vec<Line>>>);
+
+    impl<S: Subscriber> Layer<S> for Kept {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            let mut fields =
+                Fields { line: Line::new(level(*event.metadata().level()), "log", String::new()) };
+            event.record(&mut fields);
+            self.0.lock().unwrap().push(fields.line);
+        }
+    }
 
     #[test]
-    fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(19_782), (2024, 2, 29));
-        assert_eq!(civil(20_777), (2026, 11, 20));
+    fn what_the_program_says_has_the_keys_of_a_line() {
+        let lines = Arc::default();
+        let subscriber = Registry::default().with(Kept(Arc::clone(&lines)));
+        tracing::subscriber::with_default(subscriber, || {
+            let error = std::io::Error::other("no room");
+            tracing::warn!(%error, tries = 3, left = -1, again = true, "cannot {}", "accept");
+            tracing::info!(event = "stopping", grace_seconds = 1.5, "draining");
+        });
+        let mut text = Vec::new();
+        for line in lines.lock().unwrap().iter_mut() {
+            line.at = std::time::UNIX_EPOCH;
+            json(line, "sightglass", &mut text);
+        }
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"warn","event":"log","message":"cannot accept","service":"sightglass","error":"no room","tries":3,"left":"-1","again":true}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"info","event":"stopping","message":"draining","service":"sightglass","grace_seconds":1.5}
+        "#);
     }
 }

@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 pub mod logging;
 pub mod serve;
+pub mod telemetry;
 
 use std::path::Path;
 
@@ -19,7 +20,7 @@ pub const EXIT_USAGE: u8 = 64;
 pub const DEFAULT_FILE: &str = "config.toml";
 
 /// The configuration that `args` ask for: flags and their `SIGHTGLASS_*` variables over the file, the file over the
-/// defaults. `env` looks variables up for `${VAR}` in the file.
+/// `OTEL_*` variables, those over the defaults. `env` looks these up, and `${VAR}` in the file.
 pub fn resolve(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Error> {
     // A variable that is set but empty, as compose files leave it, says nothing.
     let upstreams: Vec<String> = args.upstream.iter().filter(|text| !text.is_empty()).cloned().collect();
@@ -33,7 +34,7 @@ pub fn resolve(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
         return config::load_over(file, env, overrides);
     }
     if !upstreams.is_empty() {
-        return Config::from_overrides(overrides);
+        return Config::from_overrides(overrides, env);
     }
     let file = Path::new(DEFAULT_FILE);
     if file.exists() { config::load_over(file, env, overrides) } else { Err(nothing_to_do()) }

@@ -10,10 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::telemetry::Telemetry;
 use crate::admin::Admin;
 use crate::config::Config;
-use crate::export::Prometheus;
+use crate::export::{Prometheus, Started};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
 use crate::wire::Proxy;
@@ -21,16 +23,34 @@ use crate::wire::Proxy;
 /// How often histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How long the last spans may take to be sent where the grace is over.
+const LAST_SPANS: Duration = Duration::from_secs(1);
+
+/// How long the last lines may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once.
 pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
     super::logging::start(&config.logs);
+    let telemetry = Telemetry::start(config, Some(super::logging::console(&config.logs)))?;
+    telemetry.log().into_iter().for_each(super::logging::attach);
+    for warning in &config.warnings {
+        tracing::warn!(event = "configuration", "{warning}");
+    }
+    let ended = run_with(config, &telemetry);
+    super::logging::detach();
+    telemetry.stop(LAST_LINES);
+    ended
+}
+
+fn run_with(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     raise_open_files();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.proxy.workers > 0 {
         runtime.worker_threads(config.proxy.workers);
     }
     let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
-    let ended = runtime.block_on(serve(config));
+    let ended = runtime.block_on(serve(config, telemetry));
     // Nothing waits for a name that is still being looked up: that can take longer than the grace.
     runtime.shutdown_background();
     ended
@@ -44,12 +64,12 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let grace = config.proxy.shutdown_grace;
-    let running = start(config.clone()).await?;
+    let running = start_told(config.clone(), telemetry).await?;
     announce(config, &running);
     loop {
         tokio::select! {
@@ -83,11 +103,14 @@ pub struct Running {
     proxy: JoinHandle<()>,
     rest: Vec<JoinHandle<()>>,
     over: oneshot::Sender<()>,
+    grace: Duration,
+    exports: Option<Started>,
 }
 
 impl Running {
-    /// Takes nothing new, lets running calls finish within the grace, then ends.
+    /// Takes nothing new, lets running calls finish within the grace, sends what waits to be exported, then ends.
     pub async fn stop(self) {
+        let deadline = Instant::now() + self.grace;
         self.shutdown.start();
         // A panic in there has been reported; stopping goes on.
         let _ = self.proxy.await;
@@ -96,18 +119,23 @@ impl Running {
             task.abort();
             let _ = task.await;
         }
+        if let Some(exports) = self.exports {
+            exports.stop(deadline.max(Instant::now() + LAST_SPANS)).await;
+        }
     }
 }
 
-/// Starts the proxy on the current runtime: what `serve` runs, and `demo` embeds.
-#[expect(clippy::unused_async, reason = "says that a runtime is needed")]
+/// Starts the proxy on the current runtime, without lines about its traffic: what `demo` embeds.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    let prometheus = Arc::new(Prometheus::new(&config).context("cannot set up the metrics")?);
-    let observer = if config.metrics.enabled {
-        Observer::new(&config, Arc::clone(&prometheus) as _)
-    } else {
-        Observer::off()
-    };
+    let telemetry = Telemetry::start(&config, None)?;
+    start_told(config, &telemetry).await
+}
+
+/// The same, with what tells of its traffic already begun: what `serve` runs.
+#[expect(clippy::unused_async, reason = "says that a runtime is needed")]
+pub async fn start_told(config: Config, telemetry: &Telemetry) -> anyhow::Result<Running> {
+    let prometheus = Arc::clone(&telemetry.prometheus);
+    let (observer, exports) = telemetry.observer(&config)?;
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
     let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
     let admin = config.admin.listen;
@@ -123,7 +151,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tokio::spawn(upkeep(prometheus)),
     ];
     let proxy = tokio::spawn(proxy.run());
-    Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over })
+    let grace = config.proxy.shutdown_grace;
+    Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over, grace, exports })
 }
 
 /// Looks every second, or often enough for the shortest wait, for what is due.
@@ -151,5 +180,5 @@ fn announce(config: &Config, running: &Running) {
     let mount =
         |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
-    super::logging::started(config.logs.format, &running.data, running.admin, &mounts);
+    super::logging::started(&running.data, running.admin, &mounts);
 }

@@ -9,15 +9,13 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Fault, Mistake};
 
 /// Tables at the top of the file.
-const TABLES: &[&str] = &["tracing", "identity", "tokens", "drift", "metric", "price"];
+const TABLES: &[&str] = &["identity", "tokens", "drift", "metric", "price"];
 
 /// Keys of tables that exist.
 const KEYS: &[(&str, &[&str])] = &[
     ("admin", &["token", "tls", "links"]),
     ("server", &["bulkhead", "circuit_breaker", "rate", "probe", "auth", "slo", "rewrite_oauth"]),
     ("limits", &["max_tool_pairs", "recent_calls"]),
-    ("metrics", &["semconv"]),
-    ("logs", &["calls", "queue", "file", "capture", "redact_keys", "raw_session_ids", "salt"]),
 ];
 
 /// The first key of `file`, in the order it is written, that belongs to a later version.

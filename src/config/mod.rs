@@ -8,6 +8,7 @@ use std::time::Duration;
 mod dial;
 mod error;
 mod later;
+mod otel;
 mod raw;
 mod read;
 mod resolve;
@@ -21,7 +22,7 @@ pub use upstreams::Overrides;
 
 use raw::Written;
 
-/// Reads the file at `path`. `env` looks variables up for `${VAR}`. Names of files in it are relative to its folder.
+/// Reads the file at `path`. `env` looks variables up: for `${VAR}`, and those of OpenTelemetry (`OTEL_*`). Names of files in it are relative to its folder.
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Error> {
     read::file(path, env, Overrides::default())
 }
@@ -69,6 +70,9 @@ pub struct Config {
     pub tracing: Tracing,
     /// `[logs]`: a line per call, and the program's own lines.
     pub logs: Logs,
+    /// What is no mistake and should be known all the same: `OTEL_*` variables that cannot be read, a setting that does
+    /// nothing. A sentence each, without secrets.
+    pub warnings: Vec<String>,
 }
 
 /// `[proxy]`: the data listener.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
 use super::error::{Error, Fault, Mistake};
+use super::otel::Otel;
 use super::substitute::{self, Environment, Substituted};
 use super::suggest::nearest;
 use super::upstreams::Overrides;
@@ -46,6 +47,12 @@ pub(super) fn text(
     steps(text, file, environment, overrides).map_err(|mistake| Error::in_text(file, text, mistake))
 }
 
+/// The default configuration but for what the variables of OpenTelemetry say.
+pub(super) fn nothing(environment: Environment<'_>) -> Result<Config, Error> {
+    let read = resolve::file(raw::File::default(), Path::new(""), Otel::read(environment));
+    read.map(|(config, _)| config).map_err(|mistake| Error::whole("", mistake.fault))
+}
+
 fn steps(
     text: &str,
     file: &str,
@@ -58,7 +65,9 @@ fn steps(
     let raw = raw::File::deserialize(Deserializer::from(document))
         .map_err(|error| hide(from_toml(&error), &substituted))?;
     let base = Path::new(file).parent().unwrap_or(Path::new(""));
-    let (mut config, mut spans) = resolve::file(raw, base).map_err(|mistake| hide(mistake, &substituted))?;
+    let otel = Otel::read(environment);
+    let (mut config, mut spans) =
+        resolve::file(raw, base, otel).map_err(|mistake| hide(mistake, &substituted))?;
     overrides.apply(&mut config, &mut spans);
     rules::check(&config, &spans).map_err(|mistake| hide(mistake, &substituted))?;
     Ok(config)

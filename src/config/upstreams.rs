@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::error::{Error, Fault};
 use super::raw::{MountPath, ServerName, Written};
 use super::rules::{self, Spans};
-use super::{Config, LogFormat, Server, Url};
+use super::{Config, LogFormat, Server, Url, read};
 
 /// Values that win over those of the file: flags and `SIGHTGLASS_*` variables. `None` and empty lists say nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -81,12 +81,13 @@ impl Config {
     /// The default configuration with the servers of `--upstream [NAME=]URL` options. With one URL every path passes
     /// unchanged to its origin and the server is named after its host; `NAME=URL` mounts it at `/NAME`.
     pub fn from_upstreams(upstreams: &[String]) -> Result<Self, Error> {
-        Self::from_overrides(Overrides { upstreams: servers(upstreams)?, ..Overrides::default() })
+        let overrides = Overrides { upstreams: servers(upstreams)?, ..Overrides::default() };
+        Self::from_overrides(overrides, &|_| None)
     }
 
-    /// The default configuration with these values in place.
-    pub fn from_overrides(overrides: Overrides) -> Result<Self, Error> {
-        let mut config = Self::default();
+    /// The default configuration with these values in place, and what the `OTEL_*` variables that `env` looks up say.
+    pub fn from_overrides(overrides: Overrides, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let mut config = read::nothing(env)?;
         overrides.apply(&mut config, &mut Spans::default());
         config.validate()?;
         Ok(config)

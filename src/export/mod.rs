@@ -2,16 +2,21 @@
 
 mod exemplars;
 mod line;
+mod log;
 mod losses;
 mod openmetrics;
+mod otlp;
 mod prometheus;
 mod queue;
 
 use std::sync::Arc;
 
 pub use self::exemplars::Exemplars;
+pub use self::line::{Line, Value};
+pub use self::log::{Console, LineSink, Log, json, pretty};
 pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
+pub use self::otlp::{Otlp, OtlpError, Started};
 pub use self::prometheus::Prometheus;
 
 use crate::observe::{Event, Export};

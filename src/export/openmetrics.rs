@@ -1,10 +1,15 @@
-//! The classic page → `OpenMetrics` 1.0: counters are named without `_total`, and the page says that it ends.
+//! The classic page → `OpenMetrics` 1.0: counters are named without `_total`, buckets point at traces, and the page says
+//! that it ends.
+
+use super::exemplars::Exemplars;
 
 /// `application/openmetrics-text; version=1.0.0` of a page in the classic text format.
-pub fn to_openmetrics(page: &str) -> String {
+pub fn to_openmetrics(page: &str, exemplars: &Exemplars) -> String {
     let mut out = String::with_capacity(page.len() + 8);
+    let exemplars = exemplars.now();
     for line in page.lines().filter(|line| !line.is_empty()) {
         out.push_str(&metadata(line).unwrap_or_else(|| line.to_owned()));
+        out.push_str(&exemplars.of_line(line).unwrap_or_default());
         out.push('\n');
     }
     out.push_str("# EOF\n");
@@ -26,7 +31,7 @@ mod tests {
     #[test]
     fn a_counters_family_has_no_total_and_the_page_ends() {
         let page = "# HELP a_total A.\n# TYPE a_total counter\na_total{x=\"1\"} 1\n# TYPE b gauge\nb 2\n";
-        insta::assert_snapshot!(to_openmetrics(page), @r##"
+        insta::assert_snapshot!(to_openmetrics(page, &Exemplars::default()), @r##"
         # HELP a A.
         # TYPE a counter
         a_total{x="1"} 1

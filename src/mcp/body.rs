@@ -1,5 +1,6 @@
 //! What the proxy's own error replies need of a held request body.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
@@ -22,6 +23,21 @@ pub fn request_id(body: &[u8]) -> Option<&[u8]> {
 /// `text` as a JSON string, for a reply that is written by hand around an id that must keep its bytes.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// What a JSON string says, its quotes included; one that is none, or none that Unicode has, as it stands between them.
+pub fn unquoted(token: &str) -> Cow<'_, str> {
+    let inside = token.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(token);
+    if !inside.contains('\\') {
+        return Cow::Borrowed(inside);
+    }
+    unquoted_strictly(token).map_or(Cow::Borrowed(inside), Cow::Owned)
+}
+
+/// The same, but only of a string that is one. Control characters may stand in it as they are.
+pub fn unquoted_strictly(token: &str) -> Option<String> {
+    let is_control = |letter: char| letter.is_ascii_control();
+    serde_json::from_str(&token.replace(is_control, " ")).ok()
 }
 
 /// Whether `body` is JSON-RPC, and nothing else.

@@ -2,8 +2,9 @@
 //! duplicate of a key replaces the earlier one and all that stood in it.
 
 use super::id::Id;
-use super::message::{Answer, Fault, Message, Meta, Params, Widget};
+use super::message::{Answer, Captured, Fault, Message, Meta, Params, Widget};
 use super::method::Method;
+use super::quoted;
 use super::slot::{Info, MetaField, Owner, PeerField, Slot};
 use super::text::Text;
 
@@ -37,6 +38,12 @@ struct AnswerDraft {
     task: Peer,
     meta: MetaDraft,
     names_bytes: usize,
+    /// The text of the element of `content` at hand, as it is written.
+    block_text: Option<Vec<u8>>,
+    /// Whether there was more of it than is kept.
+    block_text_cut: bool,
+    /// The first such, and whether there was more of it.
+    first_text: Option<(Vec<u8>, bool)>,
 }
 
 /// Two texts that belong together: a name and a version, or a task's id and status.
@@ -73,6 +80,7 @@ impl Draft {
             Slot::Result => self.answer = Some(Box::default()),
             Slot::Error => self.message.error = Some(Fault::default()),
             Slot::Tool => self.tool = Tool::default(),
+            Slot::Block => self.set(slot, Value::Null, 0),
             _ => self.set(slot, Value::There, 0),
         }
     }
@@ -93,6 +101,12 @@ impl Draft {
                 let tool = std::mem::take(&mut self.tool);
                 if let Some(draft) = &mut self.answer {
                     draft.add_tool(tool);
+                }
+            }
+            Slot::Block => {
+                if let Some(draft) = &mut self.answer {
+                    let cut = draft.block_text_cut;
+                    draft.first_text = draft.block_text.take().map(|text| (text, cut));
                 }
             }
             _ => {}
@@ -144,6 +158,38 @@ impl Draft {
         }
     }
 
+    /// Whether a text of `content` is known, so that the rest of it is not asked for.
+    pub(super) fn has_first_text(&self) -> bool {
+        self.answer.as_ref().is_some_and(|draft| draft.first_text.is_some())
+    }
+
+    /// A text in an element of `content` begins.
+    pub(super) fn begin_block_text(&mut self) {
+        if let Some(draft) = &mut self.answer {
+            draft.block_text = Some(Vec::new());
+            draft.block_text_cut = false;
+        }
+    }
+
+    /// The next bytes of it, as they are written.
+    pub(super) fn push_block_text(&mut self, bytes: &[u8]) {
+        let Some(draft) = &mut self.answer else { return };
+        if let Some(text) = &mut draft.block_text {
+            let room = Text::CAP - text.len();
+            draft.block_text_cut |= bytes.len() > room;
+            text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+
+    /// The value in `slot`, which was set before, as it was written.
+    pub(super) fn capture(&mut self, slot: Slot, captured: Captured) {
+        if slot == Slot::Arguments {
+            self.message.params.arguments = Some(captured);
+        } else if let Some(draft) = &mut self.answer {
+            draft.answer.captured = Some(captured);
+        }
+    }
+
     /// The message, and an empty draft for the next.
     pub(super) fn take(&mut self) -> Message {
         let Self { mut message, client, mut params_meta, progress_token, answer, tool: _ } =
@@ -190,7 +236,10 @@ impl Draft {
             Slot::RequestId => params.request_id = value.id(),
             Slot::InputResponses => params.has_input_responses = value.is_there(),
             Slot::Task => params.task = value.is_there(),
-            Slot::Arguments => params.arguments_bytes = Some(bytes),
+            Slot::Arguments => {
+                params.arguments_bytes = Some(bytes);
+                params.arguments = None;
+            }
             Slot::ProtocolVersion => params.protocol_version = value.text(),
             Slot::Status => params.status = value.text(),
             _ => {
@@ -218,6 +267,8 @@ impl AnswerDraft {
             Slot::ResultProtocolVersion => answer.protocol_version = value.text(),
             Slot::ServerInfo => self.server = Peer::default(),
             Slot::Peer(Info::Server, field) => self.server.set(field, value),
+            Slot::Content => self.first_text = None,
+            Slot::Block | Slot::BlockText => self.block_text = None,
             Slot::NextCursor => answer.next_cursor = value.is_there(),
             Slot::ResultTask => self.task = Peer::default(),
             Slot::ResultTaskTaskId => self.task.name = value.text(),
@@ -248,7 +299,9 @@ impl AnswerDraft {
     }
 
     fn finish(self) -> Answer {
-        let Self { mut answer, server, task, meta, names_bytes: _ } = self;
+        let Self { mut answer, server, task, meta, first_text, .. } = self;
+        let failed = first_text.filter(|_| answer.is_error);
+        answer.first_text = failed.map(|(text, is_cut)| quoted::beginning(&text, is_cut));
         let (peer, meta) = meta.finish();
         let server = server.or(peer);
         (answer.server_name, answer.server_version) = (server.name, server.version);

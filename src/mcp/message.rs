@@ -1,5 +1,7 @@
 //! What a message said, as far as telemetry asks.
 
+use std::sync::Arc;
+
 use super::id::Id;
 use super::method::Method;
 use super::text::Text;
@@ -88,6 +90,8 @@ pub struct Params {
     pub task: bool,
     /// Length of `arguments` as written, in bytes.
     pub arguments_bytes: Option<u64>,
+    /// `arguments` themselves, where the scanner was told to keep them.
+    pub arguments: Option<Captured>,
     /// `protocolVersion` of `initialize`.
     pub protocol_version: Option<Text>,
     /// Name in `_meta["io.modelcontextprotocol/clientInfo"]`, else in `clientInfo`.
@@ -154,6 +158,11 @@ pub struct Answer {
     pub tools: Vec<Text>,
     /// Those of them whose `_meta` carries a widget; the same caps.
     pub widget_tools: Vec<Text>,
+    /// The first `text` in `content`, of a failed result (`isError`): at most what [`Text::CAP`] bytes as written say. A
+    /// longer one is not read on: of that neither length nor hash is known.
+    pub first_text: Option<Text>,
+    /// The result itself, where the scanner was told to keep it.
+    pub captured: Option<Captured>,
     /// Length as written.
     pub bytes: u64,
     /// `result.isError` inside the result is `true`: what 2026's `tasks/get` tells of a finished task.
@@ -169,6 +178,15 @@ impl Answer {
     pub const TOOLS_MAX: usize = 4096;
     /// How many bytes of tool names are kept.
     pub const TOOL_NAMES_BYTES_MAX: usize = 256 * 1024;
+}
+
+/// A piece of JSON as it was written, not redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// Its beginning.
+    pub bytes: Arc<[u8]>,
+    /// Whether there was more.
+    pub cut: bool,
 }
 
 /// What an `error` held.

@@ -12,7 +12,9 @@
 //! is not allowed. A parser that is fed, keeps what it wants and skips the rest answers both, and costs a fraction
 //! of building a tree. `serde_json` is the oracle in its tests.
 
+pub mod b3;
 mod body;
+mod capture;
 mod code;
 mod draft;
 mod header;
@@ -20,6 +22,7 @@ mod id;
 mod message;
 mod method;
 mod number;
+pub mod place;
 mod quoted;
 mod reference;
 mod scanner;
@@ -30,11 +33,12 @@ mod text;
 pub mod trace;
 mod version;
 
-pub use body::{is_jsonrpc, quoted, request_id};
+pub use body::{is_jsonrpc, quoted, request_id, unquoted, unquoted_strictly};
+pub use capture::Wanted;
 pub use code::known_code;
 pub use header::decode;
 pub use id::Id;
-pub use message::{Answer, Fault, Kind, Message, Meta, Params, Unreadable, Widget};
+pub use message::{Answer, Captured, Fault, Kind, Message, Meta, Params, Unreadable, Widget};
 pub use method::{Method, NamedBy};
 pub use reference::{join, normal, resolve};
 pub use scanner::Scanner;

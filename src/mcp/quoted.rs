@@ -2,7 +2,7 @@
 
 use memchr::memchr2;
 
-use super::text::{Gather, Text};
+use super::text::{Gather, Text, broken_tail};
 
 /// Reads one string after another, each in as many pieces as it comes.
 #[derive(Debug, Default)]
@@ -149,6 +149,16 @@ impl Quoted {
         let char = char.unwrap_or(char::REPLACEMENT_CHARACTER);
         self.gather.push(char.encode_utf8(&mut [0; 4]).as_bytes());
     }
+}
+
+/// The beginning of a string whose inside was written so; it goes on where it `is_cut`. An escape that JSON does not have
+/// ends it.
+pub(super) fn beginning(inside: &[u8], is_cut: bool) -> Text {
+    let broken = if is_cut { broken_tail(inside) } else { 0 };
+    let mut quoted = Quoted::default();
+    quoted.start(Text::CAP);
+    quoted.feed(&inside[..inside.len() - broken]);
+    if is_cut { quoted.text().and_more() } else { quoted.text() }
 }
 
 #[cfg(test)]

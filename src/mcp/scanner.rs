@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::capture::{Capture, Wanted};
 use super::draft::{Draft, Value};
 use super::id::Id;
 use super::message::{Message, Unreadable};
@@ -38,6 +39,8 @@ pub struct Scanner {
     quoted: Quoted,
     skip: Skip,
     draft: Draft,
+    /// Payloads that are kept as they are written; `None` = nobody asks.
+    capture: Option<Box<Capture>>,
     /// Something in the body was JSON but no message.
     odd: bool,
 }
@@ -93,6 +96,7 @@ impl Scanner {
             quoted: Quoted::default(),
             skip: Skip::default(),
             draft: Draft::default(),
+            capture: None,
             odd: false,
         }
     }
@@ -105,6 +109,18 @@ impl Scanner {
             self.offset = 0;
             self.odd = false;
             self.draft = Draft::default();
+            if let Some(capture) = &mut self.capture {
+                capture.forget();
+            }
+        }
+    }
+
+    /// From the next value on, keeps the wanted payloads as they are written, of each at most `wanted.bytes_max`.
+    pub fn capture(&mut self, wanted: Wanted) {
+        match &mut self.capture {
+            Some(capture) => capture.want(wanted),
+            None if wanted.is_nothing() => {}
+            None => self.capture = Some(Box::new(Capture::new(wanted))),
         }
     }
 
@@ -120,7 +136,13 @@ impl Scanner {
             if let State::Broken(_) = self.state {
                 return;
             }
+            if self.capture.is_some() {
+                self.before_step(rest[0]);
+            }
             let used = self.step(rest, sink);
+            if self.capture.is_some() {
+                self.after_step(&rest[..used]);
+            }
             self.offset += used as u64;
             rest = &rest[used..];
         }
@@ -150,6 +172,26 @@ impl Scanner {
         }
     }
 
+    /// A wanted payload may begin with `byte`.
+    #[cold]
+    fn before_step(&mut self, byte: u8) {
+        if let (State::Value, Some(capture), false) = (self.state, &mut self.capture, is_blank(byte)) {
+            capture.begin(self.slot, self.depth);
+        }
+    }
+
+    /// A wanted payload may go on with what a step used, or end there.
+    #[cold]
+    fn after_step(&mut self, used: &[u8]) {
+        let Some(capture) = &mut self.capture else { return };
+        capture.push(used);
+        if let State::AfterValue = self.state
+            && let Some((slot, captured)) = capture.end(self.depth)
+        {
+            self.draft.capture(slot, captured);
+        }
+    }
+
     /// Reads on from the first byte; returns how many were used. None only where the state changed.
     fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
         match self.state {
@@ -167,13 +209,11 @@ impl Scanner {
             | State::NextKey
             | State::Colon
             | State::AfterValue
-            | State::Done => {
-                match bytes.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) {
-                    Some(0) => self.token(bytes, sink),
-                    Some(blank) => blank,
-                    None => bytes.len(),
-                }
-            }
+            | State::Done => match bytes.iter().position(|&byte| !is_blank(byte)) {
+                Some(0) => self.token(bytes, sink),
+                Some(blank) => blank,
+                None => bytes.len(),
+            },
         }
     }
 
@@ -248,8 +288,14 @@ impl Scanner {
         self.draft.open(self.slot);
         self.stack[self.depth] = (self.slot, self.offset);
         self.depth += 1;
-        self.slot = self.slot.element();
+        self.slot = self.element(self.slot);
         self.state = state;
+    }
+
+    /// The slot of an array's elements, as far as more of them are asked for.
+    fn element(&self, array: Slot) -> Slot {
+        let element = array.element();
+        if element == Slot::Block && self.draft.has_first_text() { Slot::Unwanted } else { element }
     }
 
     /// The innermost container that is walked ends with the byte at hand.
@@ -276,7 +322,7 @@ impl Scanner {
         let is_array = slot.shape() == Shape::Array;
         match (byte, is_array) {
             (b',', true) => {
-                self.slot = slot.element();
+                self.slot = self.element(slot);
                 self.state = State::Value;
             }
             (b',', false) => self.state = State::NextKey,
@@ -307,6 +353,9 @@ impl Scanner {
     fn string(&mut self, bytes: &[u8]) -> usize {
         self.begun = self.offset;
         if !matches!(self.slot.shape(), Shape::Text | Shape::Id) {
+            if self.slot == Slot::BlockText {
+                self.draft.begin_block_text();
+            }
             self.state = State::Unread(false);
             return 1;
         }
@@ -341,17 +390,16 @@ impl Scanner {
     }
 
     fn pass_string(&mut self, bytes: &[u8], escaped: bool) -> usize {
-        if escaped {
-            self.state = State::Unread(false);
-            return 1;
+        let (used, ended) = string_end(bytes, escaped);
+        if self.slot == Slot::BlockText {
+            self.draft.push_block_text(&bytes[..used - usize::from(ended == Ended::Here)]);
         }
-        let Some(at) = memchr2(b'"', b'\\', bytes) else { return bytes.len() };
-        if bytes[at] == b'"' {
-            self.set(Value::There, self.offset + at as u64 + 1);
-        } else {
-            self.state = State::Unread(true);
+        match ended {
+            Ended::Here if self.slot == Slot::BlockText => self.after(),
+            Ended::Here => self.set(Value::There, self.offset + used as u64),
+            Ended::Not(escaped) => self.state = State::Unread(escaped),
         }
-        at + 1
+        used
     }
 
     fn pass_container(&mut self, bytes: &[u8]) -> usize {
@@ -435,6 +483,33 @@ impl Default for Scanner {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Here,
+    /// Not yet; whether after a backslash.
+    Not(bool),
+}
+
+/// How much of a string these bytes are, its quote included, and whether it ends with them.
+fn string_end(bytes: &[u8], escaped: bool) -> (usize, Ended) {
+    let mut at = usize::from(escaped);
+    while let Some(special) = memchr2(b'"', b'\\', &bytes[at..]) {
+        at += special + 1;
+        if bytes[at - 1] == b'"' {
+            return (at, Ended::Here);
+        }
+        if at == bytes.len() {
+            return (at, Ended::Not(true));
+        }
+        at += 1;
+    }
+    (bytes.len(), Ended::Not(false))
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
 /// Where the string ends whose inside this is, if it ends here and holds no escape.
 fn plain_end(inside: &[u8]) -> Option<usize> {
     memchr2(b'"', b'\\', inside).filter(|&at| inside[at] == b'"')
@@ -442,7 +517,7 @@ fn plain_end(inside: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Kind, Method, Widget};
+    use super::super::{Captured, Kind, Method, Widget};
     use super::*;
 
     fn scan(body: &[u8]) -> (Vec<Message>, Option<Unreadable>) {
@@ -475,6 +550,27 @@ mod tests {
         assert!(scanner.is_idle());
         scanner.feed(br#"{"id":1,"method":"ping"}"#, &mut |_| seen += 1);
         assert_eq!((seen, scanner.finish()), (2, None));
+    }
+
+    #[test]
+    fn payloads_are_kept_where_they_are_wanted() {
+        let body = r#"{"id":1,"method":"m","params":{"arguments": {"a":[1]} },"result": [2 ,3]}"#;
+        let read = |wanted: Wanted| {
+            let mut scanner = Scanner::new();
+            scanner.capture(wanted);
+            let mut messages = Vec::new();
+            scanner.feed(body.as_bytes(), &mut |message| messages.push(message));
+            let Message { params, result, .. } = messages.remove(0);
+            let text = |captured: Captured| String::from_utf8(captured.bytes.to_vec()).unwrap();
+            (params.arguments.map(text), result.unwrap().captured.map(text))
+        };
+        let wanted = |arguments, results| Wanted { arguments, results, bytes_max: 100 };
+        let arguments = Some(r#"{"a":[1]}"#.to_owned());
+        let result = Some("[2 ,3]".to_owned());
+        assert_eq!(read(wanted(true, true)), (arguments.clone(), result.clone()));
+        assert_eq!(read(wanted(true, false)), (arguments, None));
+        assert_eq!(read(wanted(false, true)), (None, result));
+        assert_eq!(read(wanted(false, false)), (None, None));
     }
 
     #[test]

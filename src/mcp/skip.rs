@@ -72,16 +72,33 @@ impl Skip {
         let inside = ones_between(quotes) ^ if self.in_string { u64::MAX } else { 0 };
         // `[` and `{`, `]` and `}` differ in one bit.
         if inside != u64::MAX {
-            let opened = (mask(block, |byte| byte | 0x20 == b'{') & !inside).count_ones();
-            let closed = (mask(block, |byte| byte | 0x20 == b'}') & !inside).count_ones();
-            if self.depth - self.floor <= closed || self.depth + opened > DEPTH_MAX {
-                return false;
-            }
-            self.depth = self.depth + opened - closed;
+            let opened = mask(block, |byte| byte | 0x20 == b'{') & !inside;
+            let closed = mask(block, |byte| byte | 0x20 == b'}') & !inside;
+            let Some(depth) = self.depth_after(opened, closed) else { return false };
+            self.depth = depth;
         }
         self.in_string = inside >> (BLOCK - 1) == 1;
         self.escaped = escape_next;
         true
+    }
+
+    /// The depth after these brackets, a bit each; `None` where the skip ends among them or becomes too deep.
+    fn depth_after(&self, opened: u64, closed: u64) -> Option<u32> {
+        let (ups, downs) = (opened.count_ones(), closed.count_ones());
+        if self.depth - self.floor > downs && self.depth + ups <= DEPTH_MAX {
+            return Some(self.depth + ups - downs);
+        }
+        // So it is near either: one after another.
+        let (mut depth, mut brackets) = (self.depth, opened | closed);
+        while brackets != 0 {
+            let first = brackets & brackets.wrapping_neg();
+            depth = if opened & first == 0 { depth - 1 } else { depth + 1 };
+            if depth == self.floor || depth > DEPTH_MAX {
+                return None;
+            }
+            brackets ^= first;
+        }
+        Some(depth)
     }
 
     fn bytewise(&mut self, bytes: &[u8]) -> Progress {

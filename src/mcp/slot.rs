@@ -38,6 +38,11 @@ pub(super) enum Slot {
     ResultTask,
     ResultTaskTaskId,
     ResultTaskStatus,
+    Content,
+    /// An element of `content`.
+    Block,
+    /// Kept as it is written, up to a cap.
+    BlockText,
     InnerResult,
     InnerIsError,
     InnerError,
@@ -113,13 +118,14 @@ impl Slot {
     /// What is done with a value here.
     pub(super) fn shape(self) -> Shape {
         match self {
-            Self::Batch | Self::Tools => Shape::Array,
+            Self::Batch | Self::Tools | Self::Content => Shape::Array,
             Self::Message
             | Self::Params
             | Self::ClientInfo
             | Self::Result
             | Self::ServerInfo
             | Self::Tool
+            | Self::Block
             | Self::ResultTask
             | Self::InnerResult
             | Self::Error
@@ -136,6 +142,7 @@ impl Slot {
             | Self::Arguments
             | Self::IsError
             | Self::NextCursor
+            | Self::BlockText
             | Self::InnerIsError
             | Self::InnerError
             | Self::MetaField(
@@ -173,6 +180,7 @@ impl Slot {
         match self {
             Self::Batch => Self::Message,
             Self::Tools => Self::Tool,
+            Self::Content => Self::Block,
             _ => Self::Unwanted,
         }
     }
@@ -202,6 +210,7 @@ impl Slot {
                 b"status" => Self::ResultTaskStatus,
                 _ => Self::Unwanted,
             },
+            Self::Block if key == b"text" => Self::BlockText,
             Self::InnerResult if key == b"isError" => Self::InnerIsError,
             Self::ClientInfo => peer(Info::Client, key),
             Self::ServerInfo => peer(Info::Server, key),
@@ -251,6 +260,7 @@ fn params(key: &[u8]) -> Slot {
 
 fn result(key: &[u8]) -> Slot {
     match key {
+        b"content" => Slot::Content,
         b"isError" => Slot::IsError,
         b"resultType" => Slot::ResultType,
         b"_meta" => Slot::Meta(Owner::Result),

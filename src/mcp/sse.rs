@@ -2,6 +2,7 @@
 
 use memchr::{memchr2, memchr3};
 
+use super::capture::Wanted;
 use super::message::{Message, Unreadable};
 use super::scanner::Scanner;
 use super::text::{Gather, Text};
@@ -145,6 +146,11 @@ impl EventReader {
             recognised: false,
             foreign: false,
         }
+    }
+
+    /// From the next value on, keeps the wanted payloads of its messages; see [`Scanner::capture`].
+    pub fn capture(&mut self, wanted: Wanted) {
+        self.scanner.capture(wanted);
     }
 
     /// The next bytes of the stream. What ends in them is handed to `sink`, in order.

@@ -57,6 +57,12 @@ impl Text {
         self.whole.as_ref().map_or_else(|| hash(self.head.as_bytes()), |whole| whole.hash)
     }
 
+    /// The same text as the beginning of a longer one that was not read on: of that neither length nor hash is known.
+    pub(super) fn and_more(self) -> Self {
+        let whole = Whole { length: self.length() + 1, hash: self.hash() };
+        Self { whole: Some(Box::new(whole)), ..self }
+    }
+
     fn whole(bytes: &[u8]) -> Self {
         Self { head: readable(bytes), whole: None }
     }
@@ -177,7 +183,7 @@ fn readable(bytes: &[u8]) -> Box<str> {
 }
 
 /// How many bytes at the end are the beginning of a character whose rest was cut off.
-fn broken_tail(bytes: &[u8]) -> usize {
+pub(super) fn broken_tail(bytes: &[u8]) -> usize {
     for back in 1..=bytes.len().min(3) {
         let byte = bytes[bytes.len() - back];
         let needed = match byte {

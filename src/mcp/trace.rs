@@ -100,6 +100,18 @@ pub struct Trace {
 
 const TRACEPARENT_BYTES: usize = 55;
 
+/// A longer `tracestate` is passed on where it stands and taken no note of: sessions and spans keep what is read. The
+/// specification asks for 512 at least.
+const TRACESTATE_BYTES_MAX: usize = 4096;
+
+impl Carried {
+    /// A context that came with this `tracestate`; an empty one is none.
+    pub fn new(context: Context, tracestate: Option<String>) -> Self {
+        let is_kept = |state: &String| !state.is_empty() && state.len() <= TRACESTATE_BYTES_MAX;
+        Self { context, tracestate: tracestate.filter(is_kept) }
+    }
+}
+
 impl Context {
     /// Reads a `traceparent`; `None` where it is invalid, and the trace has to be restarted. A version above 00 is read
     /// as far as 00 goes.
@@ -113,19 +125,28 @@ impl Context {
         if !dashes || version == 0xff || !rest_is_fine {
             return None;
         }
-        let trace = TraceId(hex(head.get(3..35)?)?);
-        let span = SpanId(hex(head.get(36..52)?)?);
+        let trace = TraceId::from_hex(head.get(3..35)?)?;
+        let span = SpanId::from_hex(head.get(36..52)?)?;
         let [flags] = hex(head.get(53..55)?)?;
-        (trace.is_valid() && span.is_valid()).then_some(Self {
-            trace,
-            span,
-            flags: Flags(flags & Flags::KNOWN),
-        })
+        Some(Self { trace, span, flags: Flags(flags & Flags::KNOWN) })
     }
 
     /// The `traceparent` that stands for it, in version 00.
     pub fn traceparent(&self) -> String {
-        format!("00-{}-{}-{:02x}", self.trace, self.span, self.flags.0)
+        self.traceparent_bytes().map(char::from).iter().collect()
+    }
+
+    /// The same, without memory of its own.
+    pub fn traceparent_bytes(&self) -> [u8; TRACEPARENT_BYTES] {
+        let mut text = [b'-'; TRACEPARENT_BYTES];
+        let (version, trace, span, flags) = (&[0], &self.trace.0, &self.span.0, &[self.flags.0]);
+        for (from, bytes) in [(0, version.as_slice()), (3, trace), (36, span), (53, flags)] {
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).map(hex_digit);
+            for (place, digit) in text.iter_mut().skip(from).zip(digits) {
+                *place = digit;
+            }
+        }
+        text
     }
 }
 
@@ -158,10 +179,9 @@ impl Flags {
 
 impl Sampler {
     /// Whether a trace is among the share: the same answer for the same trace everywhere (`TraceIdRatioBased`).
-    fn includes(self, trace: TraceId) -> bool {
+    pub(super) fn includes(self, trace: TraceId) -> bool {
         const MOST: f64 = 9_223_372_036_854_775_808.0; // 2^63
-        let [.., a, b, c, d, e, f, g, h] = trace.0;
-        let low = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1;
+        let low = trace.0.last_chunk().map_or(0, |low| u64::from_be_bytes(*low)) >> 1;
         #[expect(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
         let place = low as f64;
         self.ratio >= 1.0 || place < self.ratio * MOST
@@ -188,18 +208,21 @@ pub fn decide(carriers: Carriers<'_>, sampler: Sampler, ids: Ids) -> Trace {
         }
     }
     let id = parent.map_or(ids.trace, |parent| parent.context.trace);
-    let sampled = match parent {
+    // Many clients write the whole context into the header, and its first part alone into `_meta`.
+    let same = carriers.header.filter(|header| parent.is_some_and(|parent| parent.context == header.context));
+    let included = match parent {
         Some(parent) if sampler.parent_based => parent.context.flags.is_sampled(),
         _ => sampler.includes(id),
     };
-    let flags = parent.map_or(Flags::new_root(sampled), |parent| parent.context.flags.with_sampled(sampled));
+    let flags =
+        parent.map_or(Flags::new_root(included), |parent| parent.context.flags.with_sampled(included));
     Trace {
         id,
         parent: parent.map(|parent| parent.context.span),
         server_span: ids.server,
         client_span: ids.client,
         flags,
-        tracestate: parent.and_then(|parent| parent.tracestate.clone()),
+        tracestate: [parent, same].into_iter().flatten().find_map(|carried| carried.tracestate.clone()),
         links,
         carried: own.is_some(),
     }
@@ -237,14 +260,19 @@ impl Ids {
     /// Ids that `random` gives.
     pub fn random(mut random: impl FnMut() -> u64) -> Self {
         // Zero is no id; it comes once in 2^64.
-        let mut next = || random().max(1).to_be_bytes();
-        let ([a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]) = (next(), next());
-        let trace = TraceId([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]);
-        Self { trace, server: SpanId(next()), client: SpanId(next()) }
+        let mut next = || random().max(1);
+        let trace = u128::from(next()) << 64 | u128::from(next());
+        let (server, client) = (next().to_be_bytes(), next().to_be_bytes());
+        Self { trace: TraceId(trace.to_be_bytes()), server: SpanId(server), client: SpanId(client) }
     }
 }
 
 impl TraceId {
+    /// The id that these 32 digits are, in lower case.
+    pub(super) fn from_hex(digits: &[u8]) -> Option<Self> {
+        hex(digits).map(Self).filter(|id| id.is_valid())
+    }
+
     /// Not all zero.
     pub fn is_valid(self) -> bool {
         self.0 != [0; 16]
@@ -252,6 +280,11 @@ impl TraceId {
 }
 
 impl SpanId {
+    /// The id that these 16 digits are, in lower case.
+    pub(super) fn from_hex(digits: &[u8]) -> Option<Self> {
+        hex(digits).map(Self).filter(|id| id.is_valid())
+    }
+
     /// Not all zero.
     pub fn is_valid(self) -> bool {
         self.0 != [0; 8]
@@ -293,6 +326,10 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(out)
+}
+
+fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 fn digit(character: u8) -> Option<u8> {
@@ -363,6 +400,23 @@ mod tests {
         assert_eq!(trace.parent, Some(meta.context.span));
         assert_eq!(trace.links, [header.context]);
         assert_eq!(trace.upstream().traceparent(), "00-0af7651916cd43dd8448eb211c80319c-0909090909090909-01");
+    }
+
+    #[test]
+    fn a_tracestate_beside_the_same_span_is_its_own() {
+        let (meta, header) = (Carried { tracestate: None, ..carried(VALID) }, carried(VALID));
+        let carriers = Carriers { meta: Some(&meta), header: Some(&header), session: None };
+        assert_eq!(decide(carriers, ALL, ids()).tracestate.unwrap(), "a=1");
+        let other = carried(&VALID.replace("00f067aa", "11f067aa"));
+        let carriers = Carriers { header: Some(&other), ..carriers };
+        assert_eq!(decide(carriers, ALL, ids()).tracestate, None);
+    }
+
+    #[test]
+    fn a_tracestate_of_any_length_is_not_kept() {
+        let context = Context::parse(VALID).unwrap();
+        let kept = |length| Carried::new(context, Some("a".repeat(length))).tracestate.is_some();
+        assert_eq!([0, 1, 4096, 4097].map(kept), [false, true, true, false]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! CONNECTIONS. Resolve, connect, TLS: a leaf that all who talk to somebody share.
 
+mod client;
 mod connector;
 mod stamps;
 mod stream;
 mod tls;
 
+pub use client::{Client, ClientError};
 pub use connector::{ConnectError, Connector, ConnectorError, Upstream};
 pub use stamps::Stamps;
 pub use stream::Stream;

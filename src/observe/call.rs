@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::event::{Captured, Direction, Milestone, Passed, Transport};
 use super::label::Label;
 use super::lock;
+use super::reader::Reserved;
 use super::scope::Scope;
 use super::session::Session;
 use crate::mcp::trace::{Context, Trace};
@@ -60,6 +61,9 @@ pub struct Call {
     pub head: Head,
     /// An earlier round of the same multi-round-trip call: its SERVER span.
     pub earlier: Option<Context>,
+    /// The share of the memory for observation that its arguments take.
+    #[expect(dead_code, reason = "gives it back when dropped")]
+    pub(super) held: Option<Reserved>,
     pub(super) progress_token: Option<Id>,
     pub(super) trace: OnceLock<Trace>,
     pub(super) milestones: Mutex<Milestones>,
@@ -278,6 +282,7 @@ mod tests {
             era: Era::Legacy,
             arguments_bytes: None,
             arguments: None,
+            held: None,
             request_bytes: 0,
             started: Instant::now(),
             id: Id::Number(id),

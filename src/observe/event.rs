@@ -12,6 +12,7 @@ use super::label::Label;
 use super::session::Session;
 use super::task::Task;
 use super::{Disconnect, Refusal, Route};
+pub use crate::mcp::Captured;
 use crate::mcp::trace::Context;
 use crate::mcp::{Era, Method, Text, Unreadable, Version};
 
@@ -72,7 +73,7 @@ pub enum Event<'a> {
     /// A session began.
     SessionStarted { session: &'a Arc<Session> },
     /// A session ended.
-    SessionEnded { session: &'a Session, lasted: Duration, reason: SessionEnd, calls: u64 },
+    SessionEnded { session: &'a Arc<Session>, lasted: Duration, reason: SessionEnd, calls: u64 },
     /// The proxy itself said no.
     Refused { server: Option<usize>, reason: Refusal },
     /// The proxy's own share of an exchange's time.
@@ -123,15 +124,6 @@ pub struct Ending {
     pub task: Option<Text>,
     /// The result, where it was asked for: JSON as it was written, perhaps cut.
     pub result: Option<Captured>,
-}
-
-/// A piece of JSON as it was written, not redacted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Captured {
-    /// Its beginning.
-    pub bytes: Arc<[u8]>,
-    /// Whether there was more.
-    pub cut: bool,
 }
 
 /// Something that passed on a call's stream before its answer.

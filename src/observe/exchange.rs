@@ -5,6 +5,7 @@
 //! streams, server-to-client requests, tasks and cancellations look elsewhere (`protocol.md` §5).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use super::session::Session;
 use super::stream::Stream;
 use super::{Cut, End, Failure, OwnTime, Refusal, Route, Target, lock};
 use crate::mcp::trace::{Handshake, Trace};
-use crate::mcp::{Era, Item, Text, Unreadable, Version};
+use crate::mcp::{Era, Item, Text, Unreadable, Version, Wanted};
 
 /// What both taps of an exchange share.
 pub(super) struct Shared {
@@ -115,13 +116,12 @@ impl Shared {
     ) -> Self {
         let started = Instant::now();
         let facts = Facts::of(inner, target, head, peer, started);
-        let state = Mutex::new(State { request: request_reader(inner, target, head), ..State::default() });
         let shared = Self {
             inner: Arc::clone(inner),
             connection: Arc::clone(connection),
             server: target.server,
             facts,
-            state,
+            state: Mutex::new(State { request: request_reader(inner, target, head), ..State::default() }),
         };
         if let (true, Some(server)) = (shared.facts.is_resume, shared.server) {
             inner.tell(&Event::StreamResumed { server });
@@ -133,8 +133,27 @@ impl Shared {
         let mut state = lock::lock(&self.state);
         state.request_bytes += data.len() as u64;
         let Some(mut reader) = state.request.take() else { return };
+        self.capture(&state, &mut reader, None);
         reader.feed(data, &mut |item| self.request_item(&mut state, item));
         state.request = Some(reader);
+    }
+
+    /// Has payloads kept as far as anybody wants them just now: a session may be debugged while its stream is open.
+    fn capture(&self, state: &State, reader: &mut Reader, now: Option<Instant>) {
+        let inner = &self.inner;
+        let may_be_debugged = inner.debugged.load(Ordering::Acquire);
+        if !may_be_debugged && inner.capture.is_nothing() {
+            return;
+        }
+        let session =
+            || self.session(state).or_else(|| state.stream.as_ref()?.endpoint.as_ref()?.1.session());
+        let debugged = may_be_debugged
+            && session().is_some_and(|session| session.is_debugged(now.unwrap_or_else(Instant::now)));
+        let wanted = inner.capture;
+        let wanted = if debugged { Wanted { arguments: true, results: true, ..wanted } } else { wanted };
+        if !reader.capture(wanted) {
+            inner.tell(&super::no_room());
+        }
     }
 
     pub(super) fn request_end(&self, end: End) {
@@ -198,6 +217,7 @@ impl Shared {
         state.response_bytes += data.len() as u64;
         let Some(mut reader) = state.response.take() else { return };
         let now = Instant::now();
+        self.capture(&state, &mut reader, Some(now));
         reader.feed(data, &mut |item| self.response_item(&mut state, item, now));
         state.response = Some(reader);
     }

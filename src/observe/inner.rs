@@ -12,19 +12,19 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::event::{
-    Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Outcome, SessionEnd,
+    Captured, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Outcome, SessionEnd,
 };
 use super::hash::Hasher;
 use super::label::{Label, Labels, Learned};
-use super::reader::Budget;
+use super::reader::{Budget, Reserved};
 use super::scope::Scope;
 use super::session::Session;
 use super::table::Table;
 use super::task::Task;
-use super::{Export, lock};
-use crate::config::{Capture, Config, Limits, LogLevel};
+use super::{Export, Redactor, lock};
+use crate::config::{Config, Limits, LogLevel};
 use crate::mcp::trace::{Context, Ids, Sampler};
-use crate::mcp::{Message, Text, Version};
+use crate::mcp::{Message, Text, Version, Wanted};
 
 /// Of `limits.max_sessions`, how many more may have begun before we saw them: one in so many.
 const ADOPTED_SHARE: usize = 10;
@@ -50,7 +50,7 @@ pub(super) struct Inner {
     /// Whether spans are exported, so that what passes on a stream is worth keeping.
     pub(super) spans: bool,
     /// What is kept of payloads for every call.
-    pub(super) capture: Capture,
+    pub(super) capture: Wanted,
     /// The interim answers of multi-round-trip calls, by their `requestState`.
     pub(super) rounds: Table<Key, Context>,
     pub(super) sessions: Table<Key, Arc<Session>>,
@@ -91,10 +91,15 @@ impl Inner {
     pub(super) fn new(config: &Config, export: Arc<dyn Export>) -> Self {
         let limits = config.limits.clone();
         let hasher = foldhash::quality::RandomState::default();
+        let redactor = Arc::new(Redactor::new(&config.logs.redact_keys));
         Self {
             export,
-            servers: config.servers.iter().map(|server| ServerState::new(server, &limits)).collect(),
-            clients: Labels::new(limits.max_client_names),
+            servers: config
+                .servers
+                .iter()
+                .map(|server| ServerState::new(server, &limits, &redactor))
+                .collect(),
+            clients: Labels::new(limits.max_client_names, redactor),
             hasher,
             hashes: Hasher::new(&config.logs),
             sampler: config.tracing.enabled.then_some(Sampler {
@@ -235,6 +240,16 @@ impl Inner {
         self.open_calls.load(Ordering::Acquire)
     }
 
+    /// Arguments to keep while their call lives, as far as there is memory for them.
+    pub(super) fn hold(&self, arguments: Option<Captured>) -> (Option<Captured>, Option<Reserved>) {
+        let Some(arguments) = arguments else { return (None, None) };
+        let held = self.budget.take(arguments.bytes.len());
+        if held.is_none() {
+            self.tell(&super::no_room());
+        }
+        (held.is_some().then_some(arguments), held)
+    }
+
     pub(super) fn begin(&self, call: &Arc<Call>) {
         // In this order: who finds it may end it at once, and an end before the beginning would leave it in flight.
         self.tell(&Event::CallStarted { call });
@@ -306,7 +321,7 @@ impl Inner {
             widget,
             at: now,
             code: answer.and_then(|message| message.error.as_ref()).and_then(|fault| fault.code),
-            message: said(answer, seen),
+            message: said(outcome, answer, seen),
             http_status: call.http_status.get().copied(),
             upstream: call.forwarded().map(|at| now.duration_since(at)),
             overhead: seen.overhead,
@@ -318,7 +333,7 @@ impl Inner {
             } else {
                 None
             },
-            result: None,
+            result: result.and_then(|result| result.captured.clone()),
         };
         if let (Outcome::InputRequired, Some(state), Some(trace)) =
             (outcome, result.and_then(|result| result.request_state.as_ref()), call.trace())
@@ -440,7 +455,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn end_session(&self, session: &Session, reason: SessionEnd, now: Instant) {
+    pub(super) fn end_session(&self, session: &Arc<Session>, reason: SessionEnd, now: Instant) {
         if session.end() && session.announced {
             self.tell(&Event::SessionEnded {
                 session,
@@ -486,12 +501,13 @@ impl Inner {
 }
 
 impl ServerState {
-    fn new(server: &crate::config::Server, limits: &Limits) -> Self {
-        let tools = Labels::new(limits.max_label_values);
+    fn new(server: &crate::config::Server, limits: &Limits, redactor: &Arc<Redactor>) -> Self {
+        let labels = || Labels::new(limits.max_label_values, Arc::clone(redactor));
+        let tools = labels();
         for tool in &server.tools {
             tools.learn(tool);
         }
-        Self { tools, widgets: Labels::new(limits.max_label_values) }
+        Self { tools, widgets: labels() }
     }
 }
 
@@ -506,18 +522,26 @@ pub(super) struct Seen {
 }
 
 /// What is kept of payloads for every call: only what a line will tell.
-fn capture(config: &Config) -> Capture {
+fn capture(config: &Config) -> Wanted {
     let logs = &config.logs;
     let wanted = logs.calls && logs.level >= LogLevel::Debug;
-    Capture {
+    Wanted {
         arguments: wanted && logs.capture.arguments,
         results: wanted && logs.capture.results,
-        ..logs.capture
+        bytes_max: logs.capture.max_bytes.saturating_mul(CAPTURED_SHARE).saturating_add(CAPTURED_MORE),
     }
 }
 
+/// Redaction makes payloads shorter, and what it finds must not be half cut off: so many times what a line tells is
+/// kept, and so many bytes more.
+const CAPTURED_SHARE: usize = 4;
+const CAPTURED_MORE: usize = 4096;
+
 /// What an error said of itself.
-fn said(answer: Option<&Message>, seen: &Seen) -> Option<Text> {
+fn said(outcome: Outcome, answer: Option<&Message>, seen: &Seen) -> Option<Text> {
+    if outcome == Outcome::ToolError {
+        return answer?.result.as_ref()?.first_text.clone();
+    }
     let fault = answer.and_then(|message| message.error.as_ref());
     fault.map(|fault| fault.message.clone()).or_else(|| seen.failure.clone())
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use super::Redactor;
 use super::lock;
 
 /// A label value that may be shown. Compared by its number within the set it came from.
@@ -49,6 +50,7 @@ pub(crate) struct Labels {
     none: Label,
     other: Label,
     max: usize,
+    redactor: Arc<Redactor>,
 }
 
 /// What became of a name that was to be learned.
@@ -61,9 +63,9 @@ pub(crate) enum Learned {
 }
 
 impl Labels {
-    /// An empty set of at most `max` names.
-    pub(crate) fn new(max: usize) -> Self {
-        Self { known: RwLock::default(), none: Label::none(), other: Label::other(), max }
+    /// An empty set of at most `max` names, in which none that looks like a secret is shown.
+    pub(crate) fn new(max: usize, redactor: Arc<Redactor>) -> Self {
+        Self { known: RwLock::default(), none: Label::none(), other: Label::other(), max, redactor }
     }
 
     /// The label `none` of this set.
@@ -108,6 +110,7 @@ impl Labels {
             return Learned::Overflow(self.other());
         }
         drop(seen);
+        let is_secret = matches!(self.redactor.text(name), Cow::Owned(_));
         let mut known = lock::write(&self.known);
         if let Some(label) = known.get(name) {
             return Learned::Known(label.clone());
@@ -116,7 +119,12 @@ impl Labels {
             return Learned::Overflow(self.other());
         };
         let text: Arc<str> = Arc::from(name);
-        let label = Label { number: number + OTHER + 1, text: Arc::clone(&text) };
+        // Remembered all the same, so that it is looked at once.
+        let label = if is_secret {
+            self.other()
+        } else {
+            Label { number: number + OTHER + 1, text: Arc::clone(&text) }
+        };
         known.insert(text, label.clone());
         Learned::Known(label)
     }
@@ -138,9 +146,30 @@ fn readable(name: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
+    fn labels(max: usize) -> Labels {
+        Labels::new(max, Arc::new(Redactor::new(&[])))
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_secret_is_other() {
+        let labels = labels(10);
+        for name in ["somebody@example.com", "https://me:pass@host/"] {
+            for _ in 0..2 {
+                assert!(
+                    matches!(labels.learn(name), Learned::Known(label) if label.as_str() == "_other"),
+                    "{name}"
+                );
+            }
+            assert_eq!(labels.resolve(name).as_str(), "_other");
+        }
+        assert!(
+            matches!(labels.learn("reset_password"), Learned::Known(label) if label.as_str() == "reset_password")
+        );
+    }
+
     #[test]
     fn names_that_would_have_to_be_escaped_or_are_our_own_words_do_no_harm() {
-        let labels = Labels::new(10);
+        let labels = labels(10);
         for (name, shown) in
             [("a\"b", "a_b"), ("a\\b", "a_b"), ("a\nb", "a_b"), ("", "_other"), ("none", "none")]
         {
@@ -155,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_name_is_other_until_it_is_learned() {
-        let labels = Labels::new(2);
+        let labels = labels(2);
         assert_eq!(labels.resolve("echo").as_str(), "_other");
         assert!(matches!(labels.learn("echo"), Learned::Known(label) if label.as_str() == "echo"));
         assert_eq!(labels.resolve("echo").as_str(), "echo");
@@ -163,7 +192,7 @@ mod tests {
 
     #[test]
     fn past_the_cap_names_are_other() {
-        let labels = Labels::new(1);
+        let labels = labels(1);
         labels.learn("echo");
         assert!(matches!(labels.learn("add"), Learned::Overflow(label) if label.as_str() == "_other"));
         assert!(matches!(labels.learn("echo"), Learned::Known(_)));

@@ -68,7 +68,8 @@ impl Shared {
         if let (Some(session), Method::ToolsCall) = (&session, method) {
             session.count_tool_call();
         }
-        let params = message.params;
+        let mut params = message.params;
+        let (arguments, held) = self.inner.hold(params.arguments.take());
         let earlier = params.request_state.as_ref();
         let tool = params.name.as_ref().filter(|_| method == Method::ToolsCall);
         let call = Arc::new(Call {
@@ -80,7 +81,8 @@ impl Shared {
             transport: self.transport(),
             era,
             arguments_bytes: params.arguments_bytes,
-            arguments: None,
+            arguments,
+            held,
             request_bytes: message.bytes,
             started: self.facts.started,
             scope: if counted { self.call_scope(state, era) } else { None },
@@ -220,6 +222,7 @@ impl Shared {
         let above = self.passes(state, None, Passed::Request(method), now);
         let session = self.session(state).cloned();
         let trace = self.asked_trace(message, above.as_deref(), session.as_deref());
+        let (arguments, held) = self.inner.hold(message.params.arguments.clone());
         let call = Arc::new(Call {
             number: self.inner.next_call(),
             server,
@@ -229,7 +232,8 @@ impl Shared {
             transport: self.transport(),
             era: Era::Legacy,
             arguments_bytes: None,
-            arguments: None,
+            arguments,
+            held,
             request_bytes: message.bytes,
             started: now,
             id,
@@ -384,7 +388,7 @@ impl Shared {
         if self.facts.endpoint.is_some() { Transport::Sse } else { Transport::StreamableHttp }
     }
 
-    fn session<'a>(&'a self, state: &'a State) -> Option<&'a Arc<Session>> {
+    pub(super) fn session<'a>(&'a self, state: &'a State) -> Option<&'a Arc<Session>> {
         let named = self.facts.session.as_ref().or(state.adopted.as_ref());
         named.or_else(|| self.facts.endpoint.as_ref()?.session())
     }

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::decode::Decoder;
-use crate::mcp::{EventReader, Item, Scanner, Unreadable};
+use crate::mcp::{EventReader, Item, Scanner, Unreadable, Wanted};
 
 /// What a body holds, by its media type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,8 @@ impl Budget {
         Arc::new(Self { left: AtomicUsize::new(bytes) })
     }
 
-    fn take(self: &Arc<Self>, bytes: usize) -> Option<Reserved> {
+    /// A share of it, given back when dropped; `None` where there is not so much.
+    pub(super) fn take(self: &Arc<Self>, bytes: usize) -> Option<Reserved> {
         self.left
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes))
             .ok()
@@ -67,7 +68,9 @@ impl Budget {
     }
 }
 
-struct Reserved {
+/// A share of the budget.
+#[derive(Debug)]
+pub(super) struct Reserved {
     budget: Arc<Budget>,
     bytes: usize,
 }
@@ -84,7 +87,10 @@ pub(super) struct Reader {
     syntax: Syntax,
     /// Said once, whatever follows.
     broken: Option<Unreadable>,
-    _reserved: Reserved,
+    wanted: Wanted,
+    /// For the payload being kept.
+    kept: Option<Reserved>,
+    reserved: Reserved,
 }
 
 enum Syntax {
@@ -116,7 +122,26 @@ impl Reader {
         let decoder = decoder(headers, decoded_max)?;
         let weight = SYNTAX_WEIGHT + decoder.as_ref().map_or(0, |decoder| decoder.weight);
         let reserved = budget.take(weight).ok_or(NotRead::NoRoom)?;
-        Ok(Self { decoder, syntax, broken: None, _reserved: reserved })
+        Ok(Self { decoder, syntax, broken: None, wanted: Wanted::default(), kept: None, reserved })
+    }
+
+    /// Keeps payloads from now on as `wanted`, or no longer. False where there is no memory for that.
+    pub(super) fn capture(&mut self, wanted: Wanted) -> bool {
+        if self.wanted == wanted {
+            return true;
+        }
+        let kept = if wanted.is_nothing() { None } else { self.reserved.budget.take(wanted.bytes_max) };
+        let has_room = kept.is_some() || wanted.is_nothing();
+        self.kept = kept;
+        // Also where there was no room: it is asked for once, and told once.
+        self.wanted = wanted;
+        if has_room {
+            match &mut self.syntax {
+                Syntax::Json(scanner) => scanner.capture(wanted),
+                Syntax::Events(events) => events.capture(wanted),
+            }
+        }
+        has_room
     }
 
     /// Shows what a frame holds.

@@ -1,9 +1,11 @@
 //! The few bytes we change, each switchable: where a request goes and what its answer calls that place, the fields
-//! that end at a hop, who asked, and the replies we make ourselves. Pure and synchronous.
+//! that end at a hop, who asked, which trace it belongs to, and the replies we make ourselves. Pure and synchronous.
 //!
 //! The steps of one exchange, for the caller: [`mount::Mounts::route`] finds the server, [`hop::request_fields`] and
-//! [`forwarded::add`] make its request fields ([`endpoint::may_apply`]: without a content coding); of the answer [`hop::response_fields`] and [`location::rewrite`] make
-//! the fields, and [`endpoint::EndpointBody`] wraps the body where [`endpoint::applies`].
+//! [`forwarded::add`] make its request fields ([`endpoint::may_apply`]: without a content coding). What trace it belongs to
+//! [`trace::Propagation::place`] decides from what the client sent, and [`trace::Placed::write`] writes. Of the answer
+//! [`hop::response_fields`] and [`location::rewrite`] make the fields, and [`endpoint::EndpointBody`] wraps the body
+//! where [`endpoint::applies`].
 
 pub mod endpoint;
 mod event;
@@ -15,3 +17,4 @@ mod names;
 mod path;
 mod reference;
 pub mod reply;
+pub mod trace;

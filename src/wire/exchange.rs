@@ -23,6 +23,7 @@ use crate::observe::{self, Route, Target};
 use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
 use crate::rewrite::reply::{Said, reply};
+use crate::rewrite::trace::Placed;
 use crate::rewrite::{forwarded, hop, location};
 
 /// How long a body that does not come is waited for before it is sent on as it comes.
@@ -58,12 +59,14 @@ pub(super) fn carry(
                 return call.refuse(&error, unread);
             }
         };
-        let (body, said) = match call.hold(&head, body).await {
+        let body = call.hold(&head, body).await;
+        let placed = call.place(&head, body.as_ref().ok(), &routed); // trace
+        let (body, said) = match body {
             Ok(said) => said,
             Err(error) => return call.refuse(&error, unread),
         };
         let said = if said.is_empty() { unread } else { Said::Held(&said) };
-        let request = match call.rewrite(head, body, &routed) {
+        let request = match call.rewrite(head, body, placed, &routed) {
             Ok(request) => request,
             Err(error) => return call.refuse(&error, said),
         };
@@ -133,7 +136,7 @@ struct Call {
 }
 
 impl Call {
-    /// Holds the body back where a reply of our own would need what it says.
+    /// Holds the body back where a reply of our own, or the trace context, would need what it says.
     async fn hold(&self, head: &request::Parts, body: Tap<Incoming>) -> Result<(RequestBody, Bytes), Error> {
         let limits = &self.shared.limits;
         let mut body = RequestBody::new(body, limits.request_body, &self.link.activity);
@@ -148,11 +151,35 @@ impl Call {
         Ok((body, said))
     }
 
-    /// The head that the server is to see.
+    /// Finds the request's place in a trace, and tells it to those who look.
+    fn place(
+        &self,
+        head: &request::Parts,
+        body: Option<&(RequestBody, Bytes)>,
+        routed: &Routed,
+    ) -> Option<Placed> {
+        let propagation = self.shared.propagation.as_ref()?;
+        let is_elsewhere = routed.upstream.kind == Kind::WellKnown || hop::wants_upgrade(&head.headers);
+        if is_elsewhere || !head::may_be_json_rpc(head) {
+            return None;
+        }
+        let hold_back = self.shared.limits.hold_back;
+        let whole = body.filter(|(body, said)| body.is_held_whole() && said.len() <= hold_back);
+        let body = whole.map(|(_, said)| &**said);
+        let session = self.exchange.handshake();
+        let mut placed = propagation.place(&head.headers, body, session.as_deref(), || fastrand::u64(..))?;
+        if let Some(trace) = placed.trace.take() {
+            self.exchange.traced(trace);
+        }
+        Some(placed)
+    }
+
+    /// The request that the server is to see.
     fn rewrite(
         &mut self,
         mut head: request::Parts,
-        body: RequestBody,
+        mut body: RequestBody,
+        placed: Option<Placed>,
         routed: &Routed,
     ) -> Result<Request<RequestBody>, Error> {
         let upstream = self.shared.upstream(routed.server)?;
@@ -170,6 +197,12 @@ impl Call {
         }
         if on.forwarded {
             forwarded::add(&mut head.headers, &client);
+        }
+        if let Some(placed) = placed {
+            placed.write(&mut head.headers);
+            if let Some(data) = placed.body {
+                body.replace_held(data);
+            }
         }
         let may_be_rewritten = on.endpoint && endpoint::may_apply(&head.method, &head.headers);
         if may_be_rewritten && head.headers.contains_key(header::ACCEPT_ENCODING) {

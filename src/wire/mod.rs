@@ -19,6 +19,7 @@ use crate::net::{ConnectorError, TlsError, server_config};
 use crate::observe::Observer;
 use crate::rewrite::forwarded::is_trusted;
 use crate::rewrite::mount::Mounts;
+use crate::rewrite::trace::Propagation;
 use crate::shutdown::Shutdown;
 
 mod activity;
@@ -85,6 +86,8 @@ struct Shared {
     tls: Option<TlsAcceptor>,
     limits: config::Limits,
     rewrite: config::Rewrite,
+    /// `None` = trace context passes as it is.
+    propagation: Option<Propagation>,
     trusted: Vec<config::Network>,
     public_url: Option<config::Url>,
     connections: Connections,
@@ -107,6 +110,7 @@ impl Shared {
             tls,
             limits: config.limits.clone(),
             rewrite: config.rewrite,
+            propagation: Propagation::new(&config.tracing),
             trusted: config.proxy.trusted_networks.clone(),
             public_url: config.proxy.public_url.clone(),
             connections: Connections::new(&config.limits),

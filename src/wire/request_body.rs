@@ -1,4 +1,5 @@
-//! The request's body on its way up: what was held back for a reply's id first, then the rest as it comes.
+//! The request's body on its way up: what was held back for a reply's id and the trace context first, then the rest as
+//! it comes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,6 +54,17 @@ impl RequestBody {
     /// What was held, to be looked at.
     pub(super) fn held(&mut self) -> Bytes {
         self.held.all().clone()
+    }
+
+    /// Whether all of it is held. What trailers might vouch for is not: nobody shall change it.
+    pub(super) fn is_held_whole(&self) -> bool {
+        (self.ended || self.rest.is_end_stream()) && self.held.trailers.is_none()
+    }
+
+    /// Sends `data` on in the place of what was held.
+    pub(super) fn replace_held(&mut self, data: Bytes) {
+        self.held.gathered.clear();
+        self.held.whole = data;
     }
 
     fn poll_rest(

@@ -2,22 +2,31 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod admin;
+mod agree;
 mod bounded;
+mod collector;
 mod config;
 mod correlation;
+mod debug;
 mod exact;
 mod failures;
 mod framing;
 mod http2;
+mod logfile;
+mod logs;
 mod messages;
 mod metrics;
 mod mounts;
 mod outcomes;
 mod overload;
+mod places;
 mod program;
+mod propagation;
 mod recorded;
+mod redaction;
 mod rewrites;
 mod shutdown;
+mod spans;
 mod streams;
 mod support;
 mod tidy;

@@ -1,8 +1,8 @@
 //! The program as users run it: its signals, its exit codes, its self-check.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::support::program::Program;
 use crate::support::stub;
@@ -30,6 +30,35 @@ async fn a_hangup_changes_nothing_and_a_termination_drains_and_exits_with_0() {
     program.signal("TERM");
     let code = tokio::task::spawn_blocking(move || program.child.wait().map(|status| status.code())).await;
     assert_eq!(code.unwrap().unwrap(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_says_on_standard_output_is_all_there_when_it_has_ended() {
+    let upstream = stub::start().await;
+    let said = tokio::task::spawn_blocking(move || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(["--upstream", &format!("http://{upstream}/mcp")])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut next = move || -> Option<serde_json::Value> {
+            lines.next().map(|line| serde_json::from_str(&line.expect("a line")).expect("a JSON object"))
+        };
+        let started = next().expect("the start line");
+        call(started["listen"][0].as_str().and_then(|text| text.parse().ok()).expect("an address"));
+        let mut said = vec![started, next().expect("the line of the call")];
+        let kill = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(kill.expect("kill").success());
+        said.extend(std::iter::from_fn(next));
+        assert!(child.wait().expect("an end").success());
+        said
+    });
+    let said = said.await.unwrap();
+    let events: Vec<&str> = said.iter().filter_map(|line| line["event"].as_str()).collect();
+    assert_eq!(events, ["started", "tool_invocation", "stopping", "stopped"]);
+    assert!(said.iter().all(|line| line["service"] == "sightglass" && line["level"] == "info"), "{said:?}");
 }
 
 /// The demo's own check: its users' counts and the page of the proxy between must agree on every call.

@@ -17,16 +17,17 @@ mod word;
 mod written;
 
 pub(super) use duration::Wait;
-pub(super) use header::Headers;
+pub(super) use header::{HeaderName, HeaderValue, Headers};
 pub(super) use host::{AllowedHost, AllowedOrigin, HostName};
 pub(super) use listen::Listen;
 pub(super) use mount::MountPath;
-pub(super) use number::Count;
+pub(super) use number::{Count, Ratio};
 pub(super) use size::Size;
-pub(super) use word::ServerName;
+pub(super) use url::Endpoint;
+pub(super) use word::{Compression, ServerName};
 pub(super) use written::{Value, Written};
 
-use super::{HttpVersion, LogFormat, LogLevel, Network, Url};
+use super::{HttpVersion, InjectMeta, LogFormat, LogLevel, Network, OtlpProtocol, Secret, Url};
 
 /// A value that may be left out, with its place.
 pub(super) type Optional<T> = Option<Spanned<Value<T>>>;
@@ -43,6 +44,7 @@ pub(super) struct File {
     pub(super) rewrite: Rewrite,
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
+    pub(super) tracing: Tracing,
     pub(super) logs: Logs,
 }
 
@@ -136,6 +138,7 @@ pub(super) struct Limits {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Metrics {
     pub(super) enabled: Option<bool>,
+    pub(super) semconv: Option<bool>,
     pub(super) latency_buckets: Plain<Vec<Spanned<f64>>>,
     pub(super) size_buckets: Plain<Vec<Spanned<f64>>>,
     pub(super) session_buckets: Plain<Vec<Spanned<f64>>>,
@@ -143,7 +146,57 @@ pub(super) struct Metrics {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub(super) struct Tracing {
+    pub(super) enabled: Option<bool>,
+    pub(super) sample_ratio: Optional<Ratio>,
+    pub(super) slow_threshold: Optional<Wait>,
+    pub(super) inject_meta: Optional<InjectMeta>,
+    pub(super) read_b3: Option<bool>,
+    pub(super) queue: Optional<Count>,
+    pub(super) otlp: Plain<Otlp>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { endpoint = \"http://localhost:4318\" }")]
+pub(super) struct Otlp {
+    pub(super) endpoint: Optional<Endpoint>,
+    pub(super) protocol: Optional<OtlpProtocol>,
+    pub(super) headers: Option<Headers>,
+    pub(super) compression: Optional<Compression>,
+    pub(super) traces: Option<bool>,
+    pub(super) metrics: Option<bool>,
+    pub(super) logs: Option<bool>,
+    pub(super) timeout: Optional<Wait>,
+    pub(super) tls: Plain<ServerTls>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Logs {
     pub(super) format: Optional<LogFormat>,
     pub(super) level: Optional<LogLevel>,
+    pub(super) calls: Option<bool>,
+    pub(super) queue: Optional<Count>,
+    pub(super) file: Plain<LogFile>,
+    pub(super) capture: Capture,
+    pub(super) redact_keys: Option<Vec<Spanned<String>>>,
+    pub(super) raw_session_ids: Option<bool>,
+    pub(super) salt: Optional<Secret>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { path = \"sightglass.log\" }")]
+pub(super) struct LogFile {
+    pub(super) path: Plain<String>,
+    pub(super) max_size: Optional<Size>,
+    pub(super) max_files: Optional<Count>,
+    pub(super) compress: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { arguments = true }")]
+pub(super) struct Capture {
+    pub(super) arguments: Option<bool>,
+    pub(super) results: Option<bool>,
+    pub(super) max_bytes: Optional<Size>,
 }

@@ -1,4 +1,5 @@
-//! Counts: plain integers, the same in quotes (so that a variable may give one); `"off"` and 0 are none.
+//! Counts: plain integers, the same in quotes (so that a variable may give one); `"off"` and 0 are none. Shares: from 0
+//! to 1.
 
 use super::written::Written;
 use crate::config::error::Fault;
@@ -35,9 +36,61 @@ impl Written for Count {
     }
 }
 
+/// A share, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::config) struct Ratio(pub(in crate::config) f64);
+
+impl Written for Ratio {
+    const EXPECTED: &'static str = "a number from 0 to 1";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        // Whatever else Rust reads as a number (`inf`, `NaN`, `1e-1`) is no share or nobody's way to write one.
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let number = text.parse().ok().filter(|_| plain);
+        number.map_or_else(|| Err(no_share("write digits and a point alone: 0.25")), share)
+    }
+
+    fn from_integer(value: i64) -> Result<Self, Fault> {
+        match value {
+            0 => Ok(Self(0.0)),
+            1 => Ok(Self(1.0)),
+            _ => Err(no_share(PERCENT)),
+        }
+    }
+
+    fn from_float(value: f64) -> Option<Result<Self, Fault>> {
+        Some(share(value))
+    }
+}
+
+const PERCENT: &str = "it is a share, not a percentage: 0.1 is one in ten";
+
+fn share(value: f64) -> Result<Ratio, Fault> {
+    if (0.0..=1.0).contains(&value) { Ok(Ratio(value)) } else { Err(no_share(PERCENT)) }
+}
+
+fn no_share(hint: &str) -> Fault {
+    Fault::new(format!("expected {}", Ratio::EXPECTED), hint)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_lies_between_0_and_1() {
+        for (text, share) in [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("1.0", 1.0), (".5", 0.5)] {
+            assert_eq!(Ratio::from_text(text), Ok(Ratio(share)), "{text}");
+        }
+        for text in ["", "-0.1", "1.1", "10%", "1e-1", "NaN", "inf", "1,0", "1.0.0", " 1"] {
+            assert!(Ratio::from_text(text).is_err(), "{text}");
+        }
+        assert_eq!(Ratio::from_integer(1), Ok(Ratio(1.0)));
+        assert!(Ratio::from_integer(2).is_err() && Ratio::from_integer(-1).is_err());
+        for value in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert!(Ratio::from_float(value).is_some_and(|read| read.is_err()), "{value}");
+        }
+    }
 
     #[test]
     fn digits_and_off() {

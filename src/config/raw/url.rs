@@ -25,6 +25,22 @@ impl Written for Url {
     }
 }
 
+/// Where telemetry is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) struct Endpoint(pub(in crate::config) Url);
+
+impl Written for Endpoint {
+    const EXPECTED: &'static str = "a URL such as \"http://localhost:4318\"";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        if !text.contains("://") {
+            let hint = "begin it with `http://`, or with `https://` for TLS; with grpc, too";
+            return Err(Fault::new(format!("expected {}", Self::EXPECTED), hint));
+        }
+        Url::from_text(text).map(Self)
+    }
+}
+
 fn scheme_hint(scheme: &str) -> &'static str {
     match scheme {
         "ws" => "MCP speaks HTTP: write `http://`; WebSocket upgrades pass all the same",

@@ -3,7 +3,7 @@
 use super::written::Written;
 use crate::config::error::Fault;
 use crate::config::suggest::nearest;
-use crate::config::{HttpVersion, LogFormat, LogLevel};
+use crate::config::{HttpVersion, InjectMeta, LogFormat, LogLevel, OtlpProtocol, Secret};
 
 /// The label `server`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,58 @@ impl Written for LogLevel {
             ("trace", Self::Trace),
         ];
         one_of(text, Self::EXPECTED, &words)
+    }
+}
+
+/// `tracing.otlp.compression`: whether it is gzip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) struct Compression(pub(in crate::config) bool);
+
+impl Written for Compression {
+    const EXPECTED: &'static str = "\"gzip\" or \"none\"";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        one_of(text, Self::EXPECTED, &[("gzip", Self(true)), ("none", Self(false))])
+    }
+}
+
+impl Written for OtlpProtocol {
+    const EXPECTED: &'static str = "\"http/protobuf\" or \"grpc\"";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        if text == "http/json" {
+            let message = format!("expected {}", Self::EXPECTED);
+            return Err(Fault::new(
+                message,
+                "JSON is not spoken; collectors that take it take protobuf, too",
+            ));
+        }
+        one_of(text, Self::EXPECTED, &[("http/protobuf", Self::HttpProtobuf), ("grpc", Self::Grpc)])
+    }
+}
+
+impl Written for InjectMeta {
+    const EXPECTED: &'static str = "\"auto\", true or false";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let words = [("auto", Self::Auto), ("true", Self::Always), ("false", Self::Never)];
+        one_of(text, Self::EXPECTED, &words)
+    }
+
+    fn from_switch(value: bool) -> Option<Self> {
+        Some(if value { Self::Always } else { Self::Never })
+    }
+}
+
+/// A secret that is there: an empty one protects nothing.
+impl Written for Secret {
+    const EXPECTED: &'static str = "a secret, a string";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        if text.is_empty() {
+            return Err(Fault::new("an empty secret", "give it a value, or leave the line out"));
+        }
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -1,9 +1,9 @@
-//! How a value becomes its type: from a string, or from a plain integer where the type has a meaning for one.
+//! How a value becomes its type: from a string, or from a plain number or switch where the type has a meaning for one.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, Unexpected, Visitor};
 
 use crate::config::error::Fault;
 
@@ -18,6 +18,16 @@ pub(in crate::config) trait Written: Sized {
     /// The value that a bare integer stands for.
     fn from_integer(_: i64) -> Result<Self, Fault> {
         Err(Fault::new(format!("expected {}", Self::EXPECTED), "write it in double quotes"))
+    }
+
+    /// The value that a bare number with a fraction stands for; `None` = it has no meaning here.
+    fn from_float(_: f64) -> Option<Result<Self, Fault>> {
+        None
+    }
+
+    /// The value that a bare `true` or `false` stands for; `None` = it has no meaning here.
+    fn from_switch(_: bool) -> Option<Self> {
+        None
     }
 }
 
@@ -46,5 +56,16 @@ impl<T: Written> Visitor<'_> for Reader<T> {
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<T, E> {
         T::from_integer(value).map_err(E::custom)
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<T, E> {
+        match T::from_float(value) {
+            Some(read) => read.map_err(E::custom),
+            None => Err(E::invalid_type(Unexpected::Float(value), &self)),
+        }
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<T, E> {
+        T::from_switch(value).ok_or_else(|| E::invalid_type(Unexpected::Bool(value), &self))
     }
 }

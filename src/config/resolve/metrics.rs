@@ -13,7 +13,7 @@ pub(super) fn resolve(raw: raw::Metrics) -> Result<Metrics, Mistake> {
     let default = Metrics::default();
     Ok(Metrics {
         enabled: raw.enabled.unwrap_or(default.enabled),
-        semconv: default.semconv,
+        semconv: raw.semconv.unwrap_or(default.semconv),
         latency_buckets: buckets(raw.latency_buckets, default.latency_buckets)?,
         size_buckets: buckets(raw.size_buckets, default.size_buckets)?,
         session_buckets: buckets(raw.session_buckets, default.session_buckets)?,

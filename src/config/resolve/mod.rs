@@ -6,18 +6,25 @@ use std::time::Duration;
 
 mod files;
 mod limits;
+mod logs;
 mod metrics;
+mod otlp;
 mod proxy;
 mod server;
+mod tracing;
 
-use super::error::Mistake;
-use super::raw::{self, Optional, Wait, Written};
+use toml::Spanned;
+
+use super::error::{Fault, Mistake};
+use super::otel::Otel;
+use super::raw::{self, Count, Optional, Value, Wait, Written};
 use super::rules::Spans;
-use super::{Admin, Config, Logs, Rewrite, Tracing};
+use super::{Admin, Config, Rewrite};
 
-/// The configuration that `file` stands for, and where its keys are. Relative file names are taken from `base`.
-pub(super) fn file(file: raw::File, base: &Path) -> Result<(Config, Spans), Mistake> {
-    let mut spans = Spans { admin: file.admin.listen.as_ref().map(toml::Spanned::span), ..Spans::default() };
+/// The configuration that `file` stands for, and where its keys are. What it leaves out may be in `otel`. Relative file
+/// names are taken from `base`.
+pub(super) fn file(file: raw::File, base: &Path, mut otel: Otel) -> Result<(Config, Spans), Mistake> {
+    let mut spans = Spans { admin: file.admin.listen.as_ref().map(Spanned::span), ..Spans::default() };
     let proxy = proxy::resolve(file.proxy, base, &mut spans)?;
     let mut servers = Vec::with_capacity(file.server.len());
     for server in file.server {
@@ -30,14 +37,12 @@ pub(super) fn file(file: raw::File, base: &Path) -> Result<(Config, Spans), Mist
         rewrite: rewrite(&file.rewrite),
         limits: limits::resolve(&file.limits)?,
         metrics: metrics::resolve(file.metrics)?,
-        logs: Logs {
-            format: or(file.logs.format, Logs::default().format),
-            level: or(file.logs.level, Logs::default().level),
-            ..Logs::default()
-        },
-        tracing: Tracing::default(),
+        tracing: tracing::resolve(file.tracing, base, &mut otel)?,
+        logs: logs::resolve(file.logs, base)?,
+        warnings: Vec::new(),
     };
-    Ok((config, spans))
+    let warnings = otel.warnings.into_iter().chain(logs::warning(&config.logs)).collect();
+    Ok((Config { warnings, ..config }, spans))
 }
 
 fn rewrite(raw: &raw::Rewrite) -> Rewrite {
@@ -57,4 +62,13 @@ fn or<T: Written>(raw: Optional<T>, default: T) -> T {
 /// What is written, else the default; "off" is `None`.
 fn wait(raw: Optional<Wait>, default: Option<Duration>) -> Option<Duration> {
     raw.map_or(default, |value| value.into_inner().0.0)
+}
+
+/// The number of things that may wait or be kept: there is no "off", and none would be none at all.
+fn at_least_one(raw: Option<&Spanned<Value<Count>>>, thing: &str, default: usize) -> Result<usize, Mistake> {
+    let Some(raw) = raw else { return Ok(default) };
+    raw.get_ref().0.0.ok_or_else(|| {
+        let message = format!("expected a whole number: at least one {thing}");
+        Fault::new(message, format!("the default is {default}")).at(raw.span())
+    })
 }

@@ -43,7 +43,7 @@ fn needless_tls() -> Fault {
     Fault::new("`tls` beside an `http://` url would do nothing", "write `https://` in `url`, or remove `tls`")
 }
 
-fn server_tls(tls: Spanned<raw::ServerTls>, base: &Path) -> Result<ServerTls, Mistake> {
+pub(super) fn server_tls(tls: Spanned<raw::ServerTls>, base: &Path) -> Result<ServerTls, Mistake> {
     let span = tls.span();
     let raw::ServerTls { ca, cert, key } = tls.into_inner();
     let alone = match (&cert, &key) {
@@ -62,7 +62,7 @@ fn server_tls(tls: Spanned<raw::ServerTls>, base: &Path) -> Result<ServerTls, Mi
     })
 }
 
-fn headers(raw: raw::Headers) -> Result<Vec<(String, Secret)>, Mistake> {
+pub(super) fn headers(raw: raw::Headers) -> Result<Vec<(String, Secret)>, Mistake> {
     let mut headers: Vec<(String, Secret)> = Vec::with_capacity(raw.0.len());
     for (name, value) in raw.0 {
         let span = name.span();

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use super::durations::{operation_labels, request_labels, tool_labels};
 use super::server::Server;
 use super::{Prometheus, as_f64};
-use crate::observe::{Call, Direction, Ending, Event};
+use crate::observe::{Call, Direction, Ending, ErrorType, Event};
 
 impl Prometheus {
     #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
@@ -54,10 +55,13 @@ impl Prometheus {
         let labels = [method_label, status, precise, transport];
         self.count(&of.requests, (method, outcome, call.transport), "mcp_requests_total", of, &labels);
         if !call.is_stream() {
-            let labels = [method_label, status, precise];
+            let labels = request_labels(call, ending);
             let seconds = ending.took.as_secs_f64();
             let name = "mcp_request_duration_seconds";
             self.record(&of.durations, (method, outcome), name, of, &labels, seconds);
+            if self.semconv {
+                self.operation_ended(of, call, ending);
+            }
         }
         if let Some(error) = ending.error {
             let labels = [method_label, ("error_type", &error.label())];
@@ -68,6 +72,16 @@ impl Prometheus {
         }
     }
 
+    /// What `OTel` calls the same fact.
+    fn operation_ended(&self, of: &Server, call: &Call, ending: &Ending) {
+        let tool = call.tool.as_ref().map(|_| ending.tool.number());
+        let key = (call.method, tool, ending.error, call.client.version);
+        let error_type = ending.error.map(ErrorType::label);
+        let labels = operation_labels(call, ending, error_type.as_deref());
+        let (name, seconds) = ("mcp_server_operation_duration_seconds", ending.took.as_secs_f64());
+        self.record(&of.operations, key, name, of, &labels, seconds);
+    }
+
     fn tool_ended(&self, of: &Server, call: &Call, ending: &Ending) {
         let (tool, outcome) = (&ending.tool, ending.outcome);
         let tool_label = ("tool_name", tool.as_str());
@@ -75,7 +89,7 @@ impl Prometheus {
         let key = (tool.number(), outcome);
         let labels = [tool_label, status, precise, ("user_tier", "none")];
         self.count(&of.tools, key, "mcp_tool_invocations_total", of, &labels);
-        let labels = [tool_label, status, precise];
+        let labels = tool_labels(ending);
         let seconds = ending.took.as_secs_f64();
         self.record(&of.tool_durations, key, "mcp_tool_duration_seconds", of, &labels, seconds);
         if let Some(error) = ending.error {
@@ -95,11 +109,7 @@ impl Prometheus {
     fn server_request_ended(&self, call: &Call, ending: &Ending) {
         let of = self.server(Some(call.server));
         let outcome = ending.outcome;
-        let labels = [
-            ("method", call.method.as_str()),
-            ("status", outcome.status().as_str()),
-            ("outcome", outcome.as_str()),
-        ];
+        let labels = request_labels(call, ending);
         let key = (call.method, outcome);
         self.count(&of.asked, key, "mcp_server_requests_total", of, &labels);
         let name = "mcp_server_request_duration_seconds";

@@ -24,12 +24,14 @@ pub(super) enum Buckets {
     Size,
     Session,
     Calls,
+    /// What `OTel` asks for.
+    Semconv,
 }
 
 /// Name, type, help.
 pub(super) type Entry = (&'static str, Kind, &'static str);
 
-use Buckets::{Calls, Latency, Overhead, Session, Short, Size};
+use Buckets::{Calls, Latency, Overhead, Semconv, Session, Short, Size};
 use Kind::{Counter, Gauge, Histogram};
 
 #[rustfmt::skip]
@@ -69,9 +71,13 @@ pub(super) const CATALOGUE: &[Entry] = &[
     ("mcp_session_duration_seconds", Histogram(Session), "Sessions, from initialize to end."),
     ("mcp_session_tool_calls", Histogram(Calls), "Calls of tools in a session."),
     ("mcp_clients_total", Counter, "Requests, by who still speaks what."),
+    ("mcp_server_operation_duration_seconds", Histogram(Semconv), "Requests and their time, as OpenTelemetry names them."),
+    ("mcp_server_session_duration_seconds", Histogram(Semconv), "Sessions and their time, as OpenTelemetry names them."),
+    ("mcp_queue_depth", Gauge, "What waits in a queue."),
     ("mcp_proxy_build_info", Gauge, "What this program was built from; always 1."),
     ("mcp_proxy_overhead_seconds", Histogram(Overhead), "The proxy's own share of an exchange."),
-    ("mcp_proxy_dropped_total", Counter, "Telemetry given up for want of room."),
+    ("mcp_proxy_dropped_total", Counter, "Telemetry given up."),
+    ("mcp_proxy_telemetry_export_failures_total", Counter, "Exports that failed; what they held may be tried again."),
     ("mcp_proxy_label_overflow_total", Counter, "Label values folded into _other for want of room."),
     ("mcp_proxy_config_last_reload_successful", Gauge, "Whether the configuration was last read without a mistake."),
     ("mcp_proxy_config_last_reload_success_timestamp_seconds", Gauge, "When the configuration in force was read."),
@@ -83,6 +89,9 @@ pub(super) const CATALOGUE: &[Entry] = &[
 const SHORT: [f64; 3] = [0.0005, 0.001, 0.0025];
 const OVERHEAD: [f64; 11] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1];
+/// Of the metrics that the conventions for MCP name, seconds.
+pub(super) const SEMCONV: [f64; 14] =
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 const CALLS: [f64; 8] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0];
 
 /// A builder that knows every histogram's buckets.
@@ -117,5 +126,6 @@ fn bounds(buckets: Buckets, settings: &config::Metrics) -> Vec<f64> {
         Size => settings.size_buckets.clone(),
         Session => settings.session_buckets.clone(),
         Calls => CALLS.to_vec(),
+        Semconv => SEMCONV.to_vec(),
     }
 }

@@ -2,20 +2,25 @@
 
 mod calls;
 mod catalogue;
+mod durations;
+mod losses;
 mod page;
 mod series;
 mod server;
 mod traffic;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics::{Counter, Gauge, Histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle, PrometheusRecorder};
 
+pub(in crate::export) use self::durations::durations;
 use self::series::{Pair, Series};
 use self::server::Server;
+use super::{Exemplars, Exporter, Losses};
 use crate::config::{Config, Limits};
-use crate::observe::{DropReason, DroppedWhat, Event, Export, LabelName, Transport, Usage};
+use crate::observe::{Event, Export, LabelName, Transport, Usage};
 
 /// Takes events, gives the page of `/metrics`.
 pub struct Prometheus {
@@ -27,9 +32,13 @@ pub struct Prometheus {
     nobody: Server,
     connections: Series<Transport, Gauge>,
     connection_durations: Series<(Transport, &'static str), Histogram>,
-    dropped: Series<(DroppedWhat, DropReason), Counter>,
     overflow: Series<LabelName, Counter>,
     limits: Limits,
+    /// Whether the metrics that `OTel` names are counted, too.
+    semconv: bool,
+    losses: Arc<Losses>,
+    exemplars: Arc<Exemplars>,
+    exporters: Vec<Exporter>,
 }
 
 impl Export for Prometheus {
@@ -86,13 +95,29 @@ impl Prometheus {
             nobody: Server::nobody(),
             connections: Series::default(),
             connection_durations: Series::default(),
-            dropped: Series::default(),
             overflow: Series::default(),
             limits: config.limits.clone(),
+            semconv: config.metrics.semconv,
+            losses: Arc::default(),
+            exemplars: Arc::new(Exemplars::of(config)),
+            exporters: losses::configured(config),
             recorder,
         };
         prometheus.say_what_is_known();
+        if config.metrics.enabled {
+            prometheus.say_that_nothing_came_yet();
+        }
         Ok(prometheus)
+    }
+
+    /// Where the other destinations count what they lose, for the page to tell.
+    pub fn losses(&self) -> &Arc<Losses> {
+        &self.losses
+    }
+
+    /// Where an exporter says which calls it has exported, for the page to point at.
+    pub fn exemplars(&self) -> &Arc<Exemplars> {
+        &self.exemplars
     }
 
     /// The page as it stands now, in the classic text format, families and series in order. Takes milliseconds; no
@@ -117,6 +142,9 @@ impl Prometheus {
         self.set("mcp_proxy_config_last_reload_successful", &[], 1.0);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.set("mcp_proxy_config_last_reload_success_timestamp_seconds", &[], now.as_secs_f64());
+    }
+
+    fn say_that_nothing_came_yet(&self) {
         for transport in Transport::ALL {
             self.connection(*transport, 0.0);
         }
@@ -136,6 +164,7 @@ impl Prometheus {
             }
         }
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
+        self.tell_losses();
         for limit in page::limits(&self.limits, usage) {
             let labels = [("limit", limit.name)];
             if let Some(most) = limit.most {

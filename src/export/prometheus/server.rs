@@ -21,6 +21,7 @@ pub(super) struct Server {
     route: String,
     pub(super) requests: Series<(Method, Outcome, Transport), Counter>,
     pub(super) durations: Series<(Method, Outcome), Histogram>,
+    pub(super) operations: Series<Operation, Histogram>,
     pub(super) active: Series<Method, Gauge>,
     pub(super) errors: Series<(Method, ErrorType), Counter>,
     pub(super) tools: Series<(u32, Outcome), Counter>,
@@ -50,11 +51,15 @@ pub(super) struct Server {
     pub(super) sessions: Series<(), Gauge>,
     pub(super) sessions_total: Series<(u32, Option<Version>), Counter>,
     pub(super) session_durations: Series<SessionEnd, Histogram>,
+    pub(super) semconv_sessions: Series<Option<Version>, Histogram>,
     pub(super) session_calls: Series<(), Histogram>,
     pub(super) clients: Series<(u32, Option<Version>, Era), Counter>,
     pub(super) overhead: Series<(), Histogram>,
     pub(super) refused: Series<Refusal, Counter>,
 }
+
+/// What tells one series of operations from another: the tool, if it is a call of one, how it failed, which version.
+pub(super) type Operation = (Method, Option<u32>, Option<ErrorType>, Option<Version>);
 
 /// The unanswered calls of each tool: its name, and when each began, with its number.
 pub(super) type Inflight = HashMap<u32, (String, BTreeSet<(Instant, u64)>)>;

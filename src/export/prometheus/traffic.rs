@@ -1,7 +1,11 @@
 //! Connections, streams, HTTP, sessions, and the proxy itself.
 
+use std::time::Duration;
+
+use super::durations::NETWORK;
 use super::server::{Server, Verb};
 use super::{Prometheus, as_f64, series};
+use crate::export::Losses;
 use crate::mcp::Version;
 use crate::observe::{Event, StreamKind, Transport, is_known_status};
 
@@ -80,6 +84,9 @@ impl Prometheus {
                 let labels = [("end_reason", reason.as_str())];
                 let name = "mcp_session_duration_seconds";
                 self.record(&of.session_durations, reason, name, of, &labels, lasted.as_secs_f64());
+                if self.semconv {
+                    self.semconv_session_ended(of, session.version, lasted);
+                }
                 let labels = [("user_tier", "none")];
                 self.record(&of.session_calls, (), "mcp_session_tool_calls", of, &labels, as_f64(calls));
             }
@@ -160,11 +167,7 @@ impl Prometheus {
                 let make = || series::counter(&self.recorder, "mcp_proxy_label_overflow_total", &labels);
                 self.overflow.with(label, make, |counter| counter.increment(1));
             }
-            Event::Dropped { what, reason } => {
-                let labels = [("what", what.as_str()), ("reason", reason.as_str())];
-                let make = || series::counter(&self.recorder, "mcp_proxy_dropped_total", &labels);
-                self.dropped.with((what, reason), make, |counter| counter.increment(1));
-            }
+            Event::Dropped { what, reason } => Losses::drop(&self.losses, what, reason, 1),
             _ => {}
         }
     }
@@ -177,6 +180,14 @@ impl Prometheus {
 
     pub(super) fn session(&self, of: &Server, by: f64) {
         self.change(&of.sessions, (), "mcp_active_sessions", of, &[], by);
+    }
+
+    /// What `OTel` calls the same fact.
+    fn semconv_session_ended(&self, of: &Server, version: Option<Version>, lasted: Duration) {
+        let version_label = version.map(|version| ("mcp_protocol_version", version.as_str()));
+        let labels: Vec<_> = version_label.into_iter().chain(NETWORK).collect();
+        let (name, seconds) = ("mcp_server_session_duration_seconds", lasted.as_secs_f64());
+        self.record(&of.semconv_sessions, version, name, of, &labels, seconds);
     }
 
     fn stream(&self, server: usize, kind: StreamKind, by: f64) {

@@ -26,7 +26,7 @@ fn a_key_that_is_unknown() {
           |
         1 | [limit]
           |  ^^^^^
-        unknown field `limit`, expected one of `proxy`, `admin`, `server`, `rewrite`, `limits`, `metrics`, `logs`
+        unknown field `limit`, expected one of `proxy`, `admin`, `server`, `rewrite`, `limits`, `metrics`, `tracing`, `logs`
         hint: did you mean `limits`?
     ");
     assert_snapshot!(mistake("[admin]\ncolour = \"red\"\n"), @r#"
@@ -41,12 +41,12 @@ fn a_key_that_is_unknown() {
 
 #[test]
 fn a_key_of_a_later_version() {
-    assert_snapshot!(mistake("[tracing]\nenabled = true\n"), @r"
+    assert_snapshot!(mistake("[identity]\nclients = []\n"), @r"
         config.toml, line 1, column 2
           |
-        1 | [tracing]
-          |  ^^^^^^^
-        this version does not have `tracing` yet
+        1 | [identity]
+          |  ^^^^^^^^
+        this version does not have `identity` yet
         hint: remove it; a setting that does nothing would mislead
     ");
     assert_snapshot!(mistake("[admin]\ntoken = \"secret\"\n"), @r#"
@@ -608,6 +608,270 @@ fn words_and_buckets() {
           |                ^^
         expected 1 to 64 upper bounds
         hint: every bound is a series for each label set
+    ");
+}
+
+#[test]
+fn traces_and_their_share() {
+    assert_snapshot!(mistake("[tracing]\nsample_ratio = 10\n"), @r"
+        config.toml, line 2, column 16
+          |
+        2 | sample_ratio = 10
+          |                ^^
+        expected a number from 0 to 1
+        hint: it is a share, not a percentage: 0.1 is one in ten
+    ");
+    assert_snapshot!(mistake("[tracing]\nsample_ratio = 1.5\n"), @r"
+        config.toml, line 2, column 16
+          |
+        2 | sample_ratio = 1.5
+          |                ^^^
+        expected a number from 0 to 1
+        hint: it is a share, not a percentage: 0.1 is one in ten
+    ");
+    assert_snapshot!(mistake("[tracing]\nsample_ratio = \"10%\"\n"), @r#"
+        config.toml, line 2, column 16
+          |
+        2 | sample_ratio = "10%"
+          |                ^^^^^
+        expected a number from 0 to 1
+        hint: write digits and a point alone: 0.25
+    "#);
+    assert_snapshot!(mistake("[tracing]\ninject_meta = \"always\"\n"), @r#"
+        config.toml, line 2, column 15
+          |
+        2 | inject_meta = "always"
+          |               ^^^^^^^^
+        expected "auto", true or false
+        hint: write one of these words
+    "#);
+    assert_snapshot!(mistake("[tracing]\ninject_meta = 1\n"), @r#"
+        config.toml, line 2, column 15
+          |
+        2 | inject_meta = 1
+          |               ^
+        expected "auto", true or false
+        hint: write it in double quotes
+    "#);
+}
+
+#[test]
+fn what_traces_cost_and_read() {
+    assert_snapshot!(mistake("[tracing]\nqueue = \"off\"\n"), @r#"
+        config.toml, line 2, column 9
+          |
+        2 | queue = "off"
+          |         ^^^^^
+        expected a whole number: at least one span
+        hint: the default is 65536
+    "#);
+    assert_snapshot!(mistake("[tracing]\nslow_threshold = 5\n"), @r#"
+        config.toml, line 2, column 18
+          |
+        2 | slow_threshold = 5
+          |                  ^
+        expected a duration such as "250ms", "30s", "5m" or "1h", or "off"
+        hint: write a unit, in double quotes: "5s" for seconds
+    "#);
+    assert_snapshot!(mistake("[tracing]\nread_b3 = \"yes\"\n"), @r#"
+        config.toml, line 2, column 11
+          |
+        2 | read_b3 = "yes"
+          |           ^^^^^
+        invalid type: string "yes", expected a boolean
+        hint: write true or false, without quotes
+    "#);
+    assert_snapshot!(mistake("[tracing]\nsample_rate = 1\n"), @r"
+        config.toml, line 2, column 1
+          |
+        2 | sample_rate = 1
+          | ^^^^^^^^^^^
+        unknown field `sample_rate`, expected one of `enabled`, `sample_ratio`, `slow_threshold`, `inject_meta`, `read_b3`, `queue`, `otlp`
+        hint: did you mean `sample_ratio`?
+    ");
+}
+
+#[test]
+fn exporters_of_traces() {
+    assert_snapshot!(mistake("[tracing]\notlp = \"http://localhost:4318\"\n"), @r#"
+        config.toml, line 2, column 8
+          |
+        2 | otlp = "http://localhost:4318"
+          |        ^^^^^^^^^^^^^^^^^^^^^^^
+        invalid type: string "http://localhost:4318", expected a table such as { endpoint = "http://localhost:4318" }
+        hint: config.toml in the repository shows how each key is written
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { protocol = \"grpc\" }\n"), @r#"
+        config.toml, line 2, column 8
+          |
+        2 | otlp = { protocol = "grpc" }
+          |        ^^^^^^^^^^^^^^^^^^^^^
+        `otlp` without `endpoint`
+        hint: write otlp = { endpoint = "http://localhost:4318" }, or set OTEL_EXPORTER_OTLP_ENDPOINT
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"localhost:4317\" }\n"), @r#"
+        config.toml, line 2, column 21
+          |
+        2 | otlp = { endpoint = "localhost:4317" }
+          |                     ^^^^^^^^^^^^^^^^
+        expected a URL such as "http://localhost:4318"
+        hint: begin it with `http://`, or with `https://` for TLS; with grpc, too
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", protocol = \"http/json\" }\n"), @r#"
+        config.toml, line 2, column 44
+          |
+        2 | otlp = { endpoint = "http://c", protocol = "http/json" }
+          |                                            ^^^^^^^^^^^
+        expected "http/protobuf" or "grpc"
+        hint: JSON is not spoken; collectors that take it take protobuf, too
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", protocol = \"http\" }\n"), @r#"
+        config.toml, line 2, column 44
+          |
+        2 | otlp = { endpoint = "http://c", protocol = "http" }
+          |                                            ^^^^^^
+        expected "http/protobuf" or "grpc"
+        hint: write one of these words
+    "#);
+}
+
+#[test]
+fn how_spans_are_sent() {
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", compression = \"zstd\" }\n"), @r#"
+        config.toml, line 2, column 47
+          |
+        2 | otlp = { endpoint = "http://c", compression = "zstd" }
+          |                                               ^^^^^^
+        expected "gzip" or "none"
+        hint: write one of these words
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", headers = { Authorization = \"${SECRET}\\n\" } }\n"), @r#"
+        config.toml, line 2, column 61
+          |
+        2 | otlp = { endpoint = "http://c", headers = { Authorization = "${SECRET}\n" } }
+          |                                                             ^^^^^^^^^^^^^
+        a line break in the value of a header field
+        hint: remove it; a variable read from a file often ends with one
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", timeout = \"off\" }\n"), @r#"
+        config.toml, line 2, column 43
+          |
+        2 | otlp = { endpoint = "http://c", timeout = "off" }
+          |                                           ^^^^^
+        an export needs an end
+        hint: what cannot be sent is tried again and then given up; the default is "10s"
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", tls = { ca = \"ca.pem\" } }\n"), @r#"
+        config.toml, line 2, column 39
+          |
+        2 | otlp = { endpoint = "http://c", tls = { ca = "ca.pem" } }
+          |                                       ^^^^^^^^^^^^^^^^^
+        `tls` beside an `http://` endpoint would do nothing
+        hint: write `https://` in `endpoint`, or remove `tls`
+    "#);
+    assert_snapshot!(mistake("[tracing]\notlp = { endpoint = \"http://c\", metric = true }\n"), @r#"
+        config.toml, line 2, column 33
+          |
+        2 | otlp = { endpoint = "http://c", metric = true }
+          |                                 ^^^^^^
+        unknown field `metric`, expected one of `endpoint`, `protocol`, `headers`, `compression`, `traces`, `metrics`, `logs`, `timeout`, `tls`
+        hint: did you mean `metrics`?
+    "#);
+}
+
+#[test]
+fn lines_and_their_file() {
+    assert_snapshot!(mistake("[logs]\nqueue = 0\n"), @r"
+        config.toml, line 2, column 9
+          |
+        2 | queue = 0
+          |         ^
+        expected a whole number: at least one line
+        hint: the default is 65536
+    ");
+    assert_snapshot!(mistake("[logs]\nfile = \"a.log\"\n"), @r#"
+        config.toml, line 2, column 8
+          |
+        2 | file = "a.log"
+          |        ^^^^^^^
+        invalid type: string "a.log", expected a table such as { path = "sightglass.log" }
+        hint: config.toml in the repository shows how each key is written
+    "#);
+    assert_snapshot!(mistake("[logs]\nfile = { max_files = 3 }\n"), @r#"
+        config.toml, line 2, column 8
+          |
+        2 | file = { max_files = 3 }
+          |        ^^^^^^^^^^^^^^^^^
+        `file` without `path`
+        hint: write file = { path = "sightglass.log" }; lines go to standard output in any case
+    "#);
+    assert_snapshot!(mistake("[logs]\nfile = { path = \"src\" }\n"), @r#"
+        config.toml, line 2, column 17
+          |
+        2 | file = { path = "src" }
+          |                 ^^^^^
+        src is a folder
+        hint: name a file in it
+    "#);
+    assert_snapshot!(mistake("[logs]\nfile = { path = \"no-such-folder/a.log\" }\n"), @r#"
+        config.toml, line 2, column 17
+          |
+        2 | file = { path = "no-such-folder/a.log" }
+          |                 ^^^^^^^^^^^^^^^^^^^^^^
+        the folder no-such-folder is not there
+        hint: make it first; a relative name starts beside the configuration file
+    "#);
+    assert_snapshot!(mistake("[logs]\nfile = { path = \"a.log\", max_size = 100 }\n"), @r#"
+        config.toml, line 2, column 37
+          |
+        2 | file = { path = "a.log", max_size = 100 }
+          |                                     ^^^
+        expected at least "1KiB" for the size at which a file is rotated
+        hint: the default is "10MiB"
+    "#);
+    assert_snapshot!(mistake("[logs]\nfile = { path = \"a.log\", max_files = 0 }\n"), @r#"
+        config.toml, line 2, column 38
+          |
+        2 | file = { path = "a.log", max_files = 0 }
+          |                                      ^
+        expected a whole number: at least one file
+        hint: the default is 5
+    "#);
+}
+
+#[test]
+fn what_lines_hold() {
+    assert_snapshot!(mistake("[logs]\ncapture = { max_bytes = \"off\" }\n"), @r#"
+        config.toml, line 2, column 25
+          |
+        2 | capture = { max_bytes = "off" }
+          |                         ^^^^^
+        expected a size up to "1MiB" for what is logged of a payload
+        hint: the default is "4KiB"; to log none of it, leave `arguments` and `results` false
+    "#);
+    assert_snapshot!(mistake("[logs]\nredact_keys = [\"iban\", \"\"]\n"), @r#"
+        config.toml, line 2, column 24
+          |
+        2 | redact_keys = ["iban", ""]
+          |                        ^^
+        a key without a name
+        hint: write the name of a member as the payloads have it, in any case
+    "#);
+    assert_snapshot!(mistake("[logs]\nsalt = \"${EMPTY:-}\"\n"), @r#"
+        config.toml, line 2, column 8
+          |
+        2 | salt = "${EMPTY:-}"
+          |        ^^^^^^^^^^^^
+        an empty secret
+        hint: give it a value, or leave the line out
+    "#);
+    assert_snapshot!(mistake("[logs]\nsalt = 5\n"), @r"
+        config.toml, line 2, column 8
+          |
+        2 | salt = 5
+          |        ^
+        expected a secret, a string
+        hint: write it in double quotes
     ");
 }
 

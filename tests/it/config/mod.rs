@@ -7,9 +7,13 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use insta::assert_snapshot;
-use sightglass::config::{self, Config, Error, HttpVersion, LogFormat, Server};
+use sightglass::config::{
+    self, Capture, Config, Error, HttpVersion, InjectMeta, LogFile, LogFormat, LogLevel, Logs, Otlp,
+    OtlpProtocol, Secret, Server, ServerTls, Tracing,
+};
 
 mod mistakes;
+mod otel;
 
 const REFERENCE: &str = include_str!("../../../config.toml");
 
@@ -83,14 +87,15 @@ fn the_examples_of_the_file_load() {
         folder.write(name, &key);
     }
     let file = folder.write("config.toml", &uncommented());
-    let token = |name: &str| (name == "GITHUB_TOKEN").then(|| "ghp_secret".to_owned());
-    let config = config::load(&file, &token).unwrap_or_else(|error| panic!("{error}"));
+    let secrets = |name: &str| match name {
+        "GITHUB_TOKEN" => Some("ghp_secret".to_owned()),
+        "SIGHTGLASS_SALT" => Some("salty".to_owned()),
+        _ => None,
+    };
+    let config = config::load(&file, &secrets).unwrap_or_else(|error| panic!("{error}"));
 
     let server = config.servers.first().expect("the example");
-    assert_eq!(
-        server.headers,
-        [("Authorization".to_owned(), config::Secret("Bearer ghp_secret".to_owned()))]
-    );
+    assert_eq!(server.headers, [("Authorization".to_owned(), Secret("Bearer ghp_secret".to_owned()))]);
     assert_eq!(server.tls.ca, Some(folder.0.join("ca.pem")));
     assert_eq!(config.proxy.tls.as_ref().map(|tls| &tls.key), Some(&folder.0.join("key.pem")));
     let examples = Server {
@@ -102,6 +107,133 @@ fn the_examples_of_the_file_load() {
         ..Server::new("github", server.url.clone())
     };
     assert_eq!(*server, examples, "what is no example is the default");
+
+    let path = folder.0.join("sightglass.log");
+    let file = LogFile { path, max_size: 10 * 1024 * 1024, max_files: 5, compress: true };
+    assert_eq!(config.logs.file, Some(file));
+    assert_eq!(config.logs.redact_keys, ["customer_number"]);
+    assert_eq!(config.logs.salt, Some(Secret("salty".to_owned())));
+    assert_eq!(config.tracing.otlp, Some(local_collector()));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+/// What `otlp = { endpoint = "http://localhost:4318" }` stands for.
+fn local_collector() -> Otlp {
+    Otlp {
+        protocol: OtlpProtocol::HttpProtobuf,
+        traces: Some("http://localhost:4318/v1/traces".to_owned()),
+        metrics: None,
+        logs: None,
+        headers: Vec::new(),
+        gzip: true,
+        timeout: Duration::from_secs(10),
+        tls: ServerTls::default(),
+    }
+}
+
+fn parsed(text: &str) -> Config {
+    parse(&format!("{text}\n{SERVER}")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn an_endpoint_is_enough_to_send_spans() {
+    let of = |otlp: &str| parsed(&format!("[tracing]\notlp = {otlp}")).tracing.otlp.expect("an exporter");
+    assert_eq!(of(r#"{ endpoint = "http://localhost:4318" }"#), local_collector());
+    assert_eq!(of(r#"{ endpoint = "http://localhost:4318/" }"#), local_collector());
+    let below = of(r#"{ endpoint = "https://c.example/otlp/", metrics = true, logs = true }"#);
+    assert_eq!(below.traces.as_deref(), Some("https://c.example/otlp/v1/traces"));
+    assert_eq!(below.metrics.as_deref(), Some("https://c.example/otlp/v1/metrics"));
+    assert_eq!(below.logs.as_deref(), Some("https://c.example/otlp/v1/logs"));
+    let grpc =
+        of(r#"{ endpoint = "http://c:4317/x", protocol = "grpc", compression = "none", logs = true }"#);
+    assert_eq!((grpc.protocol, grpc.gzip), (OtlpProtocol::Grpc, false));
+    assert_eq!(
+        (grpc.traces.as_deref(), grpc.logs),
+        (Some("http://c:4317"), Some("http://c:4317".to_owned()))
+    );
+    let none = of(r#"{ endpoint = "http://c:4318", traces = false, metrics = true }"#);
+    assert_eq!((none.traces, none.metrics.as_deref()), (None, Some("http://c:4318/v1/metrics")));
+    let nothing = parsed("[tracing]\notlp = { endpoint = \"http://c:4318\", traces = false }");
+    assert_eq!(nothing.tracing.otlp, None);
+}
+
+#[test]
+fn a_collector_may_have_an_authority_of_its_own() {
+    let folder = Folder::new("collector");
+    folder.write("ca.pem", &certificate().0);
+    let text =
+        format!("[tracing]\notlp = {{ endpoint = \"https://c\", tls = {{ ca = \"ca.pem\" }} }}\n{SERVER}");
+    let file = folder.write("config.toml", &text);
+    let elsewhere = ("OTEL_EXPORTER_OTLP_CERTIFICATE", "no-such-file.pem");
+    let variables = |name: &str| (name == elsewhere.0).then(|| elsewhere.1.to_owned());
+    let config = config::load(&file, &variables).unwrap_or_else(|error| panic!("{error}"));
+    let tls = ServerTls { ca: Some(folder.0.join("ca.pem")), ..ServerTls::default() };
+    assert_eq!(config.tracing.otlp.map(|otlp| otlp.tls), Some(tls));
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn tracing_and_logs_are_as_they_are_written() {
+    let folder = Folder::new("logs");
+    let log = folder.0.join("a.log");
+    let config = parsed(&format!(
+        "[tracing]\nsample_ratio = 0.25\nslow_threshold = \"off\"\ninject_meta = true\nread_b3 = true\nqueue = 7\n\
+         otlp = {{ endpoint = \"http://c\", headers = {{ X-Key = \"secret\" }}, timeout = \"250ms\" }}\n\
+         [metrics]\nsemconv = true\n\
+         [logs]\nlevel = \"debug\"\ncalls = false\nqueue = 9\nredact_keys = [\"Iban\"]\nraw_session_ids = true\nsalt = \"s\"\n\
+         file = {{ path = {log:?}, max_size = \"1KiB\", max_files = 1, compress = false }}\n\
+         capture = {{ arguments = true, max_bytes = 10 }}"
+    ));
+    assert!(config.metrics.semconv);
+    let otlp = config.tracing.otlp.clone().expect("an exporter");
+    assert_eq!(otlp.headers, [("X-Key".to_owned(), Secret("secret".to_owned()))]);
+    assert_eq!(otlp.timeout, Duration::from_millis(250));
+    let tracing = Tracing {
+        sample_ratio: 0.25,
+        slow_threshold: None,
+        inject_meta: InjectMeta::Always,
+        read_b3: true,
+        queue: 7,
+        otlp: Some(otlp),
+        ..Tracing::default()
+    };
+    assert_eq!(config.tracing, tracing);
+    let logs = Logs {
+        level: LogLevel::Debug,
+        calls: false,
+        queue: 9,
+        file: Some(LogFile { path: log, max_size: 1024, max_files: 1, compress: false }),
+        capture: Capture { arguments: true, results: false, max_bytes: 10 },
+        redact_keys: vec!["iban".to_owned()],
+        raw_session_ids: true,
+        salt: Some(Secret("s".to_owned())),
+        ..Logs::default()
+    };
+    assert_eq!(config.logs, logs);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn a_switch_may_come_from_a_variable() {
+    for (written, expected) in
+        [("false", InjectMeta::Never), ("\"false\"", InjectMeta::Never), ("\"auto\"", InjectMeta::Auto)]
+    {
+        let config = parsed(&format!("[tracing]\ninject_meta = {written}\nsample_ratio = \"0.5\""));
+        assert_eq!(config.tracing.inject_meta, expected, "{written}");
+        assert_eq!(config.tracing.sample_ratio.to_string(), "0.5");
+    }
+}
+
+#[test]
+fn payloads_captured_above_debug_are_a_warning() {
+    let config = parsed("[logs]\ncapture = { results = true }");
+    assert_eq!(
+        config.warnings,
+        [
+            "logs.capture: payloads are logged at level \"debug\"; above it, only of sessions that are being debugged"
+        ]
+    );
+    assert!(parsed("[logs]\nlevel = \"trace\"\ncapture = { results = true }").warnings.is_empty());
 }
 
 #[test]
@@ -169,7 +301,8 @@ fn what_clients_dial_follows_the_mount_and_the_public_url() {
 
 fn sightglass(arguments: &[&str], folder: &Path, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sightglass"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SIGHTGLASS_")) {
+    let ours = |name: &str| name.starts_with("SIGHTGLASS_") || name.starts_with("OTEL_");
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
     command
@@ -233,8 +366,53 @@ fn check_prints_what_a_configuration_resolves_to() {
                 http://127.0.0.1:8080/a -> http://127.0.0.1:3001/mcp
                 sets X-Key: ***
 
+        tracing on: servers get the trace context in headers
+                samples 1 of the traces that begin here
+                spans go nowhere: tracing.otlp names no endpoint
+        logs    pretty on a terminal, else JSON; level info, with a line for each call
+
         limits that are not the default:
                 max_connections = "off" (default 10000)
+    "#);
+}
+
+#[test]
+fn check_says_where_telemetry_goes_and_no_secret() {
+    let folder = Folder::new("telemetry");
+    let text = format!(
+        "{SERVER}[tracing]\nsample_ratio = 0.1\n\
+         otlp = {{ endpoint = \"http://c:4318\", metrics = true, logs = true, headers = {{ X-Key = \"very-secret\" }} }}\n\
+         [logs]\nsalt = \"very-secret\"\nraw_session_ids = true\nfile = {{ path = \"a.log\" }}\ncapture = {{ arguments = true }}\n"
+    );
+    folder.write("config.toml", &text);
+    let variables = [("OTEL_SERVICE_NAME", "gateway"), ("OTEL_LOGS_EXPORTER", "syslog")];
+    let output = sightglass(&["check"], &folder.0, &variables);
+    assert_snapshot!(stdout(&output), @r#"
+        The configuration is valid.
+
+        listen  127.0.0.1:8080
+        admin   127.0.0.1:9464 (/metrics, /health)
+
+        server  a
+                http://127.0.0.1:8080/mcp -> http://127.0.0.1:3001/mcp
+                every path passes unchanged to http://127.0.0.1:3001
+
+        tracing on: servers get the trace context in headers and in `params._meta`
+                samples 0.1 of the traces that begin here
+                spans -> http://c:4318/v1/traces (http/protobuf, gzip)
+                metrics -> http://c:4318/v1/metrics (http/protobuf, gzip)
+                lines -> http://c:4318/v1/logs (http/protobuf, gzip)
+                errors and calls slower than "5s" are sent even where they were not sampled
+                sends X-Key: ***
+                service.name = gateway
+        logs    pretty on a terminal, else JSON; level info, with a line for each call
+                also to a.log: 5 files of "10MiB", gzip
+                arguments are logged, redacted, up to "4KiB"
+                ids of sessions are not hashed
+                hashes are keyed with logs.salt: ***
+
+        warning: OTEL_LOGS_EXPORTER is ignored: expected otlp or none (metrics for Prometheus are on /metrics by themselves)
+        warning: logs.capture: payloads are logged at level "debug"; above it, only of sessions that are being debugged
     "#);
 }
 

@@ -1,6 +1,8 @@
 //! What must hold for any bytes; the property tests and the fuzz targets ask the same.
 
 use serde_json::{Map, Value};
+use sightglass::mcp::place::{Kind, Posted, Tracestate};
+use sightglass::mcp::trace::Context;
 use sightglass::mcp::{
     Answer, EventReader, Fault, Id, Item, Message, Meta, Method, Params, Scanner, Text, Unreadable, Widget,
 };
@@ -46,6 +48,70 @@ pub(crate) fn stream(stream: &[u8], piece: usize) {
     assert_eq!(read(stream.chunks(piece.max(1))), whole);
 }
 
+const OURS: &str = "00-5a4f8cbb9a1d4e0f8d3b6f0c9e7a2b41-c3d9e1f2a4b5c6d7-03";
+const STATE: &str = r#"a="1\2",b=2"#;
+
+/// A body with our trace context in it says what it said, and our context.
+pub(crate) fn splice(body: &[u8]) {
+    let posted = Posted::read(body);
+    let ours = Context::parse(OURS).expect("a context");
+    assert!(!posted.has_place() || matches!(posted.kind, Kind::Request | Kind::Notification));
+    let Some(kept) = posted.spliced(&ours, Tracestate::Kept) else { return };
+    let text = std::str::from_utf8(body).expect("what has a place is text");
+    assert!(is_same_around(text, std::str::from_utf8(&kept).expect("text")));
+    let Ok(was) = serde_json::from_slice::<Value>(body) else { return };
+    let old = was.pointer("/params/_meta/tracestate").cloned();
+    let emptied = old.as_ref().map(|_there| Value::from(""));
+    for (tracestate, expected) in [
+        (Tracestate::Kept, old),
+        (Tracestate::Set(None), emptied),
+        (Tracestate::Set(Some(STATE)), Some(Value::from(STATE))),
+    ] {
+        let spliced = posted.spliced(&ours, tracestate).expect("a place");
+        let is: Value = serde_json::from_slice(&spliced).expect("JSON");
+        assert_eq!(is.pointer("/params/_meta/traceparent"), Some(&Value::from(OURS)));
+        assert_eq!(is.pointer("/params/_meta/tracestate"), expected.as_ref());
+        assert_eq!(without_context(is), without_context(was.clone()));
+    }
+}
+
+/// Whether one value was replaced by our context, or members were added after a brace, and nothing else.
+fn is_same_around(body: &str, spliced: &str) -> bool {
+    let (before, after) = spliced.split_once(&format!("\"{OURS}\"")).expect("our context");
+    let replaced = body.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    if replaced.is_some_and(|value| serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok()) {
+        return true;
+    }
+    let frames = [
+        (r#""params":{"_meta":{"traceparent":"#, "}}"),
+        (r#""_meta":{"traceparent":"#, "}"),
+        (r#""traceparent":"#, ""),
+    ];
+    frames.iter().any(|(opening, closing)| {
+        let (before, after) = (before.strip_suffix(opening), after.strip_prefix(closing));
+        let (Some(before), Some(after)) = (before, after) else { return false };
+        let after =
+            if body.len() == before.len() + after.len() { Some(after) } else { after.strip_prefix(',') };
+        after.is_some_and(|after| body == format!("{before}{after}"))
+    })
+}
+
+/// Without the trace context, and the objects that hold nothing else.
+fn without_context(mut message: Value) -> Value {
+    let Some(members) = message.as_object_mut() else { return message };
+    let Some(params) = members.get_mut("params").and_then(Value::as_object_mut) else { return message };
+    if let Some(meta) = params.get_mut("_meta").and_then(Value::as_object_mut) {
+        meta.retain(|key, _| key != "traceparent" && key != "tracestate");
+        if meta.is_empty() {
+            params.remove("_meta");
+        }
+    }
+    if params.is_empty() {
+        members.remove("params");
+    }
+    message
+}
+
 /// Without what a [`Value`] does not remember: how a number was written, and how long things were.
 fn comparable(mut message: Message, exact: bool) -> Message {
     for id in [
@@ -57,6 +123,7 @@ fn comparable(mut message: Message, exact: bool) -> Message {
         forget_digits(id);
     }
     if let Some(answer) = &mut message.result {
+        answer.first_text = answer.first_text.as_ref().map(|_| Text::new("some"));
         forget_digits(&mut answer.meta.subscription_id);
         answer.bytes *= u64::from(exact);
     }
@@ -123,6 +190,7 @@ fn params(params: &Value, method: Option<&Text>, exact: bool) -> Params {
         has_input_responses: is_there(params.get("inputResponses")),
         task: is_there(params.get("task")),
         arguments_bytes: params.get("arguments").map(|value| length(value, exact)),
+        arguments: None,
         protocol_version: text(params.get("protocolVersion")),
         client_name,
         client_version,
@@ -148,6 +216,8 @@ fn answer(result: &Value, exact: bool) -> Answer {
         protocol_version: text(result.get("protocolVersion")),
         server_name,
         server_version,
+        first_text: first_text(result),
+        captured: None,
         next_cursor: is_there(result.get("nextCursor")),
         tools: listed.iter().filter_map(named).collect(),
         widget_tools: listed.iter().filter(|tool| shows_widget(tool)).filter_map(named).collect(),
@@ -156,6 +226,12 @@ fn answer(result: &Value, exact: bool) -> Answer {
         has_error: is_there(result.get("error")),
         meta: meta(meta_value),
     }
+}
+
+/// The oracle does not know how a text was written, so only whether there is one.
+fn first_text(result: &Value) -> Option<Text> {
+    let blocks = result.get("content").and_then(Value::as_array).filter(|_| result["isError"] == true)?;
+    blocks.iter().find_map(|block| text(block.get("text"))).map(|_| Text::new("some"))
 }
 
 fn meta(meta: &Value) -> Meta {

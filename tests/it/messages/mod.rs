@@ -35,6 +35,8 @@ const INNER_KEYS: &[&str] = &[
     "serverInfo",
     "status",
     "_meta",
+    "content",
+    "text",
     "isError",
     "resultType",
     "nextCursor",
@@ -120,6 +122,41 @@ fn text_body() -> impl Strategy<Value = String> {
     prop_oneof![6 => message(), 2 => array(message()), 1 => json(), 1 => array(json())]
 }
 
+/// An object in which `key` stands once, or not at all, among others that stand anywhere.
+fn holding(
+    key: &'static str,
+    value: impl Strategy<Value = String> + 'static,
+) -> impl Strategy<Value = String> {
+    const OTHERS: &[&str] = &["name", "arguments", "a", "method", "traceparent", "x\\u0061", "", "id"];
+    let member = |key, value| (key, blank(), value, blank());
+    let others = vec(member(proptest::sample::select(OTHERS).boxed(), json().boxed()), 0..4);
+    let held = proptest::option::of(member(Just(key).boxed(), value.boxed()));
+    (others, held, any::<prop::sample::Index>(), blank()).prop_map(|(mut members, held, at, blank)| {
+        if let Some(held) = held {
+            members.insert(at.index(members.len() + 1), held);
+        }
+        let written = members
+            .iter()
+            .map(|(key, before, value, after)| format!("{before}\"{key}\"{after}:{before}{value}{after}"));
+        format!("{{{blank}{}{blank}}}", written.collect::<Vec<_>>().join(","))
+    })
+}
+
+/// A request or a notification with the trace context in it, or parts of it, or none.
+fn posted() -> impl Strategy<Value = String> {
+    const TRACE_KEYS: &[&str] = &["traceparent", "tracestate", "progressToken", "a", "b", "tr\\u0061cestate"];
+    const TRACE: &str = r#""00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01""#;
+    let value = prop_oneof![Just(TRACE.to_owned()), json()];
+    let number = proptest::sample::select(&["123456789012345678901234567890", "1.10", "-0.0", "1e2"][..]);
+    let params = holding("params", holding("_meta", object(TRACE_KEYS, value)));
+    (params, number, any::<bool>()).prop_map(|(message, number, is_request)| {
+        let id = if is_request { format!("\"id\" : {number}") } else { format!("\"n\":{number}") };
+        let rest = message.strip_prefix('{').unwrap();
+        let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+        format!("{{ \"method\":\"tools/call\",{id},\"n\":1{comma}{rest}")
+    })
+}
+
 /// An event stream of plausible lines, every kind of line end among them.
 fn lines() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
@@ -174,9 +211,30 @@ proptest! {
     }
 
     #[test]
+    fn a_body_with_our_trace_context_in_it_says_what_it_said(body in posted()) {
+        check::splice(body.as_bytes());
+    }
+
+    #[test]
+    fn any_body_has_a_place_for_the_trace_context_or_none(body in text_body()) {
+        check::splice(body.as_bytes());
+    }
+
+    #[test]
+    fn a_body_with_a_byte_changed_has_a_place_or_none(
+        body in posted(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let mut body = body.into_bytes();
+        let at = at.index(body.len());
+        body[at] = byte;
+        check::splice(&body);
+    }
+
+    #[test]
     fn any_bytes_are_something(bytes in vec(any::<u8>(), 0..400), piece in 1_usize..100) {
         check::body(&bytes, piece);
         check::stream(&bytes, piece);
+        check::splice(&bytes);
     }
 }
 
@@ -184,6 +242,16 @@ const INITIALIZE: &[u8] = include_bytes!("../corpus/initialize.json");
 const INITIALIZED: &[u8] = include_bytes!("../corpus/initialize-answer.sse");
 const CALL: &[u8] = include_bytes!("../corpus/call-2026-07-28.json");
 const LEGACY: &[u8] = include_bytes!("../corpus/legacy.sse");
+
+#[test]
+fn most_generated_bodies_have_a_place() {
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::new(config(1));
+    let bodies = (0..200).map(|_| posted().new_tree(&mut runner).unwrap().current());
+    let with =
+        bodies.filter(|body| sightglass::mcp::place::Posted::read(body.as_bytes()).has_place()).count();
+    assert!(with > 50, "{with}");
+}
 
 #[test]
 fn recorded_requests_are_read() {

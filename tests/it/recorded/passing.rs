@@ -40,10 +40,12 @@ async fn every_recorded_body_passes_byte_for_byte() {
     let exchanges: Vec<Exchange> =
         recordings.iter().flat_map(|recording| &recording.exchanges).map(recorded).collect();
     for version in VERSIONS {
-        let mut path = Path::open(version).await;
-        for exchange in &exchanges {
-            for chunk in fitting(version, exchange.request.len().max(exchange.response.len())) {
-                path.pass(exchange, chunk).await;
+        for tracing in [false, true] {
+            let mut path = Path::open(version, tracing).await;
+            for exchange in &exchanges {
+                for chunk in fitting(version, exchange.request.len().max(exchange.response.len())) {
+                    path.pass(exchange, chunk).await;
+                }
             }
         }
     }
@@ -53,7 +55,7 @@ async fn every_recorded_body_passes_byte_for_byte() {
 async fn every_generated_body_passes_byte_for_byte() {
     const SIZES: [usize; 6] = [0, 1, 1000, 16_385, 65_537, 1 << 20];
     for version in VERSIONS {
-        let mut path = Path::open(version).await;
+        let mut path = Path::open(version, true).await;
         for size in SIZES {
             for content_type in ["application/json", "text/event-stream", "application/octet-stream"] {
                 let exchange = generated(content_type, size);
@@ -75,19 +77,22 @@ fn fitting(version: Version, length: usize) -> impl Iterator<Item = usize> {
 /// A client, a proxy that observes, a server.
 struct Path {
     version: Version,
+    tracing: bool,
     client: Client,
     upstream: Upstream,
     _proxy: Proxy,
 }
 
 impl Path {
-    async fn open(version: Version) -> Self {
+    /// With `tracing`, heads name a trace, and bodies still are what they were: nobody exports spans.
+    async fn open(version: Version, tracing: bool) -> Self {
         let upstream = Upstream::start().await;
-        let config = proxy::config(upstream.address);
+        let mut config = proxy::config(upstream.address);
+        config.tracing.enabled = tracing;
         let observed = Observed::with(&config);
         let proxy = Proxy::observed(config, observed.observer);
         let client = Client::connect(proxy.address, version).await;
-        Self { version, client, upstream, _proxy: proxy }
+        Self { version, tracing, client, upstream, _proxy: proxy }
     }
 
     async fn pass(&mut self, exchange: &Exchange, chunk: usize) {
@@ -102,6 +107,7 @@ impl Path {
         assert_eq!(call.head.method, exchange.method.as_str(), "{what}");
         assert_eq!(call.head.uri.path_and_query().unwrap().as_str(), exchange.path, "{what}");
         assert_eq!(carried(&call.head.headers), exchange.asked, "{what}");
+        assert!(self.tracing || !call.head.headers.contains_key("traceparent"), "{what}");
         let mut response = Response::new(cut(&exchange.response, chunk));
         *response.status_mut() = exchange.status;
         *response.headers_mut() = exchange.answered.clone();

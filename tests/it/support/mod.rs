@@ -3,6 +3,9 @@
 
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod collector;
+pub(crate) mod logged;
+pub(crate) mod mixed;
 pub(crate) mod observed;
 pub(crate) mod program;
 pub(crate) mod proxy;
@@ -10,6 +13,7 @@ pub(crate) mod raw;
 pub(crate) mod recording;
 pub(crate) mod scrape;
 pub(crate) mod stub;
+pub(crate) mod told;
 pub(crate) mod upstream;
 
 use std::time::Duration;

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use sightglass::config::{Config, Server, Url};
-use sightglass::export::Prometheus;
-use sightglass::observe::{Connection, Disconnect, End, Exchange, Observer, Route, Target, Watch};
+use sightglass::export::{All, Prometheus};
+use sightglass::observe::{Connection, Disconnect, End, Exchange, Export, Observer, Route, Target, Watch};
 
 use super::scrape::Scrape;
 
 /// An observer of one server `files`, and its page.
 pub(crate) struct Observed {
     pub(crate) observer: Observer,
-    prometheus: Arc<Prometheus>,
+    pub(crate) prometheus: Arc<Prometheus>,
 }
 
 /// A configuration of one server.
@@ -29,13 +29,23 @@ impl Observed {
     }
 
     pub(crate) fn with(config: &Config) -> Self {
+        Self::telling(config, Arc::new(All::default()))
+    }
+
+    /// One that tells somebody besides.
+    pub(crate) fn telling(config: &Config, other: Arc<dyn Export>) -> Self {
         let prometheus = Arc::new(Prometheus::new(config).expect("buckets"));
-        let observer = Observer::new(config, Arc::clone(&prometheus) as _);
+        let observer = Observer::new(config, Arc::new(All(vec![Arc::clone(&prometheus) as _, other])));
         Self { observer, prometheus }
     }
 
     pub(crate) fn page(&self) -> String {
         self.prometheus.page(self.observer.usage())
+    }
+
+    /// The page in `OpenMetrics`.
+    pub(crate) fn openmetrics(&self) -> String {
+        sightglass::export::to_openmetrics(&self.page(), self.prometheus.exemplars())
     }
 
     pub(crate) fn scrape(&self) -> Scrape {
@@ -79,7 +89,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    fn send(self, body: &str) -> Self {
+    /// The whole body was sent.
+    pub(crate) fn send(self, body: &str) -> Self {
         let mut watch = self.exchange.request().expect("somebody looks");
         watch.frame(&Bytes::copy_from_slice(body.as_bytes()));
         watch.end(End::Complete);

@@ -55,6 +55,7 @@ pub(crate) fn config(address: SocketAddr) -> Config {
     config.rewrite.endpoint = false;
     config.rewrite.location = false;
     config.rewrite.forwarded = false;
+    config.tracing.enabled = false;
     config
 }
 

@@ -105,6 +105,10 @@ async fn perform(message: &Value) -> Response<Fed> {
             whole(StatusCode::NOT_FOUND, "application/json", &result(id, "jsonrpc_error").to_string())
         }
         "huge" => huge(id),
+        "slow" => {
+            tokio::time::sleep(SLOW).await;
+            whole(StatusCode::OK, "application/json", &result(id, "ok").to_string())
+        }
         "reset" | "silent" | "hang" | "ended" => faulty(kind).await,
         _ if streamed => {
             let (feed, body) = mpsc::channel(4);
@@ -117,6 +121,9 @@ async fn perform(message: &Value) -> Response<Fed> {
         _ => whole(StatusCode::OK, "application/json", &result(id, kind).to_string()),
     }
 }
+
+/// How long the tool `slow` takes.
+pub(crate) const SLOW: std::time::Duration = std::time::Duration::from_millis(120);
 
 /// How long the text of the tool `huge` is.
 pub(crate) const HUGE: usize = 200 << 20;

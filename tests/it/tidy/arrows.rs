@@ -53,6 +53,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net", "config", "wire", "guard"], &["thiserror"]),
     // Whether a file is PEM; no certificate is read there.
     (&["config"], &["rustls_pki_types"]),
+    // How the variables of OpenTelemetry write what is no plain text.
+    (&["config"], &["percent_encoding"]),
     // The program's own lines about its lifecycle; about traffic there are events.
     (&["wire", "net", "admin", "export"], &["tracing"]),
     // The types that HTTP libraries share, where hyper itself is not meant.
@@ -66,7 +68,10 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net", "wire"], &["socket2"]),
     // Keyed hashes of what acts as a secret; ids of traces; shapes of secrets.
     (&["observe"], &["aws_lc_rs", "fastrand", "regex"]),
-    (&["wire"], &["fastrand"]),
+    // Ids of spans and of requests that have none; the jitter of waiting.
+    (&["wire", "export"], &["fastrand"]),
+    // The gRPC exporter's channel over our own connections, and its headers.
+    (&["export"], &["tonic", "thiserror"]),
     // What rustls calls its provider.
     (&["net"], &["aws_lc_rs"]),
     // Bounded tables and their hashing.

@@ -1,0 +1,258 @@
+//! How a line looks: one JSON object for collectors, columns for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::time::{time_of_day, timestamp};
+use crate::config::LogLevel;
+use crate::export::line::{Line, Value};
+
+/// Keys that stand behind `trace_id` and `span_id`.
+const BEHIND_TRACE: &[&str] = &["session_id", "request_id", "client_name", "correlation_id"];
+
+/// Appends `line` as one JSON object and a line break; `service` is the key of that name.
+pub fn json(line: &Line, service: &str, out: &mut Vec<u8>) {
+    let behind = line.fields.iter().position(|(key, _)| BEHIND_TRACE.contains(key));
+    let (before, behind) = line.fields.split_at(behind.unwrap_or(line.fields.len()));
+    out.extend_from_slice(b"{\"timestamp\":\"");
+    timestamp(line.at, out);
+    out.push(b'"');
+    for (key, text) in [
+        ("level", level(line.level)),
+        ("event", &line.event),
+        ("message", &line.message),
+        ("service", service),
+    ] {
+        member(key, out);
+        string(text, out);
+    }
+    members(before, out);
+    if let Some((trace, span)) = line.trace {
+        member("trace_id", out);
+        string(&trace.to_string(), out);
+        member("span_id", out);
+        string(&span.to_string(), out);
+    }
+    members(behind, out);
+    out.extend_from_slice(b"}\n");
+}
+
+fn members(fields: &[(&'static str, Value)], out: &mut Vec<u8>) {
+    for (key, value) in fields {
+        member(key, out);
+        match value {
+            Value::Text(text) => string(text, out),
+            Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Float(number) => written(serde_json::to_writer(&mut *out, number)),
+            Value::Flag(flag) => out.extend_from_slice(flag.to_string().as_bytes()),
+            Value::List(texts) => written(serde_json::to_writer(&mut *out, texts)),
+        }
+    }
+}
+
+fn member(key: &str, out: &mut Vec<u8>) {
+    out.push(b',');
+    string(key, out);
+    out.push(b':');
+}
+
+fn string(text: &str, out: &mut Vec<u8>) {
+    written(serde_json::to_writer(out, text));
+}
+
+/// Writing texts and numbers into memory cannot fail.
+fn written(_result: serde_json::Result<()>) {}
+
+fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+    }
+}
+
+/// Keys of a call's line that its columns tell, or that people look up elsewhere.
+const NOT_FOR_PEOPLE: &[&str] = &[
+    "server",
+    "method",
+    "tool_name",
+    "status",
+    "outcome",
+    "duration_ms",
+    "upstream_ms",
+    "overhead_ms",
+    "request_bytes",
+    "response_bytes",
+    "http_status",
+    "request_id",
+    "client_version",
+    "protocol_version",
+    "transport",
+    "correlation_id",
+];
+
+/// Appends `line` for people and a line break: a call in columns, anything else as its sentence; then what else there
+/// is to know. Nothing that came from outside can steer a terminal.
+pub fn pretty(line: &Line, color: bool, out: &mut Vec<u8>) {
+    let mut text = String::with_capacity(160);
+    if line.event == "started" {
+        // The first thing that people read says all by itself.
+        text.push_str(&harmless(&line.message));
+    } else {
+        head(line, color, &mut text);
+        match line.text("outcome") {
+            Some(outcome) => call(line, outcome, color, &mut text),
+            None => sentence(line, &mut text),
+        }
+        if let Some((trace, _)) = line.trace {
+            let _ = write!(text, " trace_id={trace}");
+        }
+    }
+    text.push('\n');
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn head(line: &Line, color: bool, text: &mut String) {
+    let level = format!("{:<5}", level(line.level).to_uppercase());
+    let _ = write!(
+        text,
+        "{} {} ",
+        painted(&time_of_day(line.at), DIM, color),
+        painted(&level, shade(line.level), color)
+    );
+}
+
+fn call(line: &Line, outcome: &str, color: bool, text: &mut String) {
+    let field = |key| harmless(line.text(key).unwrap_or_default());
+    let target = if line.text("tool_name").is_some() { field("tool_name") } else { field("method") };
+    let took = match line.value("duration_ms") {
+        Some(Value::Float(milliseconds)) => elapsed(*milliseconds),
+        _ => String::new(),
+    };
+    let shown = painted(&format!("{outcome:<14}"), shade_of_outcome(line), color);
+    let _ = write!(text, "{:<12} {target:<24} {shown} {took:>9}", field("server"));
+    let said_before = |key: &str, value: &Value| {
+        NOT_FOR_PEOPLE.contains(&key)
+            || (key == "error_type" && matches!(value, Value::Text(text) if text == outcome))
+    };
+    pairs(line.fields.iter().filter(|(key, value)| !said_before(key, value)), text);
+}
+
+fn sentence(line: &Line, text: &mut String) {
+    text.push_str(&harmless(&line.message));
+    pairs(line.fields.iter(), text);
+}
+
+fn pairs<'a>(fields: impl Iterator<Item = &'a (&'static str, Value)>, text: &mut String) {
+    for (key, value) in fields {
+        let _ = match value {
+            Value::Text(value) => write!(text, " {key}={}", quoted(value)),
+            Value::Integer(value) => write!(text, " {key}={value}"),
+            Value::Float(value) => write!(text, " {key}={value}"),
+            Value::Flag(value) => write!(text, " {key}={value}"),
+            Value::List(values) => write!(text, " {key}={}", quoted(&values.join(", "))),
+        };
+    }
+}
+
+/// As it is where that reads as one word, else in quotes with escapes.
+fn quoted(text: &str) -> String {
+    let escaped = format!("{text:?}");
+    let plain = escaped.len() == text.len() + 2 && !text.is_empty() && !text.contains([' ', '=']);
+    if plain { text.to_owned() } else { escaped }
+}
+
+/// Without anything that a terminal would obey.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '\'' | '\\' => out.push(character),
+            _ => out.extend(character.escape_debug()),
+        }
+    }
+    out
+}
+
+/// `12.3ms`, from a second on `1.23s`.
+fn elapsed(milliseconds: f64) -> String {
+    if milliseconds < 1000.0 {
+        format!("{milliseconds:.1}ms")
+    } else {
+        format!("{:.2}s", milliseconds / 1000.0)
+    }
+}
+
+/// Milliseconds to the microsecond.
+pub(super) fn milliseconds(time: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+    let microseconds = time.as_micros() as f64;
+    microseconds / 1000.0
+}
+
+const DIM: &str = "2";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+const BLUE: &str = "34";
+
+fn painted(text: &str, shade: &str, color: bool) -> String {
+    if color { format!("\x1b[{shade}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+fn shade(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => RED,
+        LogLevel::Warn => YELLOW,
+        LogLevel::Info => GREEN,
+        LogLevel::Debug => BLUE,
+        LogLevel::Trace => DIM,
+    }
+}
+
+fn shade_of_outcome(line: &Line) -> &'static str {
+    match line.text("status") {
+        Some("success") => GREEN,
+        Some("error") => RED,
+        _ => YELLOW,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_came_from_outside_steers_a_terminal_or_ends_a_line() {
+        let hostile = "a\x1b[2J\n\u{202e}b\u{9b}1m\"c";
+        let mut line = Line::new(LogLevel::Info, "mcp_request", hostile);
+        line.add("server", Some(hostile));
+        let mut out = Vec::new();
+        pretty(&line, false, &mut out);
+        line.add("outcome", Some("ok"));
+        pretty(&line, false, &mut out);
+        json(&line, hostile, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), 3);
+        let pretty = text.lines().take(2).collect::<String>();
+        assert!(!pretty.contains(|c: char| c.is_control() || c == '\u{202e}'), "{pretty:?}");
+        assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn times_are_short_for_people() {
+        assert_eq!(elapsed(0.04), "0.0ms");
+        assert_eq!(elapsed(12.345), "12.3ms");
+        assert_eq!(elapsed(61_234.0), "61.23s");
+        assert_eq!(format!("{:?}", milliseconds(Duration::from_nanos(12_345_678))), "12.345");
+    }
+
+    #[test]
+    fn words_stay_bare_and_the_rest_is_quoted() {
+        for (text, shown) in [("abc", "abc"), ("a b", "\"a b\""), ("", "\"\""), ("a=b", "\"a=b\"")] {
+            assert_eq!(quoted(text), shown);
+        }
+    }
+}

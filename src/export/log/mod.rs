@@ -1,0 +1,247 @@
+//! Log lines on standard output and in a file (`telemetry.md` §5).
+//!
+//! # Why
+//! Whoever carries a call only leaves a record in a bounded queue. A thread of its own makes lines of the records, and
+//! one thread for each place writes them: a pipe that nobody reads or a slow disk makes lines wait, then drops them and
+//! counts that, but never slows a request, nor the other place. Waking a thread costs more than a record does, so the
+//! writer that was woken collects for a moment first; where nothing happens, nothing ticks.
+
+mod batch;
+mod call;
+mod file;
+mod format;
+mod record;
+mod sink;
+mod time;
+mod writer;
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{Builder, Thread};
+use std::time::{Duration, Instant, SystemTime};
+
+pub use self::format::{json, pretty};
+
+use self::file::RotatingFile;
+use self::record::{Lines, Record, Wanted};
+use self::sink::{Place, Waiting};
+use self::writer::Writer;
+use super::line::Line;
+use super::losses::{Losses, QueueName};
+use super::queue::Queue;
+use crate::config::{Config, LogLevel};
+use crate::observe::{Call, DropReason, DroppedWhat, Ending, Event, Export};
+
+/// Where the lines for people or collectors go.
+pub struct Console {
+    /// Standard output; may block, and fail, as it likes.
+    pub out: Box<dyn Write + Send>,
+    /// For people rather than JSON.
+    pub pretty: bool,
+    /// With colours.
+    pub color: bool,
+}
+
+/// Who else wants every line; called from the writer's thread, in order.
+pub type LineSink = Arc<dyn Fn(&Line) + Send + Sync>;
+
+/// The log. Dropping it lets its threads write what waits and end; [`Log::stop`] waits for them.
+pub struct Log {
+    shared: Arc<Shared>,
+    calls: bool,
+    /// Nothing is ever sent: it closes when the last thread has ended.
+    ended: Mutex<Receiver<()>>,
+}
+
+/// What the path and the threads share.
+struct Shared {
+    /// The least severe line that is written.
+    level: LogLevel,
+    records: Queue<Record>,
+    /// With so many records the writer collects no longer.
+    enough: usize,
+    /// The writer sleeps until somebody wakes it.
+    asleep: AtomicBool,
+    stopping: AtomicBool,
+    writer: OnceLock<Thread>,
+    /// What waits for each place.
+    places: Vec<Arc<Waiting>>,
+    losses: Arc<Losses>,
+}
+
+impl Log {
+    /// Starts the threads that write to `console`, to `logs.file`, and to `also`.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or the system has no thread left.
+    pub fn start(
+        config: &Config,
+        losses: Arc<Losses>,
+        console: Console,
+        also: Option<LineSink>,
+    ) -> io::Result<Self> {
+        let logs = &config.logs;
+        let format = writer::Format {
+            service: service(config),
+            pretty: console.pretty.then_some(console.color),
+            file: logs.file.is_some(),
+        };
+        let mut places = vec![("log-console", Place::Console(console.out))];
+        if let Some(settings) = &logs.file {
+            let file = RotatingFile::open(settings.clone(), Arc::clone(&losses))?;
+            places.push(("log-file", Place::File { file, failed: None }));
+        }
+        let shared = Arc::new(Shared {
+            level: logs.level,
+            records: Queue::new(logs.queue),
+            enough: (logs.queue / 2).max(1),
+            asleep: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            writer: OnceLock::new(),
+            places: places.iter().map(|_| Arc::new(Waiting::new(logs.queue))).collect(),
+            losses,
+        });
+        let (running, ended) = sync_channel(0);
+        for ((name, place), waiting) in places.into_iter().zip(&shared.places) {
+            let (shared, waiting) = (Arc::clone(&shared), Arc::clone(waiting));
+            spawn(name, &running, move || sink::run(&shared, &waiting, place))?;
+        }
+        let writer = Writer::new(Arc::clone(&shared), Lines::new(config), format, also);
+        spawn("log", &running, move || writer.run())?;
+        Ok(Self { shared, calls: logs.calls, ended: Mutex::new(ended) })
+    }
+
+    /// Writes one of the program's own lines, if its level is wanted.
+    pub fn line(&self, line: Line) {
+        self.shared.say(line);
+    }
+
+    /// Writes what waits and ends the threads, but takes no longer than `within`: what still waits then is given up
+    /// and counted. Nothing may be told afterwards.
+    pub fn stop(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        self.shared.stop();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+            self.shared.lost(self.shared.waiting(), DropReason::ExporterFailed);
+        }
+    }
+
+    fn call(&self, call: &Arc<Call>, ending: &Ending) {
+        let debugged = call.session.as_ref().is_some_and(|session| session.is_debugged(ending.at));
+        let carried = call.arguments.is_some() || ending.result.is_some();
+        let wanted = Wanted {
+            call: self.calls && (debugged || self.shared.wants(call::level(call, ending))),
+            payload: carried && (debugged || self.shared.wants(LogLevel::Debug)),
+        };
+        if wanted.call || wanted.payload {
+            self.shared.leave(|| Record::Call {
+                call: Arc::clone(call),
+                ending: Box::new(ending.clone()),
+                wanted,
+            });
+        }
+    }
+}
+
+impl Export for Log {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only these become lines")]
+    fn event(&self, event: &Event<'_>) {
+        let wants = |level| self.shared.wants(level);
+        match *event {
+            Event::CallEnded { call, ending } => self.call(call, ending),
+            Event::SessionStarted { session } if wants(LogLevel::Info) => {
+                let at = SystemTime::now();
+                self.shared.leave(|| Record::SessionStarted { session: Arc::clone(session), at });
+            }
+            Event::SessionEnded { session, lasted, reason, calls } if wants(LogLevel::Info) => {
+                let at = SystemTime::now();
+                let session = || Arc::clone(session);
+                self.shared.leave(|| Record::SessionEnded { session: session(), at, lasted, reason, calls });
+            }
+            Event::Refused { server, reason } if wants(record::level_of_refusal(reason)) => {
+                let at = SystemTime::now();
+                self.shared.leave(|| Record::Refused { server, reason, at });
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+impl Shared {
+    fn wants(&self, level: LogLevel) -> bool {
+        level <= self.level
+    }
+
+    /// Leaves what `make` makes for the writer, or counts that there was no room.
+    fn leave(&self, make: impl FnOnce() -> Record) {
+        match self.records.push(make) {
+            None => self.lost(1, DropReason::QueueFull),
+            Some(waiting) => {
+                // Whoever pushes after the writer looked sees that it sleeps: the queue's lock orders the two.
+                if waiting == self.enough
+                    || (self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel))
+                {
+                    self.wake();
+                }
+            }
+        }
+    }
+
+    /// Leaves a line for the writer, if its level is wanted.
+    fn say(&self, line: Line) {
+        if self.wants(line.level) {
+            self.leave(|| Record::Line(Box::new(line)));
+        }
+    }
+
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
+    fn lost(&self, lines: usize, reason: DropReason) {
+        Losses::drop(&self.losses, DroppedWhat::Log, reason, lines as u64);
+    }
+
+    /// How many lines wait, at the place where the most do.
+    fn waiting(&self) -> usize {
+        let most = self.places.iter().map(|place| place.lines()).max();
+        self.records.len() + most.unwrap_or(0)
+    }
+
+    fn tell_depth(&self) {
+        self.losses.set_depth(QueueName::Logs, self.waiting());
+    }
+}
+
+/// Runs `work` on a thread that `running` knows of.
+fn spawn(name: &str, running: &SyncSender<()>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let running = running.clone();
+    let work = move || {
+        work();
+        drop(running);
+    };
+    Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
+/// `service.name`.
+fn service(config: &Config) -> String {
+    let named = config.tracing.resource.iter().find(|(key, _)| key == "service.name");
+    named.map_or_else(|| "sightglass".to_owned(), |(_, name)| name.clone())
+}

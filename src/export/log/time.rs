@@ -1,0 +1,96 @@
+//! Points in time as lines write them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// One moment on both clocks, so that what the monotonic one measured can be told by the wall's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clocks {
+    wall: SystemTime,
+    monotonic: Instant,
+}
+
+impl Clocks {
+    pub(super) fn now() -> Self {
+        Self { wall: SystemTime::now(), monotonic: Instant::now() }
+    }
+
+    /// When `at` was.
+    pub(super) fn wall(self, at: Instant) -> SystemTime {
+        self.wall.checked_sub(self.monotonic.saturating_duration_since(at)).unwrap_or(self.wall)
+    }
+}
+
+/// Appends RFC 3339, UTC, milliseconds. Every line has it, so it does without the formatting machinery.
+pub(super) fn timestamp(at: SystemTime, out: &mut Vec<u8>) {
+    let (year, month, day) = civil(since_epoch(at).as_secs() / 86_400);
+    digits(year, 4, out);
+    for number in [month, day] {
+        out.push(b'-');
+        digits(number, 2, out);
+    }
+    out.push(b'T');
+    out.extend_from_slice(time_of_day(at).as_bytes());
+    out.push(b'Z');
+}
+
+/// `12:34:56.789`, UTC.
+pub(super) fn time_of_day(at: SystemTime) -> String {
+    let since = since_epoch(at);
+    let seconds = since.as_secs() % 86_400;
+    let mut out = Vec::with_capacity(12);
+    digits(seconds / 3600, 2, &mut out);
+    for number in [seconds / 60 % 60, seconds % 60] {
+        out.push(b':');
+        digits(number, 2, &mut out);
+    }
+    out.push(b'.');
+    digits(u64::from(since.subsec_millis()), 3, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn since_epoch(at: SystemTime) -> Duration {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The last `count` decimal digits of `number`.
+fn digits(number: u64, count: u32, out: &mut Vec<u8>) {
+    for place in (0..count).rev() {
+        let digit = number / 10_u64.pow(place) % 10;
+        out.push(b'0' + u8::try_from(digit).unwrap_or_default());
+    }
+}
+
+/// Days since 1970-01-01 → year, month, day (proleptic Gregorian calendar, Howard Hinnant's `civil_from_days`).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_dates() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(20_777), (2026, 11, 20));
+    }
+
+    #[test]
+    fn a_moment_is_written_to_the_millisecond() {
+        let at = UNIX_EPOCH + Duration::from_micros(1_795_201_327_000_999);
+        let mut out = Vec::new();
+        timestamp(at, &mut out);
+        assert_eq!(out, b"2026-11-20T19:02:07.000Z");
+    }
+}

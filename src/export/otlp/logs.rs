@@ -1,0 +1,151 @@
+//! Log lines → log records (`telemetry.md` §5).
+
+use std::borrow::Cow;
+
+use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
+use opentelemetry::{InstrumentationScope, SpanId, TraceId};
+use opentelemetry_otlp::LogExporter;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::logs::{LogBatch, LogExporter as _, SdkLogRecord, SdkLogger, SdkLoggerProvider};
+
+use super::feed::Feeds;
+use super::transport::{Failure, Transport};
+use super::{OtlpError, names, span};
+use crate::config::LogLevel;
+use crate::export::line::{Line, Value};
+use crate::export::{Exporter, QueueName};
+use crate::observe::DroppedWhat;
+
+/// Sends lines.
+pub(super) struct Logs {
+    exporter: LogExporter,
+    transport: Transport,
+    /// Makes records: the SDK lets nobody else.
+    logger: SdkLogger,
+    scope: InstrumentationScope,
+}
+
+impl Logs {
+    pub(super) fn new(transport: Transport, resource: &Resource) -> Result<Self, OtlpError> {
+        let mut exporter = transport.logs()?;
+        exporter.set_resource(resource);
+        let logger = SdkLoggerProvider::builder().build().logger(names::SCOPE);
+        Ok(Self { exporter, transport, logger, scope: span::scope() })
+    }
+
+    fn record(&self, line: &Line) -> SdkLogRecord {
+        let mut record = self.logger.create_log_record();
+        record.set_timestamp(line.at);
+        record.set_observed_timestamp(line.at);
+        let (severity, text) = severity(line.level);
+        record.set_severity_number(severity);
+        record.set_severity_text(text);
+        if let Cow::Borrowed(event) = line.event {
+            record.set_event_name(event);
+        }
+        record.set_body(line.message.clone().into());
+        record.add_attribute("event", line.event.clone());
+        for (name, value) in &line.fields {
+            record.add_attribute(*name, any(value));
+        }
+        if let Some((trace, span)) = line.trace {
+            record.set_trace_context(TraceId::from_bytes(trace.0), SpanId::from_bytes(span.0), None);
+        }
+        record
+    }
+}
+
+impl Feeds for Logs {
+    type Item = Line;
+    const EXPORTER: Exporter = Exporter::OtlpLogs;
+    const WHAT: DroppedWhat = DroppedWhat::Log;
+    // That gauge tells of the lines that wait to be written.
+    const DEPTH: Option<QueueName> = None;
+    const EACH: u32 = 1;
+
+    async fn send(&self, batch: &[Line]) -> Result<(), Failure> {
+        let records: Vec<SdkLogRecord> = batch.iter().map(|line| self.record(line)).collect();
+        let of_scope: Vec<_> = records.iter().map(|record| (record, &self.scope)).collect();
+        let result = self.exporter.export(LogBatch::new(&of_scope)).await;
+        result.map_err(|error| self.transport.failure(&error))
+    }
+
+    fn sent(&self, _batch: &[Line]) {}
+}
+
+fn severity(level: LogLevel) -> (Severity, &'static str) {
+    match level {
+        LogLevel::Error => (Severity::Error, "ERROR"),
+        LogLevel::Warn => (Severity::Warn, "WARN"),
+        LogLevel::Info => (Severity::Info, "INFO"),
+        LogLevel::Debug => (Severity::Debug, "DEBUG"),
+        LogLevel::Trace => (Severity::Trace, "TRACE"),
+    }
+}
+
+fn any(value: &Value) -> AnyValue {
+    match value {
+        Value::Text(text) => text.clone().into(),
+        Value::Integer(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Flag(flag) => (*flag).into(),
+        Value::List(texts) => texts.iter().cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::config::{Otlp, OtlpProtocol, ServerTls};
+    use crate::mcp::trace;
+
+    fn logs() -> Logs {
+        let otlp = Otlp {
+            protocol: OtlpProtocol::HttpProtobuf,
+            traces: None,
+            metrics: None,
+            logs: None,
+            headers: Vec::new(),
+            gzip: false,
+            timeout: Duration::from_secs(1),
+            tls: ServerTls::default(),
+        };
+        let transport = Transport::new(&otlp, "http://127.0.0.1:1/v1/logs").unwrap();
+        Logs::new(transport, &Resource::builder_empty().build()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_line_is_a_record_of_its_level_with_its_keys_as_attributes() {
+        let line = Line {
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(1),
+            level: LogLevel::Warn,
+            event: Cow::Borrowed("mcp_request"),
+            message: "ping failed".to_owned(),
+            trace: Some((trace::TraceId([1; 16]), trace::SpanId([2; 8]))),
+            fields: vec![
+                ("method", "ping".to_owned().into()),
+                ("request_bytes", Value::Integer(7)),
+                ("duration_ms", Value::Float(1.5)),
+                ("slow", Value::Flag(true)),
+                ("tools", Value::List(vec!["a".to_owned()])),
+            ],
+        };
+        let record = logs().record(&line);
+        assert_eq!(record.severity_number(), Some(Severity::Warn));
+        assert_eq!((record.event_name(), record.timestamp()), (Some("mcp_request"), Some(line.at)));
+        assert_eq!(record.body(), Some(&AnyValue::from("ping failed")));
+        assert_eq!(record.trace_context().unwrap().span_id, SpanId::from_bytes([2; 8]));
+        let attributes: Vec<String> =
+            record.attributes_iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        insta::assert_snapshot!(attributes.join("\n"), @r#"
+        event=String(Static("mcp_request"))
+        method=String(Owned("ping"))
+        request_bytes=Int(7)
+        duration_ms=Double(1.5)
+        slow=Boolean(true)
+        tools=ListAny([String(Owned("a"))])
+        "#);
+    }
+}

@@ -1,0 +1,114 @@
+//! What may not be told: secrets by the name of what holds them and by their shape (`telemetry.md` §5).
+//!
+//! Every detector looks at the text as it came and names ranges of it; all that any of them named becomes
+//! [`MARK`], the same for every kind, so that a line does not even tell what was there. All work is linear in what is
+//! looked at.
+//!
+//! # Why names and shapes
+//! A name (`password`) catches any value where the text says what it is, a shape (`ghp_…`) what nobody named. Neither
+//! catches a bare password in a sentence: payloads are logged only where somebody asks for them.
+
+mod json;
+mod keys;
+mod pairs;
+mod shapes;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use self::keys::Keys;
+use super::event::Captured;
+
+/// What stands where a secret stood.
+pub(super) const MARK: &str = "[redacted]";
+
+/// What ends a payload that was cut.
+const CUT: char = '…';
+
+/// Takes secrets out of what lines and spans tell. Each is replaced by `[redacted]`.
+#[derive(Debug)]
+pub struct Redactor {
+    keys: Keys,
+}
+
+impl Redactor {
+    /// The built-in names and shapes, and `keys` beside them, in lower case.
+    pub fn new(keys: &[String]) -> Self {
+        let redactor = Self { keys: Keys::new(keys) };
+        // Every detector looks at this, so that they are made now and not when traffic waits for them.
+        redactor.text("-----BEGIN ://@");
+        redactor
+    }
+
+    /// Free text: an error message, a name, a header. Borrowed where there was nothing to redact.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut secrets = Vec::new();
+        self.find(text, &mut secrets);
+        cover(text, secrets, MARK)
+    }
+
+    fn find(&self, text: &str, secrets: &mut Vec<Range<usize>>) {
+        pairs::find(&self.keys, text, secrets);
+        shapes::find(text, secrets);
+    }
+
+    /// A URI without its query, its fragment and its user.
+    pub fn uri(&self, uri: &str) -> String {
+        let end = uri.find(['?', '#']).unwrap_or(uri.len());
+        let uri = uri.get(..end).unwrap_or_default();
+        self.text(&without_user(uri)).into_owned()
+    }
+
+    /// A payload, redacted and then cut to `max_bytes`; `…` stands after what was cut. It needs not be whole, nor
+    /// JSON: what may be the first half of a secret at its own end is left out.
+    pub fn json(&self, captured: &Captured, max_bytes: usize) -> String {
+        let source = String::from_utf8_lossy(&captured.bytes);
+        let (mut told, mut cut) = json::redacted(self, &source, captured.cut, max_bytes);
+        if told.len() > max_bytes {
+            told.truncate(boundary(&told, max_bytes));
+            cut = true;
+        }
+        if cut {
+            told.push(CUT);
+        }
+        told
+    }
+}
+
+fn without_user(uri: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = uri.split_once("://") else { return Cow::Borrowed(uri) };
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) => Cow::Owned(format!("{scheme}://{}", rest.get(at + 1..).unwrap_or_default())),
+        None => Cow::Borrowed(uri),
+    }
+}
+
+/// The last place at or before `at` where a character begins or the text ends.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+/// `text` with `mark` in place of each of these ranges; of some that overlap, in place of all together.
+fn cover<'a>(text: &'a str, mut secrets: Vec<Range<usize>>, mark: &str) -> Cow<'a, str> {
+    secrets
+        .retain(|secret| text.get(secret.clone()).is_some_and(|hidden| !hidden.is_empty() && hidden != MARK));
+    if secrets.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    secrets.sort_unstable_by_key(|secret| secret.start);
+    let mut told = String::with_capacity(text.len());
+    let mut at = 0;
+    let mut secrets = secrets.into_iter().peekable();
+    while let Some(secret) = secrets.next() {
+        let mut end = secret.end;
+        while let Some(next) = secrets.next_if(|next| next.start < end) {
+            end = end.max(next.end);
+        }
+        told.push_str(text.get(at..secret.start).unwrap_or_default());
+        told.push_str(mark);
+        at = end;
+    }
+    told.push_str(text.get(at..).unwrap_or_default());
+    Cow::Owned(told)
+}
