@@ -3,11 +3,11 @@
 //! ratios, machines are noisy.
 //!
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. Spans go to a collector that
-//! throws them away, log lines to `/dev/null`. All share the machine's cores.
+//! throws them away, log lines into a pipe whose reader does. All share the machine's cores.
 
 #![expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^53")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -236,7 +236,7 @@ fn setups(collector: SocketAddr) -> [Setup; 6] {
 }
 
 impl Setup {
-    fn configuration(&self, listen: SocketAddr, admin: SocketAddr, upstream: SocketAddr) -> String {
+    fn configuration(&self, upstream: SocketAddr) -> String {
         let tracing = match self.tracing {
             None => "enabled = false".to_owned(),
             Some(ratio) => {
@@ -244,7 +244,7 @@ impl Setup {
             }
         };
         format!(
-            "[proxy]\nlisten = \"{listen}\"\n[admin]\nlisten = \"{admin}\"\n[metrics]\nenabled = {}\n\
+            "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nenabled = {}\n\
              [tracing]\n{tracing}\n[logs]\nformat = \"json\"\ncalls = {}\n\
              [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n",
             self.metrics, self.lines,
@@ -253,24 +253,22 @@ impl Setup {
 }
 
 fn sightglass(setup: &Setup, upstream: SocketAddr) -> Result<Target, Box<dyn std::error::Error>> {
-    let [address, admin] = free_addresses()?;
-    let file = std::env::temp_dir().join(format!("sightglass-bench-{}.toml", address.port()));
-    std::fs::write(&file, setup.configuration(address, admin, upstream))?;
-    let child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
+    let file = std::env::temp_dir().join(format!("sightglass-bench-{}.toml", std::process::id()));
+    std::fs::write(&file, setup.configuration(upstream))?;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
         .args(["serve", "--config"])
         .arg(&file)
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()?;
-    let target = Target { name: setup.name, address, admin: Some(admin), child: Some(child) };
-    let answers = until_it_answers(address);
+    let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?);
+    let mut line = String::new();
+    stdout.read_line(&mut line)?;
     std::fs::remove_file(&file)?;
-    answers.map(|()| target)
-}
-
-/// Two that nobody listened on a moment ago.
-fn free_addresses() -> std::io::Result<[SocketAddr; 2]> {
-    let (one, two) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-    Ok([one.local_addr()?, two.local_addr()?])
+    thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let started: serde_json::Value = serde_json::from_str(&line)?;
+    let address = |told: &serde_json::Value| told.as_str().unwrap_or_default().parse::<SocketAddr>();
+    let (address, admin) = (address(&started["listen"][0])?, address(&started["admin"])?);
+    Ok(Target { name: setup.name, address, admin: Some(admin), child: Some(child) })
 }
 
 /// How many spans and lines a proxy has dropped.
