@@ -3,11 +3,11 @@
 //! ratios, machines are noisy.
 //!
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. Spans go to a collector that
-//! throws them away, log lines to `/dev/null`. All share the machine's cores.
+//! throws them away, log lines into a pipe whose reader does. All share the machine's cores.
 
 #![expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^53")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -23,7 +23,7 @@ const WARM_UP: Duration = Duration::from_millis(300);
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `cargo bench` passes `--bench`; a filter is not known here.
     let upstream = stub()?;
-    let mut targets = vec![Target { name: "direct", address: upstream, child: None }];
+    let mut targets = vec![Target { name: "direct", address: upstream, admin: None, child: None }];
     targets.extend(nginx(upstream)?);
     let collector = Collector::start()?;
     for setup in setups(collector.address) {
@@ -33,6 +33,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for concurrency in [1, 32] {
         report(concurrency, &mut measure(&targets, concurrency)?);
     }
+    for target in &targets {
+        if let Some(lost) = target.admin.map(lost).transpose()?.filter(|lost| *lost > 0.0) {
+            println!("{}: {lost} spans or lines were dropped, whose cost is not in the figures", target.name);
+        }
+    }
     drop(targets);
     println!("the collector was sent {}", collector.summary());
     Ok(())
@@ -41,6 +46,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 struct Target {
     name: &'static str,
     address: SocketAddr,
+    /// Where the proxy tells what it dropped.
+    admin: Option<SocketAddr>,
     child: Option<Child>,
 }
 
@@ -229,7 +236,7 @@ fn setups(collector: SocketAddr) -> [Setup; 6] {
 }
 
 impl Setup {
-    fn configuration(&self, listen: SocketAddr, upstream: SocketAddr) -> String {
+    fn configuration(&self, upstream: SocketAddr) -> String {
         let tracing = match self.tracing {
             None => "enabled = false".to_owned(),
             Some(ratio) => {
@@ -237,7 +244,7 @@ impl Setup {
             }
         };
         format!(
-            "[proxy]\nlisten = \"{listen}\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nenabled = {}\n\
+            "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nenabled = {}\n\
              [tracing]\n{tracing}\n[logs]\nformat = \"json\"\ncalls = {}\n\
              [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n",
             self.metrics, self.lines,
@@ -246,18 +253,32 @@ impl Setup {
 }
 
 fn sightglass(setup: &Setup, upstream: SocketAddr) -> Result<Target, Box<dyn std::error::Error>> {
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let file = std::env::temp_dir().join(format!("sightglass-bench-{}.toml", address.port()));
-    std::fs::write(&file, setup.configuration(address, upstream))?;
-    let child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
+    let file = std::env::temp_dir().join(format!("sightglass-bench-{}.toml", std::process::id()));
+    std::fs::write(&file, setup.configuration(upstream))?;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
         .args(["serve", "--config"])
         .arg(&file)
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()?;
-    let target = Target { name: setup.name, address, child: Some(child) };
-    let answers = until_it_answers(address);
+    let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?);
+    let mut line = String::new();
+    stdout.read_line(&mut line)?;
     std::fs::remove_file(&file)?;
-    answers.map(|()| target)
+    thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let started: serde_json::Value = serde_json::from_str(&line)?;
+    let address = |told: &serde_json::Value| told.as_str().unwrap_or_default().parse::<SocketAddr>();
+    let (address, admin) = (address(&started["listen"][0])?, address(&started["admin"])?);
+    Ok(Target { name: setup.name, address, admin: Some(admin), child: Some(child) })
+}
+
+/// How many spans and lines a proxy has dropped.
+fn lost(admin: SocketAddr) -> std::io::Result<f64> {
+    let mut stream = TcpStream::connect(admin)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    let series = page.lines().filter(|line| line.starts_with("mcp_proxy_dropped_total{"));
+    Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
 fn until_it_answers(address: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
@@ -349,7 +370,7 @@ fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Err
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let target = Target { name: "nginx", address, child: Some(child) };
+    let target = Target { name: "nginx", address, admin: None, child: Some(child) };
     until_it_answers(address)?;
     Ok(Some(target))
 }
