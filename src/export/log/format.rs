@@ -50,14 +50,20 @@ fn members(fields: &[(&'static str, Value)], out: &mut Vec<u8>) {
     }
 }
 
+/// Keys are ours, or fields of `tracing`: identifiers, with dots at most.
 fn member(key: &str, out: &mut Vec<u8>) {
-    out.push(b',');
-    string(key, out);
-    out.push(b':');
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 fn string(text: &str, out: &mut Vec<u8>) {
-    written(serde_json::to_writer(out, text));
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        return written(serde_json::to_writer(out, text));
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 /// Writing texts and numbers into memory cannot fail.
