@@ -1,7 +1,9 @@
-//! Added latency and requests a second: direct, nginx (where it is installed), the proxy without observation, and the
-//! proxy with everything on, in one run, rounds interleaved. `cargo bench --bench wire`; quote ratios, machines are noisy.
+//! Added latency and requests a second: direct, nginx (where it is installed), the proxy without observation, with
+//! metrics, and with traces and log lines beside them, in one run, rounds interleaved. `cargo bench --bench wire`; quote
+//! ratios, machines are noisy.
 //!
-//! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. All share the machine's cores.
+//! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. Spans go to a collector that
+//! throws them away, log lines into a pipe whose reader does. All share the machine's cores.
 
 #![expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^53")]
 
@@ -9,7 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,20 +23,31 @@ const WARM_UP: Duration = Duration::from_millis(300);
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `cargo bench` passes `--bench`; a filter is not known here.
     let upstream = stub()?;
-    let mut targets = vec![Target { name: "direct", address: upstream, child: None }];
+    let mut targets = vec![Target { name: "direct", address: upstream, admin: None, child: None }];
     targets.extend(nginx(upstream)?);
-    targets.push(sightglass("sightglass, observation off", upstream, false)?);
-    targets.push(sightglass("sightglass, metrics on", upstream, true)?);
+    let collector = Collector::start()?;
+    for setup in setups(collector.address) {
+        targets.push(sightglass(&setup, upstream)?);
+    }
     println!("1 KiB tools/call, keep-alive, {ROUNDS} interleaved rounds of {ROUND:?} each, medians\n");
     for concurrency in [1, 32] {
         report(concurrency, &mut measure(&targets, concurrency)?);
     }
+    for target in &targets {
+        if let Some(lost) = target.admin.map(lost).transpose()?.filter(|lost| *lost > 0.0) {
+            println!("{}: {lost} spans or lines were dropped, whose cost is not in the figures", target.name);
+        }
+    }
+    drop(targets);
+    println!("the collector was sent {}", collector.summary());
     Ok(())
 }
 
 struct Target {
     name: &'static str,
     address: SocketAddr,
+    /// Where the proxy tells what it dropped.
+    admin: Option<SocketAddr>,
     child: Option<Child>,
 }
 
@@ -157,17 +170,17 @@ fn answer() -> Vec<u8> {
     .into_bytes()
 }
 
-/// Reads one message of a known length; false at the end of the connection.
-fn read_message(stream: &mut TcpStream, buffer: &mut [u8]) -> std::io::Result<bool> {
+/// Reads one message of a known length, which it returns; `None` at the end of the connection.
+fn read_message(stream: &mut TcpStream, buffer: &mut [u8]) -> std::io::Result<Option<usize>> {
     let mut have = 0;
     loop {
         let read = stream.read(&mut buffer[have..])?;
         if read == 0 {
-            return if have == 0 { Ok(false) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) };
+            return if have == 0 { Ok(None) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) };
         }
         have += read;
         if length(&buffer[..have]).is_some_and(|length| have >= length) {
-            return Ok(true);
+            return Ok(Some(have));
         }
     }
 }
@@ -194,37 +207,135 @@ fn stub() -> std::io::Result<SocketAddr> {
 fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let (answer, mut buffer) = (answer(), vec![0; 8192]);
-    while read_message(&mut stream, &mut buffer)? {
+    while read_message(&mut stream, &mut buffer)?.is_some() {
         stream.write_all(&answer)?;
     }
     Ok(())
 }
 
-fn sightglass(
+/// One row: the proxy with these tables in its configuration.
+struct Setup {
     name: &'static str,
-    upstream: SocketAddr,
     metrics: bool,
-) -> Result<Target, Box<dyn std::error::Error>> {
-    let file = std::env::temp_dir().join(format!("sightglass-bench-{}-{metrics}.toml", std::process::id()));
-    std::fs::write(
-        &file,
+    /// The share of traces that are sampled; `None` = trace headers pass untouched.
+    tracing: Option<f64>,
+    lines: bool,
+    collector: SocketAddr,
+}
+
+fn setups(collector: SocketAddr) -> [Setup; 6] {
+    let row = |name, metrics, tracing, lines| Setup { name, metrics, tracing, lines, collector };
+    [
+        row("sightglass, observation off", false, None, false),
+        row("sightglass, metrics on", true, None, false),
+        row("… and traces, 10 % sampled", true, Some(0.1), false),
+        row("… and traces, all sampled", true, Some(1.0), false),
+        row("… and log lines", true, None, true),
+        row("… and traces, 10 % sampled, and log lines", true, Some(0.1), true),
+    ]
+}
+
+impl Setup {
+    fn configuration(&self, upstream: SocketAddr) -> String {
+        let tracing = match self.tracing {
+            None => "enabled = false".to_owned(),
+            Some(ratio) => {
+                format!("sample_ratio = {ratio}\notlp = {{ endpoint = \"http://{}\" }}", self.collector)
+            }
+        };
         format!(
-            "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nenabled = {metrics}\n\
-             [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n"
-        ),
-    )?;
+            "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nenabled = {}\n\
+             [tracing]\n{tracing}\n[logs]\nformat = \"json\"\ncalls = {}\n\
+             [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n",
+            self.metrics, self.lines,
+        )
+    }
+}
+
+fn sightglass(setup: &Setup, upstream: SocketAddr) -> Result<Target, Box<dyn std::error::Error>> {
+    let file = std::env::temp_dir().join(format!("sightglass-bench-{}.toml", std::process::id()));
+    std::fs::write(&file, setup.configuration(upstream))?;
     let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
-        .args(["serve", "--log-format", "json", "--config"])
+        .args(["serve", "--config"])
         .arg(&file)
         .stdout(Stdio::piped())
         .spawn()?;
-    let stdout = child.stdout.take().ok_or("no standard output")?;
+    let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?);
     let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
+    stdout.read_line(&mut line)?;
     std::fs::remove_file(&file)?;
+    thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     let started: serde_json::Value = serde_json::from_str(&line)?;
-    let address = started["listen"][0].as_str().ok_or("no address in the start line")?.parse()?;
-    Ok(Target { name, address, child: Some(child) })
+    let address = |told: &serde_json::Value| told.as_str().unwrap_or_default().parse::<SocketAddr>();
+    let (address, admin) = (address(&started["listen"][0])?, address(&started["admin"])?);
+    Ok(Target { name: setup.name, address, admin: Some(admin), child: Some(child) })
+}
+
+/// How many spans and lines a proxy has dropped.
+fn lost(admin: SocketAddr) -> std::io::Result<f64> {
+    let mut stream = TcpStream::connect(admin)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page)?;
+    let series = page.lines().filter(|line| line.starts_with("mcp_proxy_dropped_total{"));
+    Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+}
+
+fn until_it_answers(address: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+    let until = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(address).is_err() {
+        if Instant::now() > until {
+            return Err(format!("nothing listens on {address}").into());
+        }
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+/// Takes OTLP over HTTP and throws it away.
+struct Collector {
+    address: SocketAddr,
+    sent: Arc<Sent>,
+}
+
+#[derive(Default)]
+struct Sent {
+    exports: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Collector {
+    fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let collector = Self { address: listener.local_addr()?, sent: Arc::default() };
+        let sent = Arc::clone(&collector.sent);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let sent = Arc::clone(&sent);
+                thread::spawn(move || sent.take(stream));
+            }
+        });
+        Ok(collector)
+    }
+
+    /// Zero would mean that the rows with traces show nothing of their cost.
+    fn summary(&self) -> String {
+        let of = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        format!("{} exports, {} kB", of(&self.sent.exports), of(&self.sent.bytes) / 1000)
+    }
+}
+
+impl Sent {
+    fn take(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        // The largest export: 512 spans at some kilobytes.
+        let mut buffer = vec![0; 4 * 1024 * 1024];
+        while let Some(length) = read_message(&mut stream, &mut buffer)? {
+            self.exports.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(length, Ordering::Relaxed);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
+        }
+        Ok(())
+    }
 }
 
 /// nginx as a plain reverse proxy that keeps its connections, where it is installed.
@@ -259,13 +370,8 @@ fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Err
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let target = Target { name: "nginx", address, child: Some(child) };
-    let until = Instant::now() + Duration::from_secs(5);
-    let ready = AtomicBool::new(false);
-    while !ready.load(Ordering::Relaxed) && Instant::now() < until {
-        ready.store(TcpStream::connect(address).is_ok(), Ordering::Relaxed);
-        thread::yield_now();
-    }
+    let target = Target { name: "nginx", address, admin: None, child: Some(child) };
+    until_it_answers(address)?;
     Ok(Some(target))
 }
 

@@ -18,6 +18,7 @@ use crate::support::stub;
 
 const CALLS: usize = 10_000;
 const CONCURRENCY: usize = 64;
+/// See `is_sampled`.
 const RATIO: f64 = 0.1;
 /// A little less than the tool `slow` takes.
 const SLOW: Duration = Duration::from_millis(100);
@@ -126,7 +127,8 @@ fn compare_spans(lines: &[Line], spans: &[Span]) {
     assert!(expected.len() < lines.len());
     for line in lines.iter().filter(wanted) {
         let span = servers[&(line.trace.clone() + &line.span)];
-        let milliseconds = (span.end_time_unix_nano - span.start_time_unix_nano) as f64 / 1e6;
+        let lasted = Duration::from_nanos(span.end_time_unix_nano - span.start_time_unix_nano);
+        let milliseconds = lasted.as_secs_f64() * 1000.0;
         assert!((milliseconds - line.milliseconds).abs() <= 0.001, "{milliseconds}, {}", line.milliseconds);
         let outcome = span.attributes.iter().find(|attribute| attribute.key == "mcp.proxy.outcome");
         let outcome = outcome.and_then(|attribute| attribute.value.clone()).expect("an outcome");
@@ -142,8 +144,9 @@ fn compare_spans(lines: &[Line], spans: &[Span]) {
 fn is_sampled(line: &Line) -> bool {
     match line.number % 4 {
         0 => {
-            let low = u64::from_str_radix(&line.trace[16..], 16).expect("hexadecimal digits");
-            ((low >> 1) as f64) < RATIO * 2_f64.powi(63)
+            let trace = u128::from_str_radix(&line.trace, 16).expect("hexadecimal digits");
+            // A tenth of the lower 63 bits.
+            (trace & u128::from(u64::MAX)) >> 1 < (1 << 63) / 10
         }
         1 => true,
         _ => false,
@@ -151,5 +154,5 @@ fn is_sampled(line: &Line) -> bool {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

@@ -230,12 +230,12 @@ async fn log_lines_are_sent_as_records() {
     for protocol in PROTOCOLS {
         let collector = Collector::start().await;
         let mut config = exported(otlp(protocol, collector.address));
-        config.logs.queue = 2;
+        config.logs.queue = 4;
         let otlp = config.tracing.otlp.as_mut().unwrap();
         otlp.logs = otlp.traces.take().map(|url| url.replace("traces", "logs"));
         let told = Told::start(&config);
         let tell = told.lines().unwrap();
-        for message in ["one", "two", "three"] {
+        for message in ["one", "two", "three", "four", "five"] {
             tell(&Line::new(LogLevel::Warn, "mcp_request", message));
         }
         let losses = told.stop().await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sightglass::admin::Admin;
 use sightglass::config::{Capture, Config, LogLevel};
 use sightglass::export::Prometheus;
-use sightglass::observe::{Captured, End, Event, Export, Observer};
+use sightglass::observe::{Captured, End, Event, Export};
 use sightglass::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -300,11 +300,10 @@ fn listen(address: [u8; 4]) -> (SocketAddr, Observed, Arc<Told>, String) {
     let (observed, told) = observed(&config);
     let one = session(&observed, &told, "one");
     let prometheus = Arc::new(Prometheus::new(&config).unwrap());
-    let observer: Observer = observed.observer.clone();
     let admin = Admin::bind(
         SocketAddr::from((address, 0)),
         prometheus,
-        observer,
+        observed.observer.clone(),
         Shutdown::new(Duration::from_secs(30)),
     )
     .unwrap();

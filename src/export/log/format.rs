@@ -50,10 +50,11 @@ fn members(fields: &[(&'static str, Value)], out: &mut Vec<u8>) {
     }
 }
 
+/// Keys are ours, or fields of `tracing`: identifiers, with dots at most.
 fn member(key: &str, out: &mut Vec<u8>) {
-    out.push(b',');
-    string(key, out);
-    out.push(b':');
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 fn list(texts: &[String], out: &mut Vec<u8>) {
@@ -69,17 +70,31 @@ fn list(texts: &[String], out: &mut Vec<u8>) {
 
 /// JSON lets control characters beyond ASCII stand, but a terminal that shows the file would obey them.
 fn string(text: &str, out: &mut Vec<u8>) {
-    let obeyed = |character: &char| ('\u{7f}'..='\u{9f}').contains(character);
-    if text.chars().all(|character| !obeyed(&character)) {
+    if text.bytes().all(|byte| !needs_a_look(byte)) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
+    if text.bytes().all(|byte| !may_be_obeyed(byte)) {
         return written(serde_json::to_writer(out, text));
     }
     for character in serde_json::to_string(text).unwrap_or_default().chars() {
-        if obeyed(&character) {
+        if ('\u{7f}'..='\u{9f}').contains(&character) {
             out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
         } else {
             out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
+}
+
+fn needs_a_look(byte: u8) -> bool {
+    byte < b' ' || matches!(byte, b'"' | b'\\') || may_be_obeyed(byte)
+}
+
+/// Delete, or the first byte of U+0080 to U+00BF.
+fn may_be_obeyed(byte: u8) -> bool {
+    matches!(byte, 0x7f | 0xc2)
 }
 
 /// Writing texts and numbers into memory cannot fail.

@@ -47,6 +47,8 @@ pub(super) trait Feeds: Send + Sync + 'static {
 /// Where the path puts what is to be exported.
 pub(super) struct Feed<F: Feeds> {
     queue: Queue<F::Item>,
+    /// How many make a batch at once: fewer where the queue is short, so that it never fills while nobody is in trouble.
+    batch: usize,
     wake: Notify,
     losses: Arc<Losses>,
 }
@@ -55,7 +57,8 @@ impl<F: Feeds> Feed<F> {
     /// A feed of which at most `max` spans or lines wait.
     pub(super) fn new(max: usize, losses: Arc<Losses>) -> Arc<Self> {
         let pieces = (max / F::EACH as usize).max(1);
-        Arc::new(Self { queue: Queue::new(pieces), wake: Notify::new(), losses })
+        let batch = BATCH.min(pieces / 2).max(1);
+        Arc::new(Self { queue: Queue::new(pieces), batch, wake: Notify::new(), losses })
     }
 
     /// Puts in what `make` makes; where there is no room, nothing is made and the loss is counted. Never waits.
@@ -66,13 +69,13 @@ impl<F: Feeds> Feed<F> {
         };
         self.show_depth(waiting);
         // Waking costs a system call: once for the first, once a batch.
-        if waiting == 1 || waiting.is_multiple_of(BATCH) {
+        if waiting == 1 || waiting.is_multiple_of(self.batch) {
             self.wake.notify_one();
         }
     }
 
     fn take(&self) -> Vec<F::Item> {
-        let batch = self.queue.take(BATCH);
+        let batch = self.queue.take(self.batch);
         self.show_depth(self.queue.len());
         batch
     }
@@ -134,7 +137,7 @@ impl<F: Feeds> Worker<F> {
             }
         }
         let until = Instant::now() + INTERVAL;
-        while feed.queue.len() < BATCH {
+        while feed.queue.len() < feed.batch {
             if !matches!(self.or_stop(timeout_at(until, feed.wake.notified())).await, Some(Ok(()))) {
                 return;
             }
@@ -148,7 +151,7 @@ impl<F: Feeds> Worker<F> {
             if !batch.is_empty() {
                 self.deliver(batch).await;
             }
-            if self.feed.queue.len() < BATCH || self.is_stopping() {
+            if self.feed.queue.len() < self.feed.batch || self.is_stopping() {
                 return;
             }
         }

@@ -13,12 +13,16 @@ const REFUSED = { scenario: "dns-rebinding-protection", id: "localhost-host-rebi
  * preserved the server can, and here the proxy lets it through so that the server's own answer is seen. A server that
  * refuses nothing is examined through a proxy that refuses nothing; that the default proxy does protect it is one more path.
  *
- * `open`: the proxy admits the foreign Host. `fits(server)`: examine this server so. `expected(direct)`: what must come out.
+ * With injection on, the body is not the client's own any more; the server must not tell.
+ *
+ * `open`: the proxy admits the foreign Host. `inject`: it puts the trace context into `_meta`. `fits(server)`: examine this
+ * server so. `expected(direct)`: what must come out.
  */
 export const PATHS = [
   { name: "host rewritten", fits: (server) => server.guarded, expected: (direct) => direct },
   { name: "host rewritten", open: true, fits: (server) => !server.guarded, expected: (direct) => direct },
   { name: "host preserved", open: true, preserve: true, fits: () => true, expected: (direct) => direct },
+  { name: "trace context in _meta", open: true, preserve: true, inject: true, fits: () => true, expected: (direct) => direct },
   { name: "host rewritten, guarded by the proxy", fits: (server) => !server.guarded, expected: withForeignHostRefused },
 ];
 
@@ -35,13 +39,14 @@ export async function openProxy({ name, url, path, files }) {
 const LISTEN = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
 // The port stands in the configuration because a page of this very proxy is among the origins to admit.
-async function configured(name, url, { open, preserve }, files) {
+async function configured(name, url, { open, preserve, inject }, files) {
   const port = await freePort();
   const lines = ["[proxy]", `listen = "127.0.0.1:${port}"`];
   if (open) {
     lines.push(`allowed_hosts = ["127.0.0.1", "${FOREIGN_HOST}"]`);
     lines.push(`allowed_origins = ["http://127.0.0.1:${port}", "http://${FOREIGN_HOST}"]`);
   }
+  if (inject) lines.push("[tracing]", "inject_meta = true");
   lines.push("[admin]", `listen = "127.0.0.1:0"`, "[[server]]", `name = "${name}"`, `url = "${url}"`);
   if (preserve) lines.push("preserve_host = true");
   writeFileSync(`${files}.toml`, `${lines.join("\n")}\n`);
