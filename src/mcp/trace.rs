@@ -6,6 +6,7 @@
 //! but one line of `tracestate`; the 55 bytes are read here instead.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// 16 bytes, not all zero; `Display` gives 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,8 +91,8 @@ pub struct Trace {
     pub client_span: SpanId,
     /// The head decision, and the random flag as it came.
     pub flags: Flags,
-    /// `tracestate` as it came with the parent.
-    pub tracestate: Option<String>,
+    /// `tracestate` as it came with the parent; shared by all requests of a batch, which may be thousands.
+    pub tracestate: Option<Arc<str>>,
     /// What it also belongs to: the header where `_meta` is the parent, the session's handshake.
     pub links: Vec<Context>,
     /// What the request itself carried, so that a session that begins with it can pass it on.
@@ -103,6 +104,9 @@ const TRACEPARENT_BYTES: usize = 55;
 /// A longer `tracestate` is passed on where it stands and taken no note of: sessions and spans keep what is read. The
 /// specification asks for 512 at least.
 const TRACESTATE_BYTES_MAX: usize = 4096;
+
+/// Of that, a session keeps no more, since sessions are many and live long.
+const SESSION_TRACESTATE_BYTES_MAX: usize = 512;
 
 impl Carried {
     /// A context that came with this `tracestate`; an empty one is none.
@@ -222,7 +226,10 @@ pub fn decide(carriers: Carriers<'_>, sampler: Sampler, ids: Ids) -> Trace {
         server_span: ids.server,
         client_span: ids.client,
         flags,
-        tracestate: [parent, same].into_iter().flatten().find_map(|carried| carried.tracestate.clone()),
+        tracestate: [parent, same]
+            .into_iter()
+            .flatten()
+            .find_map(|carried| carried.tracestate.as_deref().map(Arc::from)),
         links,
         carried: own.is_some(),
     }
@@ -241,9 +248,10 @@ impl Trace {
 
     /// What a session that begins with this request passes on.
     pub fn handshake(&self) -> Handshake {
+        let kept = self.tracestate.as_deref().filter(|state| state.len() <= SESSION_TRACESTATE_BYTES_MAX);
         let carried = self.parent.filter(|_| self.carried).map(|span| Carried {
             context: Context { trace: self.id, span, flags: self.flags },
-            tracestate: self.tracestate.clone(),
+            tracestate: kept.map(str::to_owned),
         });
         Handshake { carried, span: self.server() }
     }
@@ -406,10 +414,25 @@ mod tests {
     fn a_tracestate_beside_the_same_span_is_its_own() {
         let (meta, header) = (Carried { tracestate: None, ..carried(VALID) }, carried(VALID));
         let carriers = Carriers { meta: Some(&meta), header: Some(&header), session: None };
-        assert_eq!(decide(carriers, ALL, ids()).tracestate.unwrap(), "a=1");
+        assert_eq!(decide(carriers, ALL, ids()).tracestate.as_deref(), Some("a=1"));
         let other = carried(&VALID.replace("00f067aa", "11f067aa"));
         let carriers = Carriers { header: Some(&other), ..carriers };
         assert_eq!(decide(carriers, ALL, ids()).tracestate, None);
+    }
+
+    #[test]
+    fn a_batch_shares_one_tracestate_and_a_session_keeps_a_short_one_alone() {
+        let of_length = |length| {
+            let carried = Carried { tracestate: Some("a".repeat(length)), ..carried(VALID) };
+            decide(Carriers { header: Some(&carried), ..Carriers::default() }, ALL, ids())
+        };
+        let (short, long) = (of_length(512), of_length(513));
+        assert!(Arc::ptr_eq(
+            short.tracestate.as_ref().unwrap(),
+            short.sibling(ids()).tracestate.as_ref().unwrap()
+        ));
+        let kept = |trace: &Trace| trace.handshake().carried.unwrap().tracestate.is_some();
+        assert_eq!((kept(&short), kept(&long)), (true, false));
     }
 
     #[test]

@@ -167,7 +167,8 @@ impl Call {
             Id::Text(text) | Id::Decimal(text) => text.as_str().len(),
             Id::Null | Id::Number(_) => 0,
         };
-        let tracestate = self.trace().and_then(|trace| trace.tracestate.as_ref()).map_or(0, String::len);
+        let tracestate =
+            self.trace().and_then(|trace| trace.tracestate.as_ref()).map_or(0, |state| state.len());
         let milestones = lock::lock(&self.milestones).kept.capacity() * size_of::<Milestone>();
         let session = self.session.as_ref().map_or(0, |session| session.weight());
         size_of::<Self>() + size_of::<Head>() + texts + id + tracestate + milestones + session

@@ -306,9 +306,10 @@ impl Shared {
     ) -> Option<Trace> {
         let sampler = self.inner.sampler?;
         let meta = carried(message);
-        let above = above
-            .and_then(Call::trace)
-            .map(|trace| Carried { context: trace.upstream(), tracestate: trace.tracestate.clone() });
+        let above = above.and_then(Call::trace).map(|trace| Carried {
+            context: trace.upstream(),
+            tracestate: trace.tracestate.as_deref().map(str::to_owned),
+        });
         let handshake = session.and_then(|session| session.handshake.as_deref());
         let carriers = Carriers { meta: meta.as_ref(), header: above.as_ref(), session: handshake };
         Some(trace::decide(carriers, sampler, Inner::ids()))
