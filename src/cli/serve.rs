@@ -192,4 +192,10 @@ fn announce(config: &Config, running: &Running) {
         |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
     super::logging::started(&running.data, running.admin, &mounts);
+    if config.logs.salt.is_none() && !config.logs.raw_session_ids {
+        tracing::info!(
+            event = "random_salt",
+            "logs.salt is not set: hashes of session ids are of this process alone, and replicas do not agree on them"
+        );
+    }
 }

@@ -70,19 +70,22 @@ fn size(head: &request::Parts) -> usize {
 
 /// Whether a reply of our own to this request would need the id that stands in its body.
 pub(super) fn may_be_json_rpc(head: &request::Parts) -> bool {
-    head.method == Method::POST && has_media_type(&head.headers, "application/json")
+    let is_json = |essence: &[u8]| {
+        essence.eq_ignore_ascii_case(b"application/json")
+            || essence.last_chunk().is_some_and(|end: &[u8; 5]| end.eq_ignore_ascii_case(b"+json"))
+    };
+    head.method == Method::POST && essence(&head.headers).is_some_and(is_json)
 }
 
 /// Whether the body is an event stream.
 pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
-    has_media_type(fields, "text/event-stream")
+    essence(fields).is_some_and(|essence| essence.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
-/// Whether `Content-Type` is this media type, parameters and case apart.
-fn has_media_type(fields: &HeaderMap, media_type: &str) -> bool {
-    let Some(value) = fields.get(header::CONTENT_TYPE) else { return false };
-    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(media_type.as_bytes())
+/// The media type in `Content-Type`, without its parameters.
+fn essence(fields: &HeaderMap) -> Option<&[u8]> {
+    let value = fields.get(header::CONTENT_TYPE)?;
+    Some(value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii())
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ async fn what_it_says_on_standard_output_is_all_there_when_it_has_ended() {
     });
     let said = said.await.unwrap();
     let events: Vec<&str> = said.iter().filter_map(|line| line["event"].as_str()).collect();
-    assert_eq!(events, ["started", "tool_invocation", "stopping", "stopped"]);
+    assert_eq!(events, ["started", "random_salt", "tool_invocation", "stopping", "stopped"]);
     assert!(said.iter().all(|line| line["service"] == "sightglass" && line["level"] == "info"), "{said:?}");
 }
 

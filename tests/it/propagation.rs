@@ -156,6 +156,16 @@ async fn a_request_without_a_context_begins_a_trace() {
 }
 
 #[tokio::test]
+async fn whatever_calls_itself_json_is_read() {
+    let mut path = Path::open(Version::HTTP_11).await;
+    for media in ["application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.mcp+json"] {
+        let arrived = path.post(&[("content-type", media)], CALL).await;
+        assert_eq!(arrived.meta("traceparent").as_deref(), Some(arrived.header()), "{media}");
+    }
+    assert!(path.post(&[("content-type", "text/json+x")], CALL).await.is_untouched(CALL));
+}
+
+#[tokio::test]
 async fn a_server_of_either_version_gets_the_length_of_what_it_gets() {
     for http in [HttpVersion::One, HttpVersion::Two] {
         for version in VERSIONS {
