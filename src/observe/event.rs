@@ -120,8 +120,8 @@ pub struct Ending {
     pub events: Option<u64>,
     /// From the request's head to the first event of that stream.
     pub first_event: Option<Duration>,
-    /// The task that the call became.
-    pub task: Option<Text>,
+    /// What lines and spans call the task that the call became: a keyed hash of its id.
+    pub task: Option<String>,
     /// The result, where it was asked for: JSON as it was written, perhaps cut.
     pub result: Option<Captured>,
 }

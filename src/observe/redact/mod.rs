@@ -8,6 +8,7 @@
 //! A name (`password`) catches any value where the text says what it is, a shape (`ghp_…`) what nobody named. Neither
 //! catches a bare password in a sentence: payloads are logged only where somebody asks for them.
 
+mod escapes;
 mod json;
 mod keys;
 mod pairs;
@@ -18,6 +19,7 @@ use std::ops::Range;
 
 use self::keys::Keys;
 use super::event::Captured;
+use crate::mcp::Text;
 
 /// What stands where a secret stood.
 pub(super) const MARK: &str = "[redacted]";
@@ -47,7 +49,20 @@ impl Redactor {
         cover(text, secrets, MARK)
     }
 
+    /// A text of which only the beginning may have been kept: what may be the first half of a secret at its end is left
+    /// out.
+    pub fn kept<'a>(&self, text: &'a Text) -> Cow<'a, str> {
+        self.text(if text.is_cut() { without_half_a_secret(text.as_str()) } else { text.as_str() })
+    }
+
     fn find(&self, text: &str, secrets: &mut Vec<Range<usize>>) {
+        self.find_written(text, secrets);
+        if text.contains('%') {
+            escapes::find(text, |meant, found| self.find_written(meant, found), secrets);
+        }
+    }
+
+    fn find_written(&self, text: &str, secrets: &mut Vec<Range<usize>>) {
         pairs::find(&self.keys, text, secrets);
         shapes::find(text, secrets);
     }
@@ -73,6 +88,15 @@ impl Redactor {
         }
         told
     }
+}
+
+/// Up to the last word, which may go on; digits in groups may be those of a card.
+fn without_half_a_secret(text: &str) -> &str {
+    let ends_word = |letter: char| letter.is_whitespace() || "\"'`,;&<>(){}[]".contains(letter);
+    let kept = text.rfind(ends_word).and_then(|end| text.get(..end)).unwrap_or_default();
+    kept.trim_end_matches(|letter: char| {
+        letter.is_ascii_digit() || letter.is_whitespace() || letter == '-'
+    })
 }
 
 fn without_user(uri: &str) -> Cow<'_, str> {
