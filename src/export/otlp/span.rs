@@ -323,7 +323,10 @@ impl Pair<'_> {
             attributes.maybe(names::GEN_AI_PROMPT_NAME, name);
         }
         attributes.add(names::JSONRPC_REQUEST_ID, self.request_id());
-        attributes.maybe(names::RPC_RESPONSE_STATUS_CODE, ending.code.map(|code| spans.readable(&code.to_string())));
+        attributes.maybe(
+            names::RPC_RESPONSE_STATUS_CODE,
+            ending.code.map(|code| spans.readable(&code.to_string())),
+        );
         attributes.maybe(names::ERROR_TYPE, ending.error.map(crate::observe::ErrorType::label));
         attributes.add(names::NETWORK_TRANSPORT, names::TCP);
         attributes.add(names::NETWORK_PROTOCOL_NAME, names::HTTP);

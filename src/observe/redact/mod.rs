@@ -90,13 +90,16 @@ impl Redactor {
     }
 }
 
+/// Of a word without an end so many bytes are left out at most: a longer beginning of a secret has its shape.
+const HALF_SECRET_MAX: usize = 256;
+
 /// Up to the last word, which may go on; digits in groups may be those of a card.
 fn without_half_a_secret(text: &str) -> &str {
     let ends_word = |letter: char| letter.is_whitespace() || "\"'`,;&<>(){}[]".contains(letter);
-    let kept = text.rfind(ends_word).and_then(|end| text.get(..end)).unwrap_or_default();
-    kept.trim_end_matches(|letter: char| {
-        letter.is_ascii_digit() || letter.is_whitespace() || letter == '-'
-    })
+    let farthest = boundary(text, text.len().saturating_sub(HALF_SECRET_MAX));
+    let end = text.rfind(ends_word).unwrap_or_default().max(farthest);
+    let kept = text.get(..end).unwrap_or_default();
+    kept.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter.is_whitespace() || letter == '-')
 }
 
 fn without_user(uri: &str) -> Cow<'_, str> {
