@@ -268,8 +268,9 @@ impl Bench {
             result(json!({ "content": [{ "type": "text", "text": text }] })),
         ];
         let line = text.replace('\n', " ");
-        let events: String =
+        let events: Vec<String> =
             said.iter().map(|event| format!("id: {line}\n: {line}\ndata: {event}\n\n")).collect();
+        let events = events.concat();
         let events = format!("event: {line}\ndata: {line}\n\n{events}");
         let mut asked = call("harmless", &json!({}));
         asked["params"]["_meta"] = json!({ "progressToken": text, "com.example/found": text, text: 1 });
@@ -328,7 +329,7 @@ impl Bench {
             json!({ "content": [{ "type": "text", "text": text }], "structuredContent": structured });
         let mut asked = call("harmless", &arguments);
         asked["params"]["_meta"] = json!({ "token": bare("Meta"), "progressToken": bare("Progress") });
-        let mut request = self.in_session(&asked);
+        let mut request = Self::in_session(&asked);
         for (name, value) in [
             ("authorization", format!("Bearer {}", bare("Bearer"))),
             ("cookie", format!("a=b; sid={}", bare("Cookie"))),
@@ -340,7 +341,7 @@ impl Bench {
         self.carry_bare_tasks().await;
     }
 
-    fn in_session(&self, message: &Value) -> Request<Sent> {
+    fn in_session(message: &Value) -> Request<Sent> {
         let mut request = post("/stub?access_token=Velvet-Query-Lamp", message);
         request.headers_mut().insert("mcp-session-id", HeaderValue::from_static("Velvet-Session-Lamp"));
         request
@@ -351,12 +352,12 @@ impl Bench {
         let said = "login failed: password=Velvet-Message-Lamp in session Velvet-Session-Lamp";
         let fault = json!({ "code": -32603, "message": said, "data": { "found": "Velvet-Data-Lamp" } });
         let failed = json!({ "jsonrpc": "2.0", "id": 1, "error": fault }).to_string();
-        let request = self.in_session(&message(json!(1), "resources/read", &json!({ "uri": uri })));
+        let request = Self::in_session(&message(json!(1), "resources/read", &json!({ "uri": uri })));
         self.pass(request, of("application/json", failed)).await;
         let event = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"data\":\"Velvet-Event-Lamp\"}}\n\n";
-        let request = self.in_session(&call("harmless", &json!({})));
+        let request = Self::in_session(&call("harmless", &json!({})));
         self.pass(request, of("text/event-stream", format!("id: Velvet-Event-Lamp\n{event}"))).await;
-        let request = self.in_session(&call("harmless", &json!({})));
+        let request = Self::in_session(&call("harmless", &json!({})));
         let response = Response::builder().status(500).body(full("Velvet-Status-Lamp")).unwrap();
         self.pass(request, response).await;
     }
@@ -364,7 +365,7 @@ impl Bench {
     async fn carry_bare_tasks(&mut self) {
         let task = "Velvet-Task-Lamp";
         let made = result(json!({ "task": { "taskId": task, "status": "working" } }));
-        self.pass(self.in_session(&call("harmless", &json!({}))), of("application/json", made.to_string()))
+        self.pass(Self::in_session(&call("harmless", &json!({}))), of("application/json", made.to_string()))
             .await;
         let state = "Velvet-Round-Lamp";
         let interim = json!({ "resultType": "input_required", "requestState": state, "inputRequests": {} });
@@ -465,7 +466,9 @@ fn call(tool: &str, arguments: &Value) -> Value {
 }
 
 fn result(result: Value) -> Value {
-    json!({ "jsonrpc": "2.0", "id": 1, "result": result })
+    let mut answer = json!({ "jsonrpc": "2.0", "id": 1 });
+    answer["result"] = result;
+    answer
 }
 
 fn post(path: &str, message: &Value) -> Request<Sent> {
