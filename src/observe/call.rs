@@ -13,6 +13,7 @@ use super::event::{Captured, Direction, Milestone, Passed, Transport};
 use super::label::Label;
 use super::lock;
 use super::reader::Reserved;
+use super::redact::MARK;
 use super::scope::Scope;
 use super::session::Session;
 use crate::mcp::trace::{Context, Trace};
@@ -120,6 +121,9 @@ pub(super) struct Milestones {
 /// How many milestones of a call are kept.
 const MILESTONES_MAX: usize = 64;
 
+/// Bytes of an id that can be a secret; a shorter one is a number or a word that may stand anywhere.
+const SECRET_ID_MIN: usize = 6;
+
 impl Call {
     /// Every place where its answer may be looked for.
     pub(super) fn scopes(&self) -> impl Iterator<Item = &Arc<Scope>> {
@@ -140,6 +144,20 @@ impl Call {
     pub fn milestones(&self) -> (Vec<Milestone>, u32) {
         let milestones = lock::lock(&self.milestones);
         (milestones.kept.clone(), milestones.more)
+    }
+
+    /// What was said of it, without the ids of its session and its task, which act as secrets: servers like to name what
+    /// they do not find.
+    pub fn without_ids(&self, said: String) -> String {
+        let session = self.session.as_ref().map(|session| (&*session.written, &*session.id));
+        let task = self.task.as_ref().map(|task| (task.as_str(), MARK));
+        let ids = session.into_iter().chain(task).filter(|(written, _)| written.len() >= SECRET_ID_MIN);
+        ids.fold(
+            said,
+            |said, (written, told)| {
+                if said.contains(written) { said.replace(written, told) } else { said }
+            },
+        )
     }
 
     /// When it was handed to the server's connection.

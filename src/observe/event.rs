@@ -120,8 +120,8 @@ pub struct Ending {
     pub events: Option<u64>,
     /// From the request's head to the first event of that stream.
     pub first_event: Option<Duration>,
-    /// The task that the call became.
-    pub task: Option<Text>,
+    /// What lines and spans call the task that the call became: a keyed hash of its id.
+    pub task: Option<String>,
     /// `params.arguments`, where they were asked for.
     pub arguments: Option<Captured>,
     /// The result, where it was asked for: JSON as it was written, perhaps cut.
@@ -131,8 +131,8 @@ pub struct Ending {
 impl Ending {
     /// About how many bytes it keeps.
     pub fn weight(&self) -> usize {
-        let texts = [&self.message, &self.task].into_iter().flatten();
-        let texts: usize = texts.map(|text| text.as_str().len()).sum();
+        let texts = self.message.as_ref().map_or(0, |text| text.as_str().len())
+            + self.task.as_ref().map_or(0, String::len);
         let payloads = [&self.arguments, &self.result].into_iter().flatten();
         let payloads: usize = payloads.map(|captured| captured.bytes.len()).sum();
         size_of::<Self>() + texts + payloads

@@ -395,7 +395,7 @@ impl Shared {
             let is_unknown = self.facts.session.is_none() && status.is_success();
             if let (Some(name), true, false) = (&self.facts.session_name, is_unknown, state.modern) {
                 let id = self.inner.hashes.session(name.as_bytes());
-                let unknown = Session::unknown(server, now, self.inner.client(None), id);
+                let unknown = Session::unknown(server, now, self.inner.client(None), (id, name.as_bytes()));
                 let session = Arc::new(Session { version: self.facts.version, ..unknown });
                 state.adopted = Some(Arc::clone(&session));
                 self.inner.adopted.insert(*key, session, now);

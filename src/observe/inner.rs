@@ -315,6 +315,7 @@ impl Inner {
         // By the disconnect it lasted until then, by an answer that came after all until the answer.
         let left_after = call.phase.left_after().filter(|_| outcome == Outcome::ClientDisconnect);
         let lasted = left_after.unwrap_or_else(|| now.duration_since(call.started));
+        let task = result.filter(|_| outcome == Outcome::Task).and_then(|result| result.task_id.as_ref());
         let ending = Ending {
             outcome,
             error,
@@ -332,11 +333,7 @@ impl Inner {
             response_bytes: answer.map(|message| message.bytes),
             events: seen.events,
             first_event: seen.first_event,
-            task: if outcome == Outcome::Task {
-                result.and_then(|result| result.task_id.clone())
-            } else {
-                None
-            },
+            task: task.map(|id| self.hashes.hash(id.as_str().as_bytes())),
             // Out of the call: whoever keeps that for its spans must not keep the payload, nor its share of the memory.
             arguments: lock::lock(&call.arguments).take().map(|held| held.captured),
             result: result.and_then(|result| result.captured.clone()),
@@ -403,8 +400,8 @@ impl Inner {
 
     /// A legacy SSE stream that closed before its `initialize`: its session counts all the same, as nobody's.
     pub(super) fn start_nobodys_session(&self, endpoint: &Scope, server: usize, now: Instant) {
-        let id = self.hashes.session(endpoint.name().as_bytes());
-        let nobody = Session::unknown(server, now, self.client(None), id);
+        let name = endpoint.name().as_bytes();
+        let nobody = Session::unknown(server, now, self.client(None), (self.hashes.session(name), name));
         let session = Arc::new(Session { announced: true, ..nobody });
         if endpoint.begin(Arc::clone(&session)) {
             self.tell(&Event::SessionStarted { session: &session });
@@ -426,7 +423,7 @@ impl Inner {
             version,
             handshake: call.trace().map(|trace| Arc::new(trace.handshake())),
             announced: true,
-            ..Session::unknown(server, now, call.client.label.clone(), self.hashes.session(name))
+            ..Session::unknown(server, now, call.client.label.clone(), (self.hashes.session(name), name))
         }
     }
 

@@ -94,8 +94,8 @@ impl Labels {
     }
 
     /// Makes a name known, where there is room.
-    pub(crate) fn learn(&self, name: &str) -> Learned {
-        let name = &*readable(name);
+    pub(crate) fn learn(&self, written: &str) -> Learned {
+        let name = &*readable(written);
         // Our own words, and what Prometheus takes for no label at all.
         match name {
             "none" => return Learned::Known(self.none()),
@@ -110,7 +110,8 @@ impl Labels {
             return Learned::Overflow(self.other());
         }
         drop(seen);
-        let is_secret = matches!(self.redactor.text(name), Cow::Owned(_));
+        // As it was written, too: where `_` stands for what parts two words, a secret may look like part of one.
+        let is_secret = [written, name].iter().any(|name| matches!(self.redactor.text(name), Cow::Owned(_)));
         let mut known = lock::write(&self.known);
         if let Some(label) = known.get(name) {
             return Learned::Known(label.clone());
@@ -153,7 +154,8 @@ mod tests {
     #[test]
     fn a_name_that_looks_like_a_secret_is_other() {
         let labels = labels(10);
-        for name in ["somebody@example.com", "https://me:pass@host/"] {
+        let behind_a_break = ["a\ngh", "p_0123456789abcdefghijklmnop"].concat();
+        for name in ["somebody@example.com", "https://me:pass@host/", &behind_a_break] {
             for _ in 0..2 {
                 assert!(
                     matches!(labels.learn(name), Learned::Known(label) if label.as_str() == "_other"),

@@ -28,6 +28,8 @@ pub struct Session {
     pub version: Option<Version>,
     /// What lines and spans call it: a keyed hash, or its id where `logs.raw_session_ids` says so.
     pub id: String,
+    /// Its id as client and server write it: a bearer secret, only to be found again in what they say.
+    pub(super) written: Box<str>,
     /// Where its `initialize` stood in a trace.
     pub handshake: Option<Arc<Handshake>>,
     /// The ids of its calls; of a legacy SSE session the endpoint's own.
@@ -41,8 +43,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// One of which nothing is known but its id.
-    pub(super) fn unknown(server: usize, started: Instant, client: Label, id: String) -> Self {
+    /// One of which nothing is known but its id: as it is told, and as it is written.
+    pub(super) fn unknown(
+        server: usize,
+        started: Instant,
+        client: Label,
+        (id, written): (String, &[u8]),
+    ) -> Self {
         Self {
             server,
             started,
@@ -51,6 +58,7 @@ impl Session {
             client_version: None,
             version: None,
             id,
+            written: String::from_utf8_lossy(written).into(),
             handshake: None,
             scope: Arc::default(),
             announced: false,

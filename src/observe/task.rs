@@ -22,8 +22,8 @@ pub struct Task {
     pub tool: Label,
     /// The tool's name; `None` where another method made it.
     pub name: Option<Text>,
-    /// Its id, which acts as a secret.
-    pub id: Text,
+    /// What lines and spans call it: a keyed hash of its id, which acts as a secret.
+    pub id: String,
     /// When the call that became it began.
     pub started: Instant,
     /// The SERVER span of that call.
@@ -84,7 +84,7 @@ impl Inner {
             server: call.server,
             tool,
             name: call.tool_name().cloned(),
-            id: id.clone(),
+            id: self.hashes.hash(id.as_str().as_bytes()),
             started: call.started,
             origin: call.trace().map(crate::mcp::trace::Trace::server),
             session: call.session.clone(),

@@ -7,14 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sightglass::admin::Admin;
+use sightglass::cli::serve;
+use sightglass::cli::telemetry::Telemetry;
 use sightglass::config::{Capture, Config, LogLevel};
-use sightglass::export::Prometheus;
+use sightglass::export::{Console, Prometheus};
 use sightglass::observe::{Captured, End, Event, Export};
 use sightglass::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::client::collect;
+use crate::support::logged::{LONG, Tape};
+use crate::support::mixed::{self, Nowhere};
 use crate::support::observed::{Answering, Observed, one_server};
+use crate::support::{Client, Upstream, full};
 
 /// What was told of each call that ended.
 #[derive(Default)]
@@ -390,4 +396,54 @@ fn calls_that_wait_to_be_exported_take_nothing_of_the_memory_for_observation() {
     observed.post(&[], CALL).json(200, ANSWER);
     assert_eq!(keeping.0.lock().unwrap().len(), 1);
     assert_eq!(observed.observer.usage().observe_bytes, 0);
+}
+
+/// One message posted through the proxy in session `one`, and its answer.
+async fn pass(proxy: SocketAddr, upstream: &mut Upstream, message: &str, answer: &'static str) {
+    let mut client = Client::connect(proxy, http::Version::HTTP_11).await;
+    let request = http::Request::post("/stub").header("content-type", "application/json");
+    let request = request.header("mcp-session-id", "session-one").body(full(message.to_owned())).unwrap();
+    let sent = client.start(request);
+    let play = async {
+        let mut call = upstream.call().await;
+        call.read().await;
+        call.answer(
+            http::Response::builder()
+                .header("content-type", "application/json")
+                .header("mcp-session-id", "session-one")
+                .body(full(answer))
+                .unwrap(),
+        );
+    };
+    let (answer, ()) = tokio::join!(sent, play);
+    collect(answer.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_log_of_the_whole_proxy_a_debugged_session_tells_what_it_carries() {
+    let (tape, gone, mut upstream) = (Tape::default(), Nowhere::new(), Upstream::start().await);
+    let config = mixed::config(upstream.address, &gone);
+    let console = Console { out: Box::new(tape.clone()), pretty: false, color: false };
+    let telemetry = Telemetry::start(&config, Some(console)).unwrap();
+    let running = serve::start_told(config, &telemetry).await.unwrap();
+    let proxy = running.data[0];
+    let initialize =
+        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+    let began = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#;
+    pass(proxy, &mut upstream, initialize, began).await;
+    pass(proxy, &mut upstream, CALL, ANSWER).await;
+    tape.wait_for("tool_invocation");
+    assert!(!tape.text().contains("tool_payload"));
+    let text = tape.text();
+    let (_, named) = text.split_once(r#""session_id":""#).unwrap();
+    let name = named.split('"').next().unwrap();
+    let answer = ask(running.admin, &format!("PUT /api/debug/sessions/{name}?for=10m"), "localhost").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    pass(proxy, &mut upstream, CALL, ANSWER).await;
+    tape.wait_for("tool_payload");
+    running.stop().await;
+    telemetry.stop(LONG);
+    let text = tape.text();
+    assert!(text.contains(r#""arguments":"{\"a\" : [1,\"}\"]}""#), "{text}");
+    assert!(!text.contains("session-one"), "{text}");
 }

@@ -149,6 +149,75 @@ async fn a_request_without_a_correlation_id_gets_one() {
     assert!(id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()), "{id}");
 }
 
+/// Payloads are asked for, and their lines wanted.
+fn asking(config: &mut sightglass::config::Config) {
+    config.logs.level = LogLevel::Debug;
+    config.logs.capture.arguments = true;
+    config.logs.capture.results = true;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_carried_is_told_where_it_is_asked_for_redacted() {
+    let logged = Logged::with(asking);
+    let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"a":1,"password":"x"}}}"#;
+    logged.post(&[ID], call).json(200, GOOD);
+    logged
+        .post(&[ID], r#"{"jsonrpc":"2.0","id":8,"method":"ping"}"#)
+        .json(200, r#"{"jsonrpc":"2.0","id":8,"result":{"apiKey":"x"}}"#);
+    insta::assert_snapshot!(only(&logged.lines(), "_payload"), @r#"
+    {"timestamp":"…","level":"debug","event":"tool_payload","message":"what echo carried","service":"sightglass","server":"files","method":"tools/call","tool_name":"echo","trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"7","correlation_id":"r-1","arguments":"{\"a\":1,\"password\":\"[redacted]\"}","result":"{\"content\":[]}"}
+    {"timestamp":"…","level":"debug","event":"mcp_payload","message":"what ping carried","service":"sightglass","server":"files","method":"ping","trace_id":"abababababababababababababababab","span_id":"cdcdcdcdcdcdcdcd","request_id":"8","correlation_id":"r-1","result":"{\"apiKey\":\"[redacted]\"}"}
+    "#);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_carried_is_not_told_where_it_is_not_asked_for() {
+    for change in [
+        |config: &mut sightglass::config::Config| config.logs.level = LogLevel::Debug,
+        |config: &mut sightglass::config::Config| {
+            asking(config);
+            config.logs.level = LogLevel::Info;
+        },
+    ] {
+        let logged = Logged::with(change);
+        logged.post(&[ID], CALL).json(200, GOOD);
+        assert_eq!(events_of(&logged.lines()), ["tool_invocation"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_debugged_session_tells_what_its_calls_carried_at_any_level() {
+    let logged = Logged::new();
+    initialize(&logged);
+    logged.post(SESSION, CALL).json(200, GOOD);
+    let long = Duration::from_secs(600);
+    assert!(logged.observed.observer.debug_session("3dcccd69cff5db779e20dcae586c4e10", long));
+    logged.post(SESSION, CALL).json(200, GOOD);
+    logged.post(&[ID], CALL).json(200, GOOD);
+    let lines = logged.lines();
+    let told = ["mcp_request", "session_started", "tool_invocation"];
+    assert_eq!(
+        events_of(&lines),
+        [&told[..], &["tool_invocation", "tool_payload", "tool_invocation"]].concat()
+    );
+    assert!(only(&lines, "tool_payload").contains(r#""arguments":"{\"a\":1}""#), "{lines}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_that_act_as_secrets_are_not_told_where_a_server_names_them() {
+    let logged = Logged::new();
+    let named = &[("mcp-session-id", "session-1"), ID];
+    let answer =
+        |said: &str| format!(r#"{{"jsonrpc":"2.0","id":7,"error":{{"code":-32603,"message":"{said}"}}}}"#);
+    logged.post(named, CALL).json(200, GOOD);
+    logged.post(named, CALL).json(200, &answer("session-1 is over"));
+    let get = r#"{"jsonrpc":"2.0","id":7,"method":"tasks/get","params":{"taskId":"task-12"}}"#;
+    logged.post(&[ID], get).json(200, &answer("no task-12"));
+    let lines = logged.lines();
+    assert!(!lines.contains("session-1") && !lines.contains("task-12"), "{lines}");
+    assert!(lines.contains(r#""error_message":"no [redacted]""#), "{lines}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_correlation_id_is_cut() {
     let logged = Logged::new();

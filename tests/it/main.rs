@@ -25,6 +25,7 @@ mod propagation;
 mod recorded;
 mod redaction;
 mod rewrites;
+mod secrets;
 mod shutdown;
 mod spans;
 mod streams;

@@ -376,6 +376,8 @@ async fn a_task_has_a_span_from_its_creation_to_its_end() {
     assert_eq!((&task.trace_id, &task.parent_span_id), (&maker.trace_id, &maker.span_id));
     assert_eq!(task.links[0].span_id, teller.span_id);
     assert_eq!(attribute(task, "mcp.proxy.task.status").unwrap(), "failed");
+    let id = attribute(task, "mcp.proxy.task.id").unwrap();
+    assert_eq!((id.len(), attribute(maker, "mcp.proxy.task.id")), (32, Some(id)));
     assert!(is_error(task) && !is_error(maker));
     assert_eq!(task.start_time_unix_nano, maker.start_time_unix_nano);
     assert!(task.end_time_unix_nano >= maker.end_time_unix_nano);

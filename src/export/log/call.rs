@@ -81,7 +81,8 @@ impl<'a> Facts<'a> {
         line.add("status", Some(ending.outcome.status().as_str()));
         line.add("outcome", Some(ending.outcome.as_str()));
         line.add("error_type", ending.error.map(ErrorType::label));
-        line.add("error_message", ending.message.as_ref().map(|message| self.lines.told(message)));
+        let said = ending.message.as_ref().map(|message| call.without_ids(self.lines.told(message)));
+        line.add("error_message", said);
         line.add("duration_ms", Some(milliseconds(ending.took)));
         line.add("upstream_ms", ending.upstream.map(milliseconds));
         line.add("overhead_ms", ending.overhead.map(milliseconds));
@@ -123,7 +124,8 @@ impl<'a> Facts<'a> {
         line.add("session_id", self.call.session.as_ref().map(|session| session.id.clone()));
         let id = match &self.call.id {
             Id::Null => None,
-            Id::Number(number) => Some(number.to_string()),
+            // The number of a card is one, too.
+            Id::Number(number) => Some(self.lines.redactor.text(&number.to_string()).into_owned()),
             Id::Text(text) | Id::Decimal(text) => Some(self.lines.told(text)),
         };
         line.add("request_id", id);

@@ -9,7 +9,7 @@ use super::call;
 use super::format::milliseconds;
 use super::time::Clocks;
 use crate::config::{Config, LogLevel};
-use crate::export::line::Line;
+use crate::export::line::{Line, Value};
 use crate::export::queue::Weighs;
 use crate::mcp::Text;
 use crate::observe::{Call, Ending, Redactor, Refusal, Session, SessionEnd};
@@ -91,7 +91,7 @@ impl Lines {
                 out.push(self.session_ended(&session, at, lasted, reason, calls));
             }
             Record::Refused { server, reason, at } => out.push(self.refused(server, reason, at)),
-            Record::Line(line) => out.push(*line),
+            Record::Line(line) => out.push(self.own(*line)),
             Record::Mark(_) => {}
         }
     }
@@ -102,7 +102,21 @@ impl Lines {
 
     /// What a peer wrote, without secrets.
     pub(super) fn told(&self, text: &Text) -> String {
-        self.redactor.text(text.as_str()).into_owned()
+        self.redactor.kept(text).into_owned()
+    }
+
+    /// The program's own line: what libraries say, and why something failed, may name anything.
+    fn own(&self, mut line: Line) -> Line {
+        let redacted = |text: &str| self.redactor.text(text).into_owned();
+        line.message = redacted(&line.message);
+        for (_, value) in &mut line.fields {
+            match value {
+                Value::Text(text) => *text = redacted(text).into(),
+                Value::List(texts) => texts.iter_mut().for_each(|text| *text = redacted(text)),
+                Value::Integer(_) | Value::Float(_) | Value::Flag(_) => {}
+            }
+        }
+        line
     }
 
     fn session_started(&self, session: &Session, at: SystemTime) -> Line {

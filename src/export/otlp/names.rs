@@ -48,6 +48,8 @@ pub(super) const PROXY_FIRST_EVENT: &str = "mcp.proxy.stream.first_event";
 pub(super) const PROXY_CLIENT_NAME: &str = "mcp.proxy.client.name";
 pub(super) const PROXY_CLIENT_VERSION: &str = "mcp.proxy.client.version";
 pub(super) const PROXY_CORRELATION_ID: &str = "mcp.proxy.correlation_id";
+/// A keyed hash: the id itself acts as a secret.
+pub(super) const PROXY_TASK_ID: &str = "mcp.proxy.task.id";
 pub(super) const PROXY_TASK_STATUS: &str = "mcp.proxy.task.status";
 /// What a link leads to, where that is known.
 pub(super) const PROXY_LINK: &str = "mcp.proxy.link";

@@ -100,6 +100,7 @@ impl Spans {
         let tool = task.name.as_ref().map(|name| self.redacted(name));
         let mut attributes = Attributes::default();
         attributes.add(names::PROXY_SERVER, self.name(task.server));
+        attributes.add(names::PROXY_TASK_ID, task.id.clone());
         attributes.add(names::PROXY_TASK_STATUS, status.as_str());
         attributes.maybe(names::GEN_AI_TOOL_NAME, tool.clone());
         attributes.maybe(
@@ -130,8 +131,37 @@ impl Spans {
     }
 
     fn redacted(&self, text: &Text) -> String {
-        // As a whole, then cut: half a secret would no longer look like one.
-        cut(&self.redactor.text(text.as_str()), TEXT_BYTES_MAX)
+        cut(&self.redactor.kept(text), TEXT_BYTES_MAX)
+    }
+
+    /// A URI of which only the beginning may have been kept: half a segment may be half a secret.
+    fn uri(&self, uri: &Text) -> String {
+        let written = uri.as_str();
+        let half = uri.is_cut() && !written.contains(['?', '#']);
+        let whole = if half { written.rsplit_once('/').unwrap_or_default().0 } else { written };
+        cut(&self.redactor.uri(whole), TEXT_BYTES_MAX)
+    }
+
+    /// The first members of a `tracestate` that are valid, in their order; it came from outside. What looks like a secret
+    /// goes on to the server as it came, and to nobody else.
+    fn tracestate(&self, text: &str) -> TraceState {
+        let mut room = TEXT_BYTES_MAX;
+        let members = text.split(',').map(str::trim);
+        let harmless = members.filter(|member| matches!(self.redactor.text(member), Cow::Borrowed(_)));
+        let valid = harmless
+            .filter_map(|member| member.split_once('='))
+            .filter(|member| TraceState::from_key_value([*member]).is_ok());
+        let first = valid.take_while(|(key, value)| {
+            let left = room.checked_sub(key.len() + value.len() + 2);
+            room = left.unwrap_or_default();
+            left.is_some()
+        });
+        TraceState::from_key_value(first).unwrap_or_default()
+    }
+
+    /// Redacted as a whole, then cut: half a secret would no longer look like one.
+    fn readable(&self, text: &str) -> String {
+        cut(&self.redactor.text(text), TEXT_BYTES_MAX)
     }
 }
 
@@ -211,6 +241,7 @@ impl Pair<'_> {
         self.add_peers(&mut attributes, true);
         self.add_head(&mut attributes);
         self.add_sizes(&mut attributes);
+        attributes.maybe(names::PROXY_TASK_ID, self.ending.task.clone());
         SpanData {
             span_context: self.context(trace.server_span),
             parent_span_id: trace.parent.map_or(SpanId::INVALID, span_id),
@@ -254,7 +285,8 @@ impl Pair<'_> {
     }
 
     fn context(&self, span: trace::SpanId) -> SpanContext {
-        exported(self.trace.id, span, self.trace.flags, tracestate(self.trace.tracestate.as_deref()))
+        let state = self.spans.tracestate(self.trace.tracestate.as_deref().unwrap_or_default());
+        exported(self.trace.id, span, self.trace.flags, state)
     }
 
     fn method(&self) -> String {
@@ -277,7 +309,8 @@ impl Pair<'_> {
         if self.ending.outcome.status() != Class::Error {
             return Status::Unset;
         }
-        let message = self.ending.message.as_ref().map(|message| self.spans.redacted(message));
+        let message = self.ending.message.as_ref();
+        let message = message.map(|message| self.call.without_ids(self.spans.redacted(message)));
         Status::error(message.unwrap_or_default())
     }
 
@@ -291,8 +324,7 @@ impl Pair<'_> {
             names::MCP_SESSION_ID,
             call.session.as_ref().map(|session| cut(&session.id, TEXT_BYTES_MAX)),
         );
-        let uri = call.uri.as_ref().map(|uri| cut(&spans.redactor.uri(uri.as_str()), TEXT_BYTES_MAX));
-        attributes.maybe(names::MCP_RESOURCE_URI, uri);
+        attributes.maybe(names::MCP_RESOURCE_URI, call.uri.as_ref().map(|uri| spans.uri(uri)));
         let name = call.name.as_ref().map(|name| spans.redacted(name));
         if call.method == Method::ToolsCall {
             attributes.add(names::GEN_AI_OPERATION_NAME, names::EXECUTE_TOOL);
@@ -301,7 +333,10 @@ impl Pair<'_> {
             attributes.maybe(names::GEN_AI_PROMPT_NAME, name);
         }
         attributes.add(names::JSONRPC_REQUEST_ID, self.request_id());
-        attributes.maybe(names::RPC_RESPONSE_STATUS_CODE, ending.code.map(|code| code.to_string()));
+        attributes.maybe(
+            names::RPC_RESPONSE_STATUS_CODE,
+            ending.code.map(|code| spans.readable(&code.to_string())),
+        );
         attributes.maybe(names::ERROR_TYPE, ending.error.map(crate::observe::ErrorType::label));
         attributes.add(names::NETWORK_TRANSPORT, names::TCP);
         attributes.add(names::NETWORK_PROTOCOL_NAME, names::HTTP);
@@ -322,7 +357,8 @@ impl Pair<'_> {
     fn request_id(&self) -> String {
         match &self.call.id {
             Id::Null => "null".to_owned(),
-            Id::Number(number) => number.to_string(),
+            // The number of a card is one, too.
+            Id::Number(number) => self.spans.readable(&number.to_string()),
             Id::Text(text) | Id::Decimal(text) => self.spans.redacted(text),
         }
     }
@@ -419,19 +455,6 @@ fn links(all: impl Iterator<Item = Link>) -> SpanLinks {
 
 fn span_id(id: trace::SpanId) -> SpanId {
     SpanId::from_bytes(id.0)
-}
-
-/// Its first members that are valid, in their order; it came from outside.
-fn tracestate(text: Option<&str>) -> TraceState {
-    let mut room = TEXT_BYTES_MAX;
-    let members = text.unwrap_or_default().split(',').filter_map(|member| member.trim().split_once('='));
-    let valid = members.filter(|member| TraceState::from_key_value([*member]).is_ok());
-    let first = valid.take_while(|(key, value)| {
-        let left = room.checked_sub(key.len() + value.len() + 2);
-        room = left.unwrap_or_default();
-        left.is_some()
-    });
-    TraceState::from_key_value(first).unwrap_or_default()
 }
 
 fn named(method: &str, target: Option<&str>) -> String {

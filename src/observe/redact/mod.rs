@@ -8,6 +8,7 @@
 //! A name (`password`) catches any value where the text says what it is, a shape (`ghp_…`) what nobody named. Neither
 //! catches a bare password in a sentence: payloads are logged only where somebody asks for them.
 
+mod escapes;
 mod json;
 mod keys;
 mod known;
@@ -20,6 +21,7 @@ use std::ops::Range;
 use self::keys::Keys;
 use self::known::Known;
 use super::event::Captured;
+use crate::mcp::Text;
 
 /// What stands where a secret stood.
 pub(super) const MARK: &str = "[redacted]";
@@ -55,7 +57,20 @@ impl Redactor {
         })
     }
 
+    /// A text of which only the beginning may have been kept: what may be the first half of a secret at its end is left
+    /// out.
+    pub fn kept<'a>(&self, text: &'a Text) -> Cow<'a, str> {
+        self.text(if text.is_cut() { without_half_a_secret(text.as_str()) } else { text.as_str() })
+    }
+
     fn find(&self, text: &str, secrets: &mut Vec<Range<usize>>) {
+        self.find_written(text, secrets);
+        if text.contains('%') {
+            escapes::find(text, |meant, found| self.find_written(meant, found), secrets);
+        }
+    }
+
+    fn find_written(&self, text: &str, secrets: &mut Vec<Range<usize>>) {
         pairs::find(&self.keys, text, secrets);
         shapes::find(text, secrets);
     }
@@ -81,6 +96,18 @@ impl Redactor {
         }
         told
     }
+}
+
+/// Of a word without an end so many bytes are left out at most: a longer beginning of a secret has its shape.
+const HALF_SECRET_MAX: usize = 256;
+
+/// Up to the last word, which may go on; digits in groups may be those of a card.
+fn without_half_a_secret(text: &str) -> &str {
+    let ends_word = |letter: char| letter.is_whitespace() || "\"'`,;&<>(){}[]".contains(letter);
+    let farthest = boundary(text, text.len().saturating_sub(HALF_SECRET_MAX));
+    let end = text.rfind(ends_word).unwrap_or_default().max(farthest);
+    let kept = text.get(..end).unwrap_or_default();
+    kept.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter.is_whitespace() || letter == '-')
 }
 
 fn without_user(uri: &str) -> Cow<'_, str> {

@@ -12,6 +12,7 @@ pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod recording;
 pub(crate) mod scrape;
+pub(crate) mod secrets;
 pub(crate) mod stub;
 pub(crate) mod told;
 pub(crate) mod upstream;
