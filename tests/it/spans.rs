@@ -422,10 +422,10 @@ async fn hostile_text_is_cut() {
     let spans = spans_of(|told| told.post(&[], &call(1, &"é".repeat(5000))).json(200, &good(1))).await;
     assert_eq!(spans[0].name.len(), "tools/call ".len() + 128);
     assert!(attribute(&spans[0], "gen_ai.tool.name").unwrap().len() <= 512);
-    let agent = "a".repeat(50_000);
+    let agent = "agent/1.0 ".repeat(5000);
     let spans =
         spans_of(|told| told.post(&[("user-agent", &agent)], &call(1, "echo")).json(200, &good(1))).await;
-    assert_eq!(attribute(&spans[0], "user_agent.original").unwrap().len(), 512);
+    assert!((480..=512).contains(&attribute(&spans[0], "user_agent.original").unwrap().len()));
 }
 
 #[tokio::test]
