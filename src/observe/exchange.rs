@@ -17,13 +17,13 @@ use super::connection::ConnectionState;
 use super::event::{Direction, Event, Outcome, SessionEnd, Transport};
 use super::inner::{Inner, Key, Seen};
 use super::outcome::{self, HttpFacts};
-use super::reader::{Media, NotRead, Reader};
+use super::reader::{NotRead, Reader, media};
 use super::scope::Scope;
 use super::session::Session;
 use super::stream::Stream;
 use super::{Cut, End, Failure, OwnTime, Refusal, Route, Target, lock};
 use crate::mcp::trace::{Handshake, Trace};
-use crate::mcp::{Era, Item, Method, Text, Unreadable, Version, Wanted};
+use crate::mcp::{Era, Item, Media, Method, Text, Unreadable, Version, Wanted};
 
 /// What both taps of an exchange share.
 pub(super) struct Shared {
@@ -410,7 +410,7 @@ impl Shared {
 
     fn read_response(&self, state: &mut State, head: &response::Parts, now: Instant) {
         let may_stream = matches!(self.facts.method, HttpMethod::GET | HttpMethod::POST);
-        let is_stream = may_stream && Media::of(&head.headers) == Media::EventStream;
+        let is_stream = may_stream && media(&head.headers) == Media::EventStream;
         // What a GET gets as JSON is metadata, not MCP.
         if !is_stream && self.facts.method != HttpMethod::POST {
             return;
@@ -589,7 +589,7 @@ impl Mirrored {
 /// A POST that says it is JSON is read; nothing else can be MCP.
 fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> Option<Reader> {
     let server = target.server.filter(|_| head.method == HttpMethod::POST)?;
-    if Media::of(&head.headers) != Media::Json || target.route == Route::WellKnown {
+    if media(&head.headers) != Media::Json || target.route == Route::WellKnown {
         return None;
     }
     match Reader::new(&head.headers, inner.limits.decoded_bytes, &inner.budget) {

@@ -8,39 +8,11 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::decode::Decoder;
-use crate::mcp::{EventReader, Item, Scanner, Unreadable, Wanted};
+use crate::mcp::{EventReader, Item, Media, Scanner, Unreadable, Wanted};
 
-/// What a body holds, by its media type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Media {
-    Json,
-    EventStream,
-    Other,
-}
-
-impl Media {
-    /// By the essence of `Content-Type`, ignoring parameters and case (`protocol.md` §13, 5).
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-            return Self::Other;
-        };
-        let essence = value.split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case("text/event-stream") {
-            Self::EventStream
-        } else if essence.eq_ignore_ascii_case("application/json") || ends_with_json(essence) {
-            Self::Json
-        } else {
-            Self::Other
-        }
-    }
-}
-
-fn ends_with_json(essence: &str) -> bool {
-    essence
-        .len()
-        .checked_sub(5)
-        .and_then(|at| essence.get(at..))
-        .is_some_and(|end| end.eq_ignore_ascii_case("+json"))
+/// What the body under these headers holds.
+pub(super) fn media(headers: &HeaderMap) -> Media {
+    Media::of(headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes))
 }
 
 /// The memory of all observation together (`limits.observe_bytes`).
@@ -114,7 +86,7 @@ const SYNTAX_WEIGHT: usize = 4096;
 impl Reader {
     /// A reader for a body with these headers.
     pub(super) fn new(headers: &HeaderMap, decoded_max: u64, budget: &Arc<Budget>) -> Result<Self, NotRead> {
-        let syntax = match Media::of(headers) {
+        let syntax = match media(headers) {
             Media::Json => Syntax::Json(Box::default()),
             Media::EventStream => Syntax::Events(Box::default()),
             Media::Other => return Err(NotRead::OtherMedia),

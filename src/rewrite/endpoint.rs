@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::event::Rewriter;
+use super::media::{Media, media};
 use super::mount::Mount;
 use super::reference;
 
@@ -26,7 +27,7 @@ use super::reference;
 /// names `text/event-stream` in `Accept`.
 pub fn may_apply(method: &Method, fields: &HeaderMap) -> bool {
     let lines = fields.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
-    *method == Method::GET && lines.flat_map(|line| line.split(',')).any(names_event_stream)
+    *method == Method::GET && lines.flat_map(|line| line.split(',')).any(is_event_stream)
 }
 
 /// Whether an answer can be a legacy event stream whose endpoint must be rewritten: `200` to a GET, of type
@@ -34,7 +35,7 @@ pub fn may_apply(method: &Method, fields: &HeaderMap) -> bool {
 pub fn applies(method: &Method, head: &response::Parts) -> bool {
     *method == Method::GET
         && head.status == StatusCode::OK
-        && is_event_stream(&head.headers)
+        && media(&head.headers) == Media::EventStream
         && !head.headers.contains_key(CONTENT_LENGTH)
         && is_plain(&head.headers)
 }
@@ -43,7 +44,7 @@ pub fn applies(method: &Method, head: &response::Parts) -> bool {
 pub fn is_encoded(method: &Method, head: &response::Parts) -> bool {
     *method == Method::GET
         && head.status == StatusCode::OK
-        && is_event_stream(&head.headers)
+        && media(&head.headers) == Media::EventStream
         && !is_plain(&head.headers)
 }
 
@@ -150,14 +151,8 @@ fn published(value: &str, mount: &Mount, request_path: &str, public_origin: &str
     (!unclear).then(|| mapped.path_and_query + mapped.fragment)
 }
 
-fn is_event_stream(fields: &HeaderMap) -> bool {
-    fields.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(names_event_stream)
-}
-
-/// Whatever its parameters.
-fn names_event_stream(media_type: &str) -> bool {
-    let essence = media_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("text/event-stream")
+fn is_event_stream(accepted: &str) -> bool {
+    Media::of(Some(accepted.as_bytes())) == Media::EventStream
 }
 
 fn is_plain(fields: &HeaderMap) -> bool {

@@ -12,6 +12,7 @@ mod event;
 pub mod forwarded;
 pub mod hop;
 pub mod location;
+pub mod media;
 pub mod mount;
 mod names;
 mod path;

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::request_body::RequestBodyError;
 use crate::config::Limits;
 use crate::rewrite::hop;
+use crate::rewrite::media::{Media, media};
 
 /// The name the client dialled: `:authority` or an absolute target's, else `Host`.
 pub(super) fn host(head: &request::Parts) -> Option<&str> {
@@ -68,40 +69,12 @@ fn size(head: &request::Parts) -> usize {
     target + fields.sum::<usize>()
 }
 
-/// Whether a reply of our own to this request would need the id that stands in its body.
+/// Whether a reply of our own, or the trace context, would need what stands in the body of this request.
 pub(super) fn may_be_json_rpc(head: &request::Parts) -> bool {
-    let is_json = |essence: &[u8]| {
-        essence.eq_ignore_ascii_case(b"application/json")
-            || essence.last_chunk().is_some_and(|end: &[u8; 5]| end.eq_ignore_ascii_case(b"+json"))
-    };
-    head.method == Method::POST && essence(&head.headers).is_some_and(is_json)
+    head.method == Method::POST && media(&head.headers) == Media::Json
 }
 
 /// Whether the body is an event stream.
 pub(super) fn is_event_stream(fields: &HeaderMap) -> bool {
-    essence(fields).is_some_and(|essence| essence.eq_ignore_ascii_case(b"text/event-stream"))
-}
-
-/// The media type in `Content-Type`, without its parameters.
-fn essence(fields: &HeaderMap) -> Option<&[u8]> {
-    let value = fields.get(header::CONTENT_TYPE)?;
-    Some(value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii())
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn media_types_are_compared_without_parameters_or_case() {
-        let is_stream = |value| {
-            is_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))]))
-        };
-        assert!(is_stream("Text/Event-Stream; charset=utf-8"));
-        assert!(is_stream("text/event-stream"));
-        assert!(!is_stream("text/event-streams"));
-        assert!(!is_stream("application/json"));
-    }
+    media(fields) == Media::EventStream
 }
