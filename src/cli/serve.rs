@@ -28,6 +28,7 @@ const LAST_SPANS: Duration = Duration::from_secs(1);
 
 /// How long the last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// The same after a second signal.
 const LAST_LINES_AT_ONCE: Duration = Duration::from_millis(100);
 

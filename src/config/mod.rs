@@ -341,6 +341,22 @@ pub struct Otlp {
     pub tls: ServerTls,
 }
 
+impl Default for Otlp {
+    /// To nowhere, until somebody says where.
+    fn default() -> Self {
+        Self {
+            protocol: OtlpProtocol::default(),
+            traces: None,
+            metrics: None,
+            logs: None,
+            headers: Vec::new(),
+            gzip: true,
+            timeout: Duration::from_secs(10),
+            tls: ServerTls::default(),
+        }
+    }
+}
+
 /// `tracing.otlp.protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OtlpProtocol {

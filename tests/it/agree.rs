@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use serde_json::Value;
 use sightglass::cli::serve;
 use sightglass::cli::telemetry::Telemetry;
-use sightglass::config::{Config, Otlp, OtlpProtocol};
+use sightglass::config::{Config, Otlp};
 use sightglass::export::Console;
 
 use crate::support::collector::Collector;
@@ -43,16 +43,8 @@ async fn spans_lines_and_counters_agree_on_every_call() {
 fn config(mut config: Config, collector: &Collector) -> Config {
     config.tracing.sample_ratio = RATIO;
     config.tracing.slow_threshold = Some(SLOW);
-    config.tracing.otlp = Some(Otlp {
-        protocol: OtlpProtocol::HttpProtobuf,
-        traces: Some(format!("http://{}/v1/traces", collector.address)),
-        metrics: None,
-        logs: None,
-        headers: Vec::new(),
-        gzip: true,
-        timeout: Duration::from_secs(10),
-        tls: sightglass::config::ServerTls::default(),
-    });
+    config.tracing.otlp =
+        Some(Otlp { traces: Some(format!("http://{}/v1/traces", collector.address)), ..Otlp::default() });
     config
 }
 

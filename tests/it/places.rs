@@ -2,9 +2,8 @@
 //! its way, and what its error said. Spans and lines are made of nothing else.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use sightglass::config::{Config, Otlp, OtlpProtocol, ServerTls};
+use sightglass::config::{Config, Otlp};
 use sightglass::mcp::trace::{Carried, Carriers, Context, Ids, Sampler, SpanId, Trace, TraceId, decide};
 use sightglass::observe::{Call, Direction, End, Ending, Event, Export, Failure, Outcome, Passed, Task};
 
@@ -39,16 +38,8 @@ impl Kept {
 
 fn observed() -> (Observed, Arc<Kept>) {
     let mut config = one_server();
-    config.tracing.otlp = Some(Otlp {
-        protocol: OtlpProtocol::HttpProtobuf,
-        traces: Some("http://127.0.0.1:1/v1/traces".to_owned()),
-        metrics: None,
-        logs: None,
-        headers: Vec::new(),
-        gzip: false,
-        timeout: Duration::from_secs(1),
-        tls: ServerTls::default(),
-    });
+    config.tracing.otlp =
+        Some(Otlp { traces: Some("http://127.0.0.1:1/v1/traces".to_owned()), ..Otlp::default() });
     with(&config)
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Version};
 use serde_json::Value;
 use sightglass::cli::telemetry::Telemetry;
-use sightglass::config::{Config, HttpVersion, InjectMeta, Otlp, OtlpProtocol, ServerTls, Tracing};
+use sightglass::config::{Config, HttpVersion, InjectMeta, Otlp, Tracing};
 use sightglass::export::Console;
 use sightglass::mcp::trace::Context;
 use sightglass::observe::{Event, Export, Observer, Route, Target};
@@ -495,16 +495,7 @@ async fn a_body_that_does_not_come_gets_the_header_alone() {
 
 #[tokio::test]
 async fn meta_gets_the_context_when_there_is_an_exporter_or_it_is_asked_for() {
-    let otlp = |traces: Option<&str>| Otlp {
-        protocol: OtlpProtocol::HttpProtobuf,
-        traces: traces.map(str::to_owned),
-        metrics: None,
-        logs: None,
-        headers: Vec::new(),
-        gzip: false,
-        timeout: std::time::Duration::from_secs(1),
-        tls: ServerTls::default(),
-    };
+    let otlp = |traces: Option<&str>| Otlp { traces: traces.map(str::to_owned), ..Otlp::default() };
     let somewhere = Some(otlp(Some("http://127.0.0.1:1/v1/traces")));
     for (inject_meta, otlp, expected) in [
         (InjectMeta::Auto, None, false),

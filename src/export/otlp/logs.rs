@@ -123,21 +123,11 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::config::{Otlp, OtlpProtocol, ServerTls};
+    use crate::config::Otlp;
     use crate::mcp::trace;
 
     fn logs() -> Logs {
-        let otlp = Otlp {
-            protocol: OtlpProtocol::HttpProtobuf,
-            traces: None,
-            metrics: None,
-            logs: None,
-            headers: Vec::new(),
-            gzip: false,
-            timeout: Duration::from_secs(1),
-            tls: ServerTls::default(),
-        };
-        let transport = Transport::new(&otlp, "http://127.0.0.1:1/v1/logs").unwrap();
+        let transport = Transport::new(&Otlp::default(), "http://127.0.0.1:1/v1/logs").unwrap();
         Logs::new(transport, &Resource::builder_empty().build()).unwrap()
     }
 
