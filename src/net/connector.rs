@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::Uri;
-use hyper::rt::ReadBufCursor;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected, HttpConnector};
+use hyper_util::client::legacy::connect;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
 use tower_service::Service;
@@ -90,7 +91,7 @@ impl Connector {
     }
 
     /// Makes one connection.
-    pub async fn connect(&self) -> Result<Upstream, ConnectError> {
+    pub async fn connect(&self) -> Result<Connection, ConnectError> {
         let began = Instant::now();
         let stream = match self.shared.timeout {
             Some(limit) => tokio::time::timeout(limit, self.shared.handshakes())
@@ -99,7 +100,7 @@ impl Connector {
             None => self.shared.handshakes().await?,
         };
         (self.shared.made)(began.elapsed());
-        Ok(Upstream { inner: TokioIo::new(stream), stamps: Arc::default() })
+        Ok(Connection { inner: stream, stamps: Arc::default() })
     }
 }
 
@@ -129,9 +130,9 @@ async fn secured(
 }
 
 impl Service<Uri> for Connector {
-    type Response = Upstream;
+    type Response = TokioIo<Connection>;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Upstream, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Connection>, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
@@ -139,72 +140,85 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, _asked: Uri) -> Self::Future {
         let connector = self.clone();
-        Box::pin(async move { connector.connect().await })
+        Box::pin(async move { connector.connect().await.map(TokioIo::new) })
     }
 }
 
-/// A connection to a server. Its [`Stamps`] stand, as `Arc<Stamps>`, in the extensions of every response that came
-/// over it.
-pub struct Upstream {
-    inner: TokioIo<Stream>,
+/// A connection to a server.
+#[derive(Debug)]
+pub struct Connection {
+    inner: Stream,
     stamps: Arc<Stamps>,
 }
 
-impl Connection for Upstream {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(Arc::clone(&self.stamps));
-        if self.inner.inner().is_http2() { connected.negotiated_h2() } else { connected }
+impl Connection {
+    /// When bytes last moved on it.
+    pub fn stamps(&self) -> &Arc<Stamps> {
+        &self.stamps
     }
-}
 
-impl hyper::rt::Read for Upstream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
-        if let Poll::Ready(Ok(())) = polled {
-            self.stamps.note_read();
-        }
-        polled
+    /// Whether both sides agreed on HTTP/2 by ALPN.
+    pub fn is_http2(&self) -> bool {
+        self.inner.is_http2()
     }
-}
 
-impl hyper::rt::Write for Upstream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write(context, buffer);
+    fn note_write(&self, polled: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(_)) = polled {
             self.stamps.note_write();
         }
+    }
+}
+
+impl connect::Connection for Connection {
+    fn connected(&self) -> Connected {
+        let connected = Connected::new();
+        if self.is_http2() { connected.negotiated_h2() } else { connected }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_read(context, buffer);
+        if let Poll::Ready(Ok(())) = polled {
+            this.stamps.note_read();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_write(context, data);
+        this.note_write(&polled);
         polled
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_write_vectored(context, data);
+        this.note_write(&polled);
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {
         self.inner.is_write_vectored()
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
-        if let Poll::Ready(Ok(_)) = polled {
-            self.stamps.note_write();
-        }
-        polled
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(context)
     }
 }

@@ -7,7 +7,7 @@ mod stream;
 mod tls;
 
 pub use client::{Client, ClientError};
-pub use connector::{ConnectError, Connector, ConnectorError, Upstream};
+pub use connector::{ConnectError, Connection, Connector, ConnectorError};
 pub use stamps::Stamps;
 pub use stream::Stream;
 pub use tls::{Alpn, TlsError, client_config, server_config};

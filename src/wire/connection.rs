@@ -1,13 +1,19 @@
 //! One client connection, from its first byte to its last.
 
+use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsAcceptor, TlsStream};
@@ -15,8 +21,10 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use super::Shared;
 use super::activity::{Check, Patience, Watched};
 use super::exchange::{Client, carry};
+use super::http1::{After, HeadLimits, Next, Served};
+use super::http2::STREAM_WINDOW;
+use super::inbound::Inbound;
 use super::link::Link;
-use super::upstream::STREAM_WINDOW;
 use crate::config::Limits;
 use crate::guard::limits::ConnectionPermit;
 use crate::net::Stream;
@@ -24,28 +32,13 @@ use crate::observe::{Disconnect, Refusal};
 
 /// What a connection that was told to end still has to write its last bytes.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
-/// hyper's own floor for a connection's buffer.
-const LEAST_BUFFER: usize = 8 * 1024;
+/// How HTTP/2 is spoken with clients.
+pub(super) type Http2 = http2::Builder<TokioExecutor>;
 
-/// Speaks HTTP/1 or HTTP/2, whichever the client begins with.
-pub(super) type Server = auto::Builder<TokioExecutor>;
-
-/// How clients are spoken to.
-pub(super) fn server(limits: &Limits) -> Server {
-    let mut server = auto::Builder::new(TokioExecutor::new());
+/// How HTTP/2 is spoken with clients.
+pub(super) fn http2(limits: &Limits) -> Http2 {
+    let mut server = http2::Builder::new(TokioExecutor::new());
     server
-        .http1()
-        // With it on, a client that leaves during a silent call would go unseen, and its work on.
-        .half_close(false)
-        .preserve_header_case(true)
-        .auto_date_header(false)
-        .max_headers(limits.max_headers)
-        .max_buf_size(limits.header_bytes.max(LEAST_BUFFER))
-        .timer(TokioTimer::new())
-        // Our own timers judge: see `activity`.
-        .header_read_timeout(None);
-    server
-        .http2()
         .auto_date_header(false)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)
@@ -100,74 +93,134 @@ async fn handshake(
     Ok(Stream::Tls(Box::new(TlsStream::Server(stream))))
 }
 
-/// Serves requests until either side closes, then what they left on the connection.
+/// Serves requests until either side closes, in whichever version the client begins with.
 async fn converse(shared: &Arc<Shared>, client: &Arc<Client>, stream: Stream) -> Disconnect {
     let link = &client.link;
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&link.activity)));
+    let watched = Watched::new(stream, Arc::clone(&link.activity));
+    let mut served = Served::new(watched, HeadLimits::new(&shared.limits));
+    match drive(shared, link, serve_http1(shared, client, &mut served)).await {
+        Over::Http2(said) => match served.into_buffered() {
+            Some(stream) => {
+                let stream = TokioIo::new(Begun { said, stream: stream.into_parts().0 });
+                match drive(shared, link, serve_http2(shared, client, stream)).await {
+                    Over::Ended(reason) => reason,
+                    Over::Http2(_) | Over::Switched => Disconnect::Error,
+                }
+            }
+            None => Disconnect::Error,
+        },
+        Over::Switched => tunnel(shared, link, served).await,
+        Over::Ended(reason) => reason,
+    }
+}
+
+/// What a conversation came to.
+enum Over {
+    Ended(Disconnect),
+    /// The client speaks HTTP/2, and has said so much.
+    Http2(Bytes),
+    /// The connection is a tunnel now.
+    Switched,
+}
+
+/// One request after the other. `Busy` is of the exchange; between them the connection is idle.
+async fn serve_http1(shared: &Arc<Shared>, client: &Arc<Client>, served: &mut Served) -> Over {
+    let link = &*client.link;
+    loop {
+        let request = match served.next(link).await {
+            Next::Request(request) => request,
+            Next::Http2(said) => return Over::Http2(said),
+            Next::Gone => return Over::Ended(Disconnect::Client),
+            Next::Ended => return Over::Ended(Disconnect::Server),
+            Next::Malformed => {
+                shared.observer.refused(Refusal::BadHead);
+                return Over::Ended(Disconnect::Error);
+            }
+        };
+        let Some(answer) = served.unless_gone(carry(shared, client, request)).await else {
+            return Over::Ended(Disconnect::Client);
+        };
+        match served.answer(answer, link).await {
+            After::Open => {}
+            After::Closed if link.activity.ended() => return Over::Ended(Disconnect::Client),
+            After::Closed | After::Broken => return Over::Ended(Disconnect::Server),
+            After::Gone => return Over::Ended(Disconnect::Client),
+            After::Switched => return Over::Switched,
+        }
+    }
+}
+
+/// Streams beside each other, each in a task of its own.
+async fn serve_http2(shared: &Arc<Shared>, client: &Arc<Client>, stream: TokioIo<Begun>) -> Over {
+    let link = &client.link;
+    link.share();
     let service = {
         let (shared, client) = (Arc::clone(shared), Arc::clone(client));
-        service_fn(move |request| {
-            let carried = carry(&shared, &client, request);
+        service_fn(move |request: Request<Incoming>| {
+            let carried = carry(&shared, &client, request.map(Inbound::Http2));
             async move { Ok::<_, std::convert::Infallible>(carried.await) }
         })
     };
-    let reason = drive(shared, link, shared.server.serve_connection_with_upgrades(io, service)).await;
-    let Some(tunnel) = link.take_tunnel() else { return reason };
+    let mut connection = pin!(shared.http2.serve_connection(stream, service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = link.until_ending() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    Over::Ended(judge(link, ended))
+}
+
+/// Joins a connection that has switched protocols with the server's.
+async fn tunnel(shared: &Shared, link: &Link, served: Served) -> Disconnect {
+    let (Some(tunnel), Some(client)) = (link.take_tunnel(), served.into_buffered()) else {
+        return Disconnect::Error;
+    };
     tokio::select! {
-        () = tunnel => Disconnect::Client,
+        () = tunnel.join(client) => Disconnect::Client,
         () = shared.shutdown.deadline() => Disconnect::Shutdown,
     }
 }
 
-/// A connection that hyper drives.
-type Connection<'a, S> = auto::UpgradeableConnection<'a, TokioIo<Watched>, S, TokioExecutor>;
-
-/// Polls the connection, watches its clock, and hears the shutdown.
-async fn drive<S, F>(shared: &Shared, link: &Link, connection: Connection<'_, S>) -> Disconnect
-where
-    S: hyper::service::Service<
-            http::Request<hyper::body::Incoming>,
-            Response = http::Response<super::response_body::ResponseBody>,
-            Error = std::convert::Infallible,
-            Future = F,
-        >,
-    F: Future<Output = Result<http::Response<super::response_body::ResponseBody>, std::convert::Infallible>>
-        + Send
-        + 'static,
-{
-    let mut connection = pin!(connection);
+/// Polls a conversation, watches its clock, and hears the shutdown.
+async fn drive(shared: &Shared, link: &Link, conversation: impl Future<Output = Over>) -> Over {
+    let mut conversation = pin!(conversation);
     let patience = Patience::new(&shared.limits);
     let mut timer = pin!(sleep(Duration::ZERO));
     let mut shutdown = pin!(shared.shutdown.started());
     let told = loop {
         tokio::select! {
             biased;
-            ended = connection.as_mut() => return judge(shared, link, ended),
+            over = conversation.as_mut() => return over,
             () = timer.as_mut() => match link.activity.check(&patience, Instant::now()) {
                 Check::At(next) => timer.as_mut().reset(next.into()),
                 Check::Idle => break Disconnect::Idle,
                 Check::SlowHead => {
                     shared.observer.refused(Refusal::SlowHead);
-                    return Disconnect::Limit;
+                    return Over::Ended(Disconnect::Limit);
                 }
             },
             () = shutdown.as_mut() => break Disconnect::Shutdown,
         }
     };
-    connection.as_mut().graceful_shutdown();
+    link.end();
     tokio::select! {
-        _ended = connection.as_mut() => return told,
+        biased;
+        _over = conversation.as_mut() => return Over::Ended(told),
         () = sleep(LAST_WORDS) => if has_nothing_to_finish(link, told) {
-            return told;
+            return Over::Ended(told);
         },
         () = shared.shutdown.deadline() => {}
     }
     tokio::select! {
-        _ended = connection.as_mut() => return told,
+        biased;
+        _over = conversation.as_mut() => return Over::Ended(told),
         () = shared.shutdown.deadline() => link.cut(),
     }
-    let _late = timeout(LAST_WORDS, connection).await;
-    told
+    let _late = timeout(LAST_WORDS, conversation).await;
+    Over::Ended(told)
 }
 
 /// Whether a connection that was told to end has no call that would be lost. On HTTP/2 one can come before the client
@@ -177,22 +230,61 @@ fn has_nothing_to_finish(link: &Link, told: Disconnect) -> bool {
     if told == Disconnect::Shutdown { link.activity.is_before_call() } else { !link.activity.is_busy() }
 }
 
-/// Why a connection ended by itself.
-fn judge(
-    shared: &Shared,
-    link: &Link,
-    ended: Result<(), Box<dyn std::error::Error + Send + Sync>>,
-) -> Disconnect {
-    let Err(error) = ended else {
-        return if link.activity.ended() { Disconnect::Client } else { Disconnect::Server };
-    };
-    let error = error.downcast_ref::<hyper::Error>();
-    if error.is_some_and(hyper::Error::is_parse) {
-        shared.observer.refused(Refusal::BadHead);
-        return Disconnect::Error;
+/// Why an HTTP/2 connection ended by itself.
+fn judge(link: &Link, ended: Result<(), hyper::Error>) -> Disconnect {
+    match ended {
+        Ok(()) if link.activity.ended() => Disconnect::Client,
+        Ok(()) => Disconnect::Server,
+        Err(error) if error.is_parse() => Disconnect::Error,
+        Err(error) if error.is_user() => Disconnect::Server,
+        Err(_) => Disconnect::Client,
     }
-    match error {
-        Some(error) if error.is_user() => Disconnect::Server,
-        Some(_) | None => Disconnect::Client,
+}
+
+/// A client's connection, of which something was read before.
+struct Begun {
+    said: Bytes,
+    stream: Watched,
+}
+
+impl AsyncRead for Begun {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.said.is_empty() {
+            return Pin::new(&mut this.stream).poll_read(context, buffer);
+        }
+        let said = this.said.split_to(this.said.len().min(buffer.remaining()));
+        buffer.put_slice(&said);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Begun {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, data)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }

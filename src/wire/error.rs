@@ -4,9 +4,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use http::StatusCode;
-use hyper_util::client::legacy;
-
 use super::request_body::RequestBodyError;
+use super::upstream::SendError;
 use crate::net::ConnectError;
 use crate::observe::{Failure, Refusal};
 use crate::rewrite::mount::RouteError;
@@ -37,13 +36,13 @@ pub(super) enum Error {
     ShuttingDown,
     // The server's.
     #[error("the server cannot be reached")]
-    Unreachable(#[source] legacy::Error),
+    Unreachable(#[source] SendError),
     #[error("the server could not be reached in time")]
-    ConnectTimeout(#[source] legacy::Error),
+    ConnectTimeout(#[source] SendError),
     #[error("the connection to the server broke before it answered")]
-    Reset(#[source] legacy::Error),
+    Reset(#[source] SendError),
     #[error("the server's answer is not HTTP")]
-    Invalid(#[source] legacy::Error),
+    Invalid(#[source] SendError),
     #[error("the server switched protocols without being asked")]
     UnaskedUpgrade,
     #[error("the server's answer is in a transfer coding that nobody asked for")]
@@ -69,7 +68,7 @@ impl Error {
         use {Failure as F, Refusal as R, StatusCode as S, Verdict::Failed, Verdict::Refused};
         match self {
             Self::NoRoute => (S::NOT_FOUND, "no_route", Refused(R::NoRoute)),
-            Self::DotSegment | Self::BadRequest(_) | Self::Body(RequestBodyError::Broken(_)) => {
+            Self::DotSegment | Self::BadRequest(_) | Self::Body(RequestBodyError::Broken(_) | RequestBodyError::WrongLength) => {
                 (S::BAD_REQUEST, "bad_request", Refused(R::BadRequest))
             }
             Self::HostRefused => (S::FORBIDDEN, "host_refused", Refused(R::HostRefused)),
@@ -140,21 +139,28 @@ impl From<Refusal> for Error {
     }
 }
 
-impl From<legacy::Error> for Error {
-    /// What the client to the servers said. A request body that failed comes back through it.
-    fn from(error: legacy::Error) -> Self {
+impl From<SendError> for Error {
+    /// What became of sending a request. A request body that failed comes back through it.
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Body(error) => Self::Body(error),
+            SendError::Connect(ConnectError::Timeout(_)) => Self::ConnectTimeout(error),
+            SendError::Connect(_) => Self::Unreachable(error),
+            SendError::Malformed(_) => Self::Invalid(error),
+            SendError::Broken(_) => Self::Reset(error),
+            SendError::Http2(cause) => Self::of_http2(cause),
+        }
+    }
+}
+
+impl Error {
+    fn of_http2(error: hyper::Error) -> Self {
         if let Some(RequestBodyError::TooLarge { limit }) = cause::<RequestBodyError>(&error) {
             return Self::Body(RequestBodyError::TooLarge { limit: *limit });
         }
-        if let Some(ConnectError::Timeout(_)) = cause::<ConnectError>(&error) {
-            return Self::ConnectTimeout(error);
-        }
-        let is_invalid = cause::<hyper::Error>(&error).is_some_and(hyper::Error::is_parse);
-        match (error.is_connect(), is_invalid) {
-            (true, _) => Self::Unreachable(error),
-            (false, true) => Self::Invalid(error),
-            (false, false) => Self::Reset(error),
-        }
+        let is_invalid = error.is_parse();
+        let error = SendError::Http2(error);
+        if is_invalid { Self::Invalid(error) } else { Self::Reset(error) }
     }
 }
 

@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response};
-use hyper::body::{Body, Incoming};
-use hyper::upgrade::OnUpgrade;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
+use http_body::Body;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use super::activity::Busy;
 use super::error::{Error, Verdict};
+use super::http1::Answer;
+use super::inbound::Inbound;
 use super::link::Link;
 use super::overhead::Overhead;
 use super::request_body::RequestBody;
 use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
+use super::head;
 use super::tap::Tap;
-use super::{head, tunnel};
+use super::tunnel::Tunnel;
 use crate::observe::{self, Route, Target};
 use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
@@ -39,7 +41,7 @@ pub(super) struct Client {
 pub(super) fn carry(
     shared: &Arc<Shared>,
     client: &Client,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
 ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
     let (head, body) = request.into_parts();
     let busy = Busy::new(&client.link.activity);
@@ -71,7 +73,7 @@ pub(super) fn carry(
             Err(error) => return call.refuse(&error, said),
         };
         match call.send(request, &routed).await {
-            Ok(response) => call.answer(response, routed, said),
+            Ok(answer) => call.answer(answer, routed, said),
             Err(error) => call.refuse(&error, said),
         }
     }
@@ -83,7 +85,8 @@ struct Asked {
     version: Version,
     /// The name the client dialled: `:authority`, an absolute target, or `Host`.
     host: Option<String>,
-    upgrade: Option<OnUpgrade>,
+    /// It offers to switch protocols, and may.
+    upgrade: bool,
     /// What the client is to find in what it is told; empty until the request is rewritten.
     public_origin: String,
     at: Instant,
@@ -95,7 +98,7 @@ impl Asked {
             method: head.method.clone(),
             version: head.version,
             host: head::host(head).map(str::to_owned),
-            upgrade: None,
+            upgrade: false,
             public_origin: String::new(),
             at: Instant::now(),
         }
@@ -137,7 +140,7 @@ struct Call {
 
 impl Call {
     /// Holds the body back where a reply of our own, or the trace context, would need what it says.
-    async fn hold(&self, head: &request::Parts, body: Tap<Incoming>) -> Result<(RequestBody, Bytes), Error> {
+    async fn hold(&self, head: &request::Parts, body: Tap<Inbound>) -> Result<(RequestBody, Bytes), Error> {
         let limits = &self.shared.limits;
         let mut body = RequestBody::new(body, limits.request_body, &self.link.activity);
         if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
@@ -183,15 +186,14 @@ impl Call {
         routed: &Routed,
     ) -> Result<Request<RequestBody>, Error> {
         let upstream = self.shared.upstream(routed.server)?;
-        let client_upgrade = head.extensions.remove::<OnUpgrade>();
         let wanted = head.version == Version::HTTP_11 && hop::wants_upgrade(&head.headers);
-        self.asked.upgrade = client_upgrade.filter(|_| wanted && upstream.can_upgrade());
+        self.asked.upgrade = wanted && upstream.can_upgrade();
         let (on, client) = (self.shared.rewrite, self.forwarded());
         if on.location || on.endpoint {
             self.asked.public_origin =
                 forwarded::public_origin(&client, &head.headers, self.shared.public_url.as_ref());
         }
-        head.headers = hop::request_fields(&head.headers, self.asked.upgrade.is_some());
+        head.headers = hop::request_fields(&head.headers, self.asked.upgrade);
         if self.asked.version == Version::HTTP_2 {
             hop::join_cookies(&mut head.headers);
         }
@@ -229,12 +231,13 @@ impl Call {
         &self,
         request: Request<RequestBody>,
         routed: &Routed,
-    ) -> Result<Response<Incoming>, Error> {
+    ) -> Result<Answer, Error> {
+        let (head, body) = request.into_parts();
         let upstream = self.shared.upstream(routed.server)?;
         self.exchange.forwarded();
         tokio::select! {
             biased;
-            sent = upstream.send(request, self.asked.upgrade.is_some()) => sent,
+            sent = upstream.send(head, body, self.asked.upgrade) => Ok(sent?),
             error = self.expiry(upstream.head_timeout, upstream.call_timeout) => Err(error),
             () = self.link.until_cut() => Err(Error::ShuttingDown),
         }
@@ -260,24 +263,24 @@ impl Call {
     }
 
     /// Passes the server's answer on.
-    fn answer(self, response: Response<Incoming>, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return self.upgrade(response, said);
+    fn answer(self, answer: Answer, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
+        if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return self.upgrade(answer, said);
         }
-        if hop::is_in_another_coding(response.headers()) {
+        let Answer { mut head, body, stamps, switched: _ } = answer;
+        if hop::is_in_another_coding(&head.headers) {
             return self.refuse(&Error::UnaskedCoding, said);
         }
-        let is_stream = head::is_event_stream(response.headers());
+        let is_stream = head::is_event_stream(&head.headers);
         let permit = match is_stream.then(|| self.shared.streams.admit()) {
             Some(None) => return self.refuse(&Error::TooManyStreams, said),
             Some(Some(permit)) => Some(permit),
             None => None,
         };
         let until = self.until_cut(&routed, is_stream).map(|until| (until, self.exchange.cutter()));
-        let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), &response);
+        let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), stamps);
         let own_time = overhead.as_ref().map(Overhead::own_time);
         let kept = Kept::new(self.busy, permit, overhead);
-        let (mut head, body) = response.into_parts();
         let path = &routed.upstream.path_and_query;
         let body = Tap::new(body, self.exchange.answered(&head, own_time)); // tap
         head.headers = hop::response_fields(&head.headers, false);
@@ -288,8 +291,6 @@ impl Call {
         let body = if self.shared.rewrite.endpoint && endpoint::applies(&self.asked.method, &head) {
             let body = EndpointBody::new(body, routed.mount, path, &self.asked.public_origin);
             ResponseBody::endpoint(body, kept)
-        } else if let Some(length) = declared_length(&self.asked, &head, &body) {
-            ResponseBody::declared(length, kept)
         } else {
             ResponseBody::passed(body, kept)
         };
@@ -320,16 +321,15 @@ impl Call {
     }
 
     /// Joins both connections once each has switched.
-    fn upgrade(mut self, response: Response<Incoming>, said: Said<'_>) -> Response<ResponseBody> {
-        let (mut head, _empty) = response.into_parts();
-        let server = head.extensions.remove::<OnUpgrade>();
-        let (Some(client), Some(server)) = (self.asked.upgrade.take(), server) else {
+    fn upgrade(self, answer: Answer, said: Said<'_>) -> Response<ResponseBody> {
+        let Answer { mut head, switched, .. } = answer;
+        let Some(server) = switched.filter(|_| self.asked.upgrade) else {
             return self.refuse(&Error::UnaskedUpgrade, said);
         };
         let guard = self.exchange.upgraded(&head);
         head.headers = hop::response_fields(&head.headers, true);
         head.version = Version::default();
-        self.link.leave_tunnel(Box::pin(tunnel::join(client, server, guard)));
+        self.link.leave_tunnel(Tunnel { server, guard });
         Response::from_parts(head, ResponseBody::own(Bytes::new(), self.busy))
     }
 
@@ -345,12 +345,4 @@ impl Call {
         let is_bodyless = self.asked.method == Method::HEAD;
         reply.map(|data| ResponseBody::own(if is_bodyless { Bytes::new() } else { data }, self.busy))
     }
-}
-
-/// The length that a bodyless answer declares and that hyper would move or drop on HTTP/1.
-fn declared_length(asked: &Asked, head: &response::Parts, body: &Tap<Incoming>) -> Option<u64> {
-    if !body.is_end_stream() || asked.method == Method::HEAD || asked.version == Version::HTTP_2 {
-        return None;
-    }
-    head.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -27,9 +27,13 @@ mod connection;
 mod error;
 mod exchange;
 mod head;
+mod http1;
+mod http2;
+mod inbound;
 mod link;
 mod listen;
 mod overhead;
+mod pool;
 mod request_body;
 mod response_body;
 mod tap;
@@ -82,7 +86,7 @@ impl Proxy {
 struct Shared {
     observer: Observer,
     shutdown: Shutdown,
-    server: connection::Server,
+    http2: connection::Http2,
     tls: Option<TlsAcceptor>,
     limits: config::Limits,
     rewrite: config::Rewrite,
@@ -103,10 +107,11 @@ impl Shared {
             Some(tls) => Some(TlsAcceptor::from(Arc::new(server_config(tls).map_err(BindError::Tls)?))),
             None => None,
         };
-        let upstream = |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer);
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).max(config.proxy.workers);
+        let upstream = |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
         Ok(Self {
             upstreams: config.servers.iter().enumerate().map(upstream).collect::<Result<_, _>>()?,
-            server: connection::server(&config.limits),
+            http2: connection::http2(&config.limits),
             tls,
             limits: config.limits.clone(),
             rewrite: config.rewrite,

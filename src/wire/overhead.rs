@@ -7,8 +7,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::Response;
-
 use crate::net::Stamps;
 use crate::observe::{LastRead, OwnTime, Stopwatch};
 
@@ -22,9 +20,8 @@ pub(super) struct Overhead {
 
 impl Overhead {
     /// The request's part is known as soon as the answer's head came. `None` when nobody looks.
-    pub(super) fn of<B>(stopwatch: Option<Stopwatch>, client: &Stamps, answer: &Response<B>) -> Option<Self> {
+    pub(super) fn of(stopwatch: Option<Stopwatch>, client: &Stamps, server: Arc<Stamps>) -> Option<Self> {
         let stopwatch = stopwatch?;
-        let server = Arc::clone(answer.extensions().get::<Arc<Stamps>>()?);
         // Connecting is waiting for the server, too.
         let at_hand = client.last_read()?.max(server.origin());
         let request = server.last_write()?.saturating_duration_since(at_hand);

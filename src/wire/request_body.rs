@@ -7,24 +7,26 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::activity::Activity;
+use super::inbound::{Inbound, InboundError};
 use super::tap::{Tap, end_to_end};
 
 /// Why a request body did not reach its end: always the client's side.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RequestBodyError {
     #[error("the client broke off its request")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] InboundError),
     #[error("the request body is larger than {limit} bytes")]
     TooLarge { limit: u64 },
+    #[error("the request body is not as long as its head declares")]
+    WrongLength,
 }
 
 /// A request body, limited in size and shown to the tap.
 pub(super) struct RequestBody {
     held: Held,
-    rest: Tap<Incoming>,
+    rest: Tap<Inbound>,
     /// Bytes that may still come, and the limit they are counted against.
     allowed: Option<(u64, u64)>,
     ended: bool,
@@ -33,7 +35,7 @@ pub(super) struct RequestBody {
 
 impl RequestBody {
     /// The body of a request, allowed `limit` bytes. The connection hears when it is dropped before its end.
-    pub(super) fn new(rest: Tap<Incoming>, limit: Option<u64>, activity: &Arc<Activity>) -> Self {
+    pub(super) fn new(rest: Tap<Inbound>, limit: Option<u64>, activity: &Arc<Activity>) -> Self {
         let allowed = limit.map(|limit| (limit, limit));
         Self { held: Held::default(), rest, allowed, ended: false, activity: Arc::clone(activity) }
     }

@@ -6,9 +6,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use super::activity::Busy;
+use super::inbound::{Inbound, InboundError};
 use super::overhead::Overhead;
 use super::tap::{Tap, end_to_end};
 use crate::guard::limits::StreamPermit;
@@ -19,7 +19,7 @@ use crate::rewrite::endpoint::EndpointBody;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ResponseBodyError {
     #[error("the server broke off its answer")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] InboundError),
     #[error("the call took longer than its limit")]
     CallTimeout,
 }
@@ -68,11 +68,9 @@ enum Content {
     /// The proxy's own words.
     Own(Full<Bytes>),
     /// The server's bytes.
-    Passed(Tap<Incoming>),
+    Passed(Tap<Inbound>),
     /// The server's event stream, its `endpoint` events naming this proxy.
-    Endpoint(Pin<Box<EndpointBody<Tap<Incoming>>>>),
-    /// Nothing, where the head declares the length that a body would have had (304).
-    Declared(u64),
+    Endpoint(Pin<Box<EndpointBody<Tap<Inbound>>>>),
     /// It was cut.
     Over,
 }
@@ -84,24 +82,18 @@ impl ResponseBody {
     }
 
     /// The server's body as it comes.
-    pub(super) fn passed(body: Tap<Incoming>, kept: Kept) -> Self {
+    pub(super) fn passed(body: Tap<Inbound>, kept: Kept) -> Self {
         Self::new(Content::Passed(body), kept)
     }
 
     /// The server's event stream with its `endpoint` events rewritten.
-    pub(super) fn endpoint(body: EndpointBody<Tap<Incoming>>, kept: Kept) -> Self {
+    pub(super) fn endpoint(body: EndpointBody<Tap<Inbound>>, kept: Kept) -> Self {
         Self::new(Content::Endpoint(Box::pin(body)), kept)
-    }
-
-    /// No bytes, under a head that declares `length` of them. Without this hyper drops `content-length` from a 204
-    /// or 304 on HTTP/1.1, and moves it to the end of the head elsewhere.
-    pub(super) fn declared(length: u64, kept: Kept) -> Self {
-        Self::new(Content::Declared(length), kept)
     }
 
     fn new(content: Content, kept: Kept) -> Self {
         let mut body = Self { content, until: None, kept };
-        if body.is_end_stream() || matches!(body.content, Content::Declared(_)) {
+        if body.is_end_stream() {
             body.kept.over();
         }
         body
@@ -138,13 +130,13 @@ impl ResponseBody {
                 .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
             Content::Passed(body) => Pin::new(body).poll_frame(context).map(passed),
             Content::Endpoint(body) => body.as_mut().poll_frame(context).map(passed),
-            Content::Declared(_) | Content::Over => Poll::Ready(None),
+            Content::Over => Poll::Ready(None),
         }
     }
 }
 
 fn passed(
-    frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+    frame: Option<Result<Frame<Bytes>, InboundError>>,
 ) -> Option<Result<Frame<Bytes>, ResponseBodyError>> {
     Some(frame?.map(end_to_end).map_err(ResponseBodyError::Broken))
 }
@@ -176,7 +168,6 @@ impl Body for ResponseBody {
             Content::Own(body) => body.is_end_stream(),
             Content::Passed(body) => body.is_end_stream(),
             Content::Endpoint(body) => body.is_end_stream(),
-            Content::Declared(_) => false,
             Content::Over => true,
         }
     }
@@ -186,7 +177,6 @@ impl Body for ResponseBody {
             Content::Own(body) => body.size_hint(),
             Content::Passed(body) => body.size_hint(),
             Content::Endpoint(body) => body.size_hint(),
-            Content::Declared(length) => SizeHint::with_exact(*length),
             Content::Over => SizeHint::with_exact(0),
         }
     }

@@ -1,25 +1,21 @@
 //! One configured server: its client, its pool, and the head that is sent to it.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header, request};
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header, request};
 
 use super::BindError;
 use super::error::Error;
-use super::request_body::RequestBody;
+use super::http1::{Answer, AskError, Asking, HeadLimits, Malformed};
+use super::http2::{Http2, Sender};
+use super::pool::{self, Pool};
+use super::request_body::{RequestBody, RequestBodyError};
 use crate::config::{HttpVersion, Limits, Server};
-use crate::net::{Alpn, Connector};
+use crate::net::{Alpn, ConnectError, Connection, Connector};
 use crate::observe::Observer;
-
-/// What one unread stream may hold of an HTTP/2 connection, and what all of them together may: many slow readers
-/// must not stop the others on the same connection.
-pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// A server as requests are sent to it.
 pub(super) struct Upstream {
@@ -30,9 +26,14 @@ pub(super) struct Upstream {
     /// The authority of the URI becomes `:authority` on HTTP/2.
     may_be_http2: bool,
     fields: Vec<(HeaderName, HeaderValue)>,
-    client: Client<Connector, RequestBody>,
-    /// HTTP/2 has no upgrades: where ALPN may choose it, they go over connections that offer HTTP/1.1 alone.
-    upgrades: Option<Client<Connector, RequestBody>>,
+    /// Makes connections that offer HTTP/1.1 alone. HTTP/2 has no upgrades.
+    http1: Connector,
+    /// Where HTTP/2 may be spoken.
+    http2: Option<Http2>,
+    /// One for each worker.
+    pools: Vec<Arc<Pool>>,
+    first_pool: Arc<Pool>,
+    limits: HeadLimits,
     pub(super) head_timeout: Option<Duration>,
     pub(super) call_timeout: Option<Duration>,
 }
@@ -44,6 +45,7 @@ impl Upstream {
         server: &Server,
         limits: &Limits,
         observer: &Observer,
+        workers: usize,
     ) -> Result<Self, BindError> {
         let connect = |alpn| {
             let observer = observer.clone();
@@ -51,19 +53,19 @@ impl Upstream {
             Connector::new(server, alpn, made)
                 .map_err(|source| BindError::Server { server: server.name.clone(), source })
         };
-        let http = server.http;
-        let alpn = match http {
-            HttpVersion::Auto => Alpn::Both,
-            HttpVersion::One => Alpn::Http1,
-            HttpVersion::Two => Alpn::Http2,
+        let may_be_http2 = match server.http {
+            HttpVersion::Auto => server.url.tls,
+            HttpVersion::One => false,
+            HttpVersion::Two => true,
         };
-        let client = client(server, limits, http == HttpVersion::Two, connect(alpn)?);
-        let needs_another = http == HttpVersion::Auto && server.url.tls;
-        let upgrades = if needs_another {
-            Some(self::client(server, limits, false, connect(Alpn::Http1)?))
+        let http2 = if may_be_http2 {
+            let is_only = server.http == HttpVersion::Two;
+            let connector = connect(if is_only { Alpn::Http2 } else { Alpn::Both })?;
+            Some(Http2::new(connector, is_only, limits))
         } else {
             None
         };
+        let pool = || Pool::new(server.pool_idle);
         let unusable = || BindError::Field { server: server.name.clone(), name: "url".to_owned() };
         let authority: Authority = server.url.authority().parse().map_err(|_malformed| unusable())?;
         Ok(Self {
@@ -71,10 +73,13 @@ impl Upstream {
             host: HeaderValue::from_str(authority.as_str()).map_err(|_malformed| unusable())?,
             authority,
             preserve_host: server.preserve_host,
-            may_be_http2: http == HttpVersion::Two || needs_another,
+            may_be_http2,
             fields: configured_fields(server)?,
-            client,
-            upgrades,
+            http1: connect(Alpn::Http1)?,
+            http2,
+            pools: (0..workers.max(1)).map(|_| pool()).collect(),
+            first_pool: pool(),
+            limits: HeadLimits::new(limits),
             head_timeout: server.head_timeout,
             call_timeout: server.call_timeout,
         })
@@ -82,7 +87,7 @@ impl Upstream {
 
     /// Whether an upgrade can be asked of this server.
     pub(super) fn can_upgrade(&self) -> bool {
-        self.upgrades.is_some() || !self.may_be_http2
+        self.http2.as_ref().is_none_or(|http2| !http2.is_only)
     }
 
     /// Puts the Host this server is to see where the client's stood, sets the configured fields, and names the target.
@@ -117,39 +122,98 @@ impl Upstream {
     /// Sends a request and waits for the head of its answer. Dropping this future takes the request back.
     pub(super) async fn send(
         &self,
-        mut request: Request<RequestBody>,
+        head: request::Parts,
+        body: RequestBody,
         upgrade: bool,
-    ) -> Result<Response<Incoming>, Error> {
-        let is_unsized = !request.body().is_end_stream() && request.body().size_hint().exact().is_none();
-        if is_unsized && matches!(*request.method(), Method::GET | Method::HEAD) {
-            // Without it hyper takes a GET's body of unknown length for none; on HTTP/2 it is dropped again.
-            let chunked = HeaderValue::from_static("chunked");
-            request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
+    ) -> Result<Answer, SendError> {
+        if !upgrade && let Some(http2) = &self.http2 {
+            return match self.route(http2).await? {
+                Route::Http2(sender) => http2.send(sender, Request::from_parts(head, body)).await,
+                Route::Http1(asking) => self.ask(asking, &head, body).await,
+            };
         }
-        let client = self.upgrades.as_ref().filter(|_| upgrade).unwrap_or(&self.client);
-        Ok(client.request(request).await?)
+        match self.pool().take() {
+            Some(asking) => self.ask(asking, &head, body).await,
+            None => self.ask(self.connect().await?, &head, body).await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        mut asking: Box<Asking>,
+        head: &request::Parts,
+        body: RequestBody,
+    ) -> Result<Answer, SendError> {
+        asking.begin(head, body);
+        loop {
+            match asking.ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(AskError::Unsent(unsent)) => {
+                    asking = self.connect().await?;
+                    asking.take_over(*unsent);
+                }
+                Err(AskError::Body(error)) => return Err(SendError::Body(error)),
+                Err(AskError::Broken(error)) => return Err(SendError::Broken(error)),
+                Err(AskError::Malformed(error)) => return Err(SendError::Malformed(error)),
+            }
+        }
+    }
+
+    /// The idle connections of this thread.
+    fn pool(&self) -> &Arc<Pool> {
+        let one = pool::worker() % self.pools.len();
+        self.pools.get(one).unwrap_or(&self.first_pool)
+    }
+
+    /// A new connection that speaks HTTP/1.1.
+    async fn connect(&self) -> Result<Box<Asking>, SendError> {
+        Ok(self.asking(self.http1.connect().await?))
+    }
+
+    fn asking(&self, connection: Connection) -> Box<Asking> {
+        Box::new(Asking::new(connection, Arc::downgrade(self.pool()), self.limits))
+    }
+
+    /// Whatever connection there is, or a new one in the version that the server chooses.
+    async fn route(&self, http2: &Http2) -> Result<Route, SendError> {
+        if let Some(sender) = http2.open() {
+            return Ok(Route::Http2(sender));
+        }
+        if let Some(asking) = self.pool().take() {
+            return Ok(Route::Http1(asking));
+        }
+        // One connection carries all: those who come meanwhile wait for it, once the server is known to speak HTTP/2.
+        let _first = if http2.is_expected() { Some(http2.connecting.lock().await) } else { None };
+        if let Some(sender) = http2.open() {
+            return Ok(Route::Http2(sender));
+        }
+        let connection = http2.connector.connect().await?;
+        if http2.is_only || connection.is_http2() {
+            Ok(Route::Http2(http2.begin(connection).await?))
+        } else {
+            Ok(Route::Http1(self.asking(connection)))
+        }
     }
 }
 
-fn client(
-    server: &Server,
-    limits: &Limits,
-    http2_only: bool,
-    connector: Connector,
-) -> Client<Connector, RequestBody> {
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .pool_idle_timeout(server.pool_idle)
-        .retry_canceled_requests(true)
-        .set_host(false)
-        .http1_preserve_header_case(true)
-        .http1_max_headers(limits.max_headers)
-        .http2_only(http2_only)
-        .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-        .build(connector)
+enum Route {
+    Http1(Box<Asking>),
+    Http2(Sender),
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the connection broke")]
+    Broken(#[source] io::Error),
+    #[error(transparent)]
+    Malformed(Malformed),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+    #[error(transparent)]
+    Body(RequestBodyError),
 }
 
 fn configured_fields(server: &Server) -> Result<Vec<(HeaderName, HeaderValue)>, BindError> {

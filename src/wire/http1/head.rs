@@ -1,0 +1,467 @@
+//! A head's bytes ⇄ the types of `http` (RFC 9112 §2 to §5).
+
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
+    request, response,
+};
+use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
+
+use super::framing::Length;
+use crate::config;
+
+/// Fields of one head that are read without asking for memory.
+const USUAL_FIELDS: usize = 96;
+/// Below this a head is judged when it is there: with words of its own.
+const LEAST_BYTES: usize = 8 * 1024;
+/// As long as hyper's [`Uri`] may be.
+const TARGET: usize = 65_534;
+/// Fields of one trailer section.
+const TRAILER_FIELDS: usize = 64;
+
+/// Why bytes are no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::wire) enum Malformed {
+    #[error("the head is not HTTP: {0}")]
+    Head(httparse::Error),
+    #[error("a field of the head cannot be read")]
+    Field,
+    #[error("the request target cannot be read")]
+    Target,
+    #[error("the request target is too long")]
+    TargetTooLong,
+    #[error("the head is too large")]
+    TooLarge,
+    #[error("the length of the body is in doubt")]
+    Length,
+    #[error("a chunk of the body cannot be read")]
+    Chunk,
+    #[error("the message was cut short")]
+    CutShort,
+}
+
+impl Malformed {
+    /// What a client that sent it is told, where anything can be told.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::TooLarge | Self::Head(httparse::Error::TooManyHeaders) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::Head(_) | Self::Field | Self::Target | Self::Length | Self::Chunk | Self::CutShort => {
+                StatusCode::BAD_REQUEST
+            }
+        }
+    }
+}
+
+/// The names of a head's fields as they were spelled, in order; in the extensions of a head that has any in upper case.
+#[derive(Debug, Clone)]
+pub(in crate::wire) struct Spelling(Vec<(HeaderName, Bytes)>);
+
+/// The reason phrase of an answer that chose its own; in the extensions of its head.
+#[derive(Debug, Clone)]
+pub(in crate::wire) struct Reason(Bytes);
+
+/// What a head says of its message and its connection, beside its fields.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About {
+    pub(super) length: Length,
+    /// The connection may carry another message afterwards.
+    pub(super) keep_alive: bool,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub(super) expects: bool,
+    /// Trailers are understood.
+    pub(super) trailers: bool,
+}
+
+/// How far the bytes that wait were tried.
+#[derive(Debug, Default)]
+pub(super) struct Tried {
+    /// Up to here no end of a head was found.
+    searched: usize,
+    /// So many bytes were parsed in vain.
+    parsed: usize,
+}
+
+/// What a head may take.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::wire) struct Limits {
+    /// Bytes.
+    pub(super) bytes: usize,
+    /// Fields.
+    fields: usize,
+}
+
+impl Limits {
+    pub(in crate::wire) fn new(limits: &config::Limits) -> Self {
+        Self { bytes: limits.header_bytes.max(LEAST_BYTES), fields: limits.max_headers }
+    }
+}
+
+/// The head of a request at the start of `input`, from which it is taken; `None` = more has to come.
+pub(super) fn request(
+    input: &mut BytesMut,
+    tried: &mut Tried,
+    limits: Limits,
+) -> Result<Option<(request::Parts, About)>, Malformed> {
+    let Some(head) = complete(input, tried, limits, |data| {
+        let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(data, &mut fields) {
+            // More fields than these may be allowed.
+            Err(httparse::Error::TooManyHeaders) => Ok(()),
+            parsed => parsed.map(drop),
+        }
+    })?
+    else {
+        return Ok(None);
+    };
+    with_fields(limits.fields, |fields| {
+        let mut parsed = httparse::Request::new(&mut []);
+        match parsed.parse_with_uninit_headers(&head, fields).map_err(Malformed::Head)? {
+            Status::Complete(_) => from_request(&head, &parsed).map(Some),
+            Status::Partial => Err(Malformed::Field),
+        }
+    })
+}
+
+/// The same of an answer to a request of this `method`.
+pub(super) fn response(
+    input: &mut BytesMut,
+    tried: &mut Tried,
+    limits: Limits,
+    method: &Method,
+) -> Result<Option<(response::Parts, About)>, Malformed> {
+    let mut config = ParserConfig::default();
+    config.allow_spaces_after_header_name_in_responses(false);
+    let Some(head) = complete(input, tried, limits, |data| {
+        let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+        let mut response = httparse::Response::new(&mut []);
+        match config.parse_response_with_uninit_headers(&mut response, data, &mut fields) {
+            Err(httparse::Error::TooManyHeaders) => Ok(()),
+            parsed => parsed.map(drop),
+        }
+    })?
+    else {
+        return Ok(None);
+    };
+    with_fields(limits.fields, |fields| {
+        let mut parsed = httparse::Response::new(&mut []);
+        let status = config.parse_response_with_uninit_headers(&mut parsed, &head, fields);
+        match status.map_err(Malformed::Head)? {
+            Status::Complete(_) => from_response(&head, &parsed, method).map(Some),
+            Status::Partial => Err(Malformed::Field),
+        }
+    })
+}
+
+/// Trailers (§7.1.2), up to and with the empty line.
+pub(super) fn trailers(section: &Bytes) -> Result<HeaderMap, Malformed> {
+    let mut fields = [EMPTY_HEADER; TRAILER_FIELDS];
+    let Status::Complete((_, parsed)) =
+        httparse::parse_headers(section, &mut fields).map_err(Malformed::Head)?
+    else {
+        return Err(Malformed::Field);
+    };
+    let mut map = HeaderMap::with_capacity(parsed.len());
+    for field in parsed {
+        map.append(name(field)?, value(section, field)?);
+    }
+    Ok(map)
+}
+
+/// Takes a whole head off `input`. What is no head is found out before its end has come, by `parse`, but not over and
+/// over: a head that comes in single bytes is read when it has doubled.
+fn complete(
+    input: &mut BytesMut,
+    tried: &mut Tried,
+    limits: Limits,
+    parse: impl FnOnce(&[u8]) -> Result<(), httparse::Error>,
+) -> Result<Option<Bytes>, Malformed> {
+    // §2.2: empty lines before a request are ignored.
+    let blank = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    if blank > 0 && tried.searched == 0 {
+        let _blank = input.split_to(blank);
+    }
+    if let Some(end) = end(input, tried.searched) {
+        if end > limits.bytes {
+            return Err(Malformed::TooLarge);
+        }
+        *tried = Tried::default();
+        return Ok(Some(input.split_to(end).freeze()));
+    }
+    tried.searched = input.len().saturating_sub(2);
+    if !input.is_empty() && input.len() >= 2 * tried.parsed {
+        tried.parsed = input.len();
+        parse(input).map_err(Malformed::Head)?;
+    }
+    if input.len() > limits.bytes { Err(Malformed::TooLarge) } else { Ok(None) }
+}
+
+/// Behind the empty line that ends a head. A line may end in a bare LF (§2.2).
+fn end(input: &[u8], from: usize) -> Option<usize> {
+    let rest = input.get(from..)?;
+    memchr::memchr_iter(b'\n', rest).map(|at| from + at + 1).find_map(|next| {
+        match (input.get(next), input.get(next + 1)) {
+            (Some(b'\n'), _) => Some(next + 1),
+            (Some(b'\r'), Some(b'\n')) => Some(next + 2),
+            _ => None,
+        }
+    })
+}
+
+/// Room for so many fields.
+fn with_fields<'a, T>(count: usize, use_them: impl FnOnce(&mut [MaybeUninit<Header<'a>>]) -> T) -> T {
+    if count <= USUAL_FIELDS {
+        let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+        use_them(fields.get_mut(..count).unwrap_or_default())
+    } else {
+        use_them(&mut vec![const { MaybeUninit::uninit() }; count])
+    }
+}
+
+fn from_request(
+    head: &Bytes,
+    parsed: &httparse::Request<'_, '_>,
+) -> Result<(request::Parts, About), Malformed> {
+    let target = parsed.path.ok_or(Malformed::Target)?;
+    if target.len() > TARGET {
+        return Err(Malformed::TargetTooLong);
+    }
+    let uri = Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| Malformed::Target)?;
+    let method = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes());
+    let version = version(parsed.version);
+    let mut fields = Fields::of(head, parsed.headers, version)?;
+    // §6.1: a request in a coding whose end is not marked has none.
+    let length = match (fields.chunked, fields.length) {
+        (Some(true), _) if version != Version::HTTP_10 => Length::Chunked,
+        (Some(_), _) => return Err(Malformed::Length),
+        (None, length) => Length::Known(length.unwrap_or(0)),
+    };
+    let about = About {
+        length,
+        // §6.1: whoever sent both may have meant the other one.
+        keep_alive: fields.keep_alive && !fields.close && !(fields.chunked.is_some() && fields.length.is_some()),
+        expects: fields.expects && version == Version::HTTP_11,
+        trailers: fields.trailers,
+    };
+    let (mut parts, ()) = Request::new(()).into_parts();
+    parts.method = method.map_err(|_| Malformed::Field)?;
+    parts.uri = uri;
+    parts.version = version;
+    fields.spell(&mut parts.extensions);
+    parts.headers = fields.map;
+    Ok((parts, about))
+}
+
+fn from_response(
+    head: &Bytes,
+    parsed: &httparse::Response<'_, '_>,
+    method: &Method,
+) -> Result<(response::Parts, About), Malformed> {
+    let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|_| Malformed::Field)?;
+    let version = version(parsed.version);
+    let mut fields = Fields::of(head, parsed.headers, version)?;
+    let is_bodyless = *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let length = match (fields.chunked, fields.length) {
+        _ if is_bodyless => Length::Known(0),
+        (Some(true), _) => Length::Chunked,
+        (Some(false), _) | (None, None) => Length::UntilEnd,
+        (None, Some(length)) => Length::Known(length),
+    };
+    let about = About {
+        length,
+        keep_alive: fields.keep_alive && !fields.close && length != Length::UntilEnd,
+        expects: false,
+        trailers: fields.trailers,
+    };
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = status;
+    parts.version = version;
+    let reason = parsed.reason.unwrap_or_default();
+    if reason != status.canonical_reason().unwrap_or_default() {
+        parts.extensions.insert(Reason(head.slice_ref(reason.as_bytes())));
+    }
+    fields.spell(&mut parts.extensions);
+    parts.headers = fields.map;
+    Ok((parts, about))
+}
+
+fn version(minor: Option<u8>) -> Version {
+    if minor == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 }
+}
+
+/// A head's fields, and what they say of the message.
+struct Fields {
+    map: HeaderMap,
+    /// As they are spelled, where any of them is not in lower case.
+    spelling: Option<Vec<(HeaderName, Bytes)>>,
+    /// `Content-Length`; several that agree are one.
+    length: Option<u64>,
+    /// There is a transfer coding; whether the last one is `chunked`.
+    chunked: Option<bool>,
+    /// `Connection: close`, which wins.
+    close: bool,
+    keep_alive: bool,
+    expects: bool,
+    trailers: bool,
+}
+
+impl Fields {
+    fn of(head: &Bytes, parsed: &[Header<'_>], version: Version) -> Result<Self, Malformed> {
+        let is_spelled = |field: &Header<'_>| field.name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let mut fields = Self {
+            // What is added on the way finds room.
+            map: HeaderMap::with_capacity(parsed.len() + 8),
+            spelling: parsed.iter().any(is_spelled).then(|| Vec::with_capacity(parsed.len())),
+            length: None,
+            chunked: None,
+            close: false,
+            keep_alive: version != Version::HTTP_10,
+            expects: false,
+            trailers: false,
+        };
+        for field in parsed {
+            let name = name(field)?;
+            if !fields.read(&name, field.value)? {
+                continue;
+            }
+            if let Some(spelling) = &mut fields.spelling {
+                spelling.push((name.clone(), head.slice_ref(field.name.as_bytes())));
+            }
+            let value = value(head, field)?;
+            fields.map.try_append(name, value).map_err(|_too_many| Malformed::TooLarge)?;
+        }
+        Ok(fields)
+    }
+
+    /// What one field says; whether it is kept.
+    fn read(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Malformed> {
+        if *name == header::CONTENT_LENGTH {
+            let length = length(value)?;
+            let is_first = self.length.is_none();
+            if *self.length.get_or_insert(length) != length {
+                return Err(Malformed::Length);
+            }
+            return Ok(is_first);
+        }
+        if *name == header::TRANSFER_ENCODING {
+            let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+            self.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
+        } else if *name == header::CONNECTION {
+            for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                self.close |= token.eq_ignore_ascii_case(b"close");
+                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+            }
+        } else if *name == header::EXPECT {
+            self.expects = value.eq_ignore_ascii_case(b"100-continue");
+        } else if *name == header::TE {
+            let mut codings = value.split(|byte| *byte == b',');
+            self.trailers |= codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"));
+        }
+        Ok(true)
+    }
+
+    fn spell(&mut self, extensions: &mut Extensions) {
+        if let Some(spelling) = self.spelling.take() {
+            extensions.insert(Spelling(spelling));
+        }
+    }
+}
+
+fn name(field: &Header<'_>) -> Result<HeaderName, Malformed> {
+    HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed::Field)
+}
+
+fn value(head: &Bytes, field: &Header<'_>) -> Result<HeaderValue, Malformed> {
+    // An empty value may lie anywhere.
+    if field.value.is_empty() {
+        return Ok(HeaderValue::from_static(""));
+    }
+    HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| Malformed::Field)
+}
+
+/// Digits, and nothing else (RFC 9110 §8.6); a list of the same number is that number.
+fn length(value: &[u8]) -> Result<u64, Malformed> {
+    let mut members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let number = |member: &[u8]| {
+        if member.is_empty() || !member.iter().all(u8::is_ascii_digit) {
+            return Err(Malformed::Length);
+        }
+        std::str::from_utf8(member).ok().and_then(|digits| digits.parse().ok()).ok_or(Malformed::Length)
+    };
+    let first: u64 = number(members.next().unwrap_or_default())?;
+    for member in members {
+        if number(member)? != first {
+            return Err(Malformed::Length);
+        }
+    }
+    Ok(first)
+}
+
+/// `method SP target SP HTTP/1.1 CRLF` and the fields.
+pub(super) fn write_request(to: &mut Vec<u8>, head: &request::Parts) {
+    let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    to.reserve(size(&head.headers) + target.len() + 128);
+    to.extend_from_slice(head.method.as_str().as_bytes());
+    to.push(b' ');
+    to.extend_from_slice(target.as_bytes());
+    to.extend_from_slice(b" HTTP/1.1\r\n");
+    write_fields(to, &head.headers, head.extensions.get());
+}
+
+/// `version SP status SP reason CRLF` and the fields.
+pub(super) fn write_response(to: &mut Vec<u8>, head: &response::Parts) {
+    to.reserve(size(&head.headers) + 128);
+    to.extend_from_slice(if head.version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
+    to.extend_from_slice(head.status.as_str().as_bytes());
+    to.push(b' ');
+    match head.extensions.get::<Reason>() {
+        Some(Reason(reason)) => to.extend_from_slice(reason),
+        None => to.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes()),
+    }
+    to.extend_from_slice(b"\r\n");
+    write_fields(to, &head.headers, head.extensions.get());
+}
+
+/// Adds one field.
+pub(super) fn write_field(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    to.extend_from_slice(name);
+    to.extend_from_slice(b": ");
+    to.extend_from_slice(value);
+    to.extend_from_slice(b"\r\n");
+}
+
+/// The fields in their order, spelled as they came.
+pub(super) fn write_fields(to: &mut Vec<u8>, fields: &HeaderMap, spelling: Option<&Spelling>) {
+    let Some(Spelling(spelled)) = spelling else {
+        for (name, value) in fields {
+            write_field(to, name.as_str().as_bytes(), value.as_bytes());
+        }
+        return;
+    };
+    // Both are in the same order, but for what was added, dropped, or stood in several places.
+    let mut spelled = spelled.iter().map(Some).collect::<Vec<_>>();
+    let mut next = 0;
+    for (name, value) in fields {
+        let is_it = |place: &Option<&(HeaderName, Bytes)>| place.is_some_and(|(spelled, _)| spelled == name);
+        let found = match spelled.get(next) {
+            Some(place) if is_it(place) => Some(next),
+            _ => spelled.iter().position(is_it),
+        };
+        let written = found.and_then(|at| {
+            next = at + 1;
+            spelled.get_mut(at)?.take()
+        });
+        write_field(to, written.map_or(name.as_str().as_bytes(), |(_, spelled)| spelled), value.as_bytes());
+    }
+}
+
+fn size(fields: &HeaderMap) -> usize {
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
