@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::export::{Log, Prometheus, Started};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
-use crate::wire::Proxy;
+use crate::wire::{Proxy, Workers};
 
 /// How often histograms are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -49,11 +49,9 @@ pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
 /// Says how long the last lines may take to be written.
 fn run_with(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Duration> {
     raise_open_files();
+    // What carries traffic has threads of its own: here are the admin listener, the exports and the clock.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.proxy.workers > 0 {
-        runtime.worker_threads(config.proxy.workers);
-    }
-    let runtime = runtime.enable_all().build().context("cannot start the runtime")?;
+    let runtime = runtime.worker_threads(2).enable_all().build().context("cannot start the runtime")?;
     let ended = runtime.block_on(serve(config, telemetry));
     // Nothing waits for a name that is still being looked up: that can take longer than the grace.
     runtime.shutdown_background();
@@ -73,7 +71,8 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Duratio
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let grace = config.proxy.shutdown_grace;
-    let running = start_told(config.clone(), telemetry).await?;
+    let workers = Workers::start(config.proxy.workers).context("cannot start the workers")?;
+    let running = start_on(Some(workers), config.clone(), telemetry).await?;
     announce(config, &running);
     loop {
         tokio::select! {
@@ -142,9 +141,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     start_told(config, &telemetry).await
 }
 
-/// The same, with what tells of its traffic already begun: what `serve` runs.
-#[expect(clippy::unused_async, reason = "says that a runtime is needed")]
+/// The same, with what tells of its traffic already begun.
 pub async fn start_told(config: Config, telemetry: &Telemetry) -> anyhow::Result<Running> {
+    start_on(None, config, telemetry).await
+}
+
+/// The same, with threads for the traffic: what `serve` runs.
+#[expect(clippy::unused_async, reason = "says that a runtime is needed")]
+async fn start_on(
+    workers: Option<Workers>,
+    config: Config,
+    telemetry: &Telemetry,
+) -> anyhow::Result<Running> {
     let prometheus = Arc::clone(&telemetry.prometheus);
     let (observer, exports) = telemetry.observer(&config)?;
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
@@ -161,7 +169,10 @@ pub async fn start_told(config: Config, telemetry: &Telemetry) -> anyhow::Result
         tokio::spawn(tick(observer.clone(), config.limits.orphan_wait)),
         tokio::spawn(upkeep(prometheus)),
     ];
-    let proxy = tokio::spawn(proxy.run());
+    let proxy = match workers {
+        Some(workers) => tokio::spawn(proxy.run_on(workers)),
+        None => tokio::spawn(proxy.run()),
+    };
     let grace = config.proxy.shutdown_grace;
     let log = telemetry.log().cloned();
     Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over, grace, observer, exports, log })

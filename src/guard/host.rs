@@ -82,9 +82,20 @@ impl HostGuard {
         hosts: impl IntoIterator<Item = &'a str>,
         origins: impl IntoIterator<Item = &'a HeaderValue>,
     ) -> Result<(), Refusal> {
-        if !self.allows_hosts(hosts) {
-            return Err(Refusal::HostRefused);
-        }
+        self.check_hosts(hosts)?;
+        self.check_origins(origins)
+    }
+
+    /// The same of the hosts alone.
+    pub fn check_hosts<'a>(&self, hosts: impl IntoIterator<Item = &'a str>) -> Result<(), Refusal> {
+        if self.allows_hosts(hosts) { Ok(()) } else { Err(Refusal::HostRefused) }
+    }
+
+    /// The same of the Origins alone.
+    pub fn check_origins<'a>(
+        &self,
+        origins: impl IntoIterator<Item = &'a HeaderValue>,
+    ) -> Result<(), Refusal> {
         if !origins.into_iter().all(|origin| self.allows_origin(origin)) {
             return Err(Refusal::OriginRefused);
         }

@@ -53,7 +53,7 @@ pub struct Client {
 /// Adds to request fields who asked. Replaces an untrusted client's claims, extends a trusted one's.
 pub fn add(fields: &mut HeaderMap, client: &Client) {
     if !client.trusted {
-        drop_claims(fields);
+        return Said::of(client.address, client.tls, client.host.as_deref()).replace(fields, client.version);
     }
     let told = Told::read(fields);
     let begun = [&FOR, &PROTO, &HOST].into_iter().any(|name| fields.contains_key(name));
@@ -73,6 +73,43 @@ pub fn add(fields: &mut HeaderMap, client: &Client) {
         fields.insert(HOST, host);
     }
     fields.append(VIA, via(client.version));
+}
+
+/// What is said of an untrusted client that dialled one host: the same for all requests of most connections.
+#[derive(Debug, Clone)]
+pub struct Said {
+    forwarded: Option<HeaderValue>,
+    address: Option<HeaderValue>,
+    proto: &'static str,
+    host: Option<HeaderValue>,
+}
+
+impl Said {
+    /// Of a client at `address`, which named `host`.
+    pub fn of(address: IpAddr, tls: bool, host: Option<&str>) -> Self {
+        let address = address.to_canonical();
+        let host = host.filter(|host| is_authority(host));
+        Self {
+            forwarded: HeaderValue::try_from(element(address, host, scheme(tls))).ok(),
+            address: HeaderValue::try_from(address.to_string()).ok(),
+            proto: scheme(tls),
+            host: host.and_then(|host| HeaderValue::from_str(host).ok()),
+        }
+    }
+
+    /// Puts it in the place of what the client claims in a request of this version.
+    pub fn replace(&self, fields: &mut HeaderMap, version: Version) {
+        drop_claims(fields);
+        let lines = [(FORWARDED, &self.forwarded), (FOR, &self.address)];
+        for (name, value) in lines.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))) {
+            fields.insert(name, value);
+        }
+        fields.insert(PROTO, HeaderValue::from_static(self.proto));
+        if let Some(host) = &self.host {
+            fields.insert(HOST, host.clone());
+        }
+        fields.append(VIA, via(version));
+    }
 }
 
 /// Whether an address is in one of the networks. An IPv4 address is the same mapped into IPv6.
@@ -151,7 +188,8 @@ fn parameter(element: &str, wanted: &str) -> Option<String> {
 }
 
 fn drop_claims(fields: &mut HeaderMap) {
-    let is_claim = |name: &HeaderName| CLAIMS.contains(&name.as_str());
+    let may_be = |name: &str| name.starts_with("x-") || name.starts_with('f');
+    let is_claim = |name: &HeaderName| may_be(name.as_str()) && CLAIMS.contains(&name.as_str());
     if !fields.keys().any(is_claim) {
         return;
     }

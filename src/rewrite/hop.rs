@@ -39,6 +39,9 @@ const END_TO_END: [&str; 7] = [
     "trailer",
 ];
 
+/// Room for what is added to a head on its way.
+const ADDED_LATER: usize = 8;
+
 /// Not allowed in trailers (RFC 9110 §6.5.1), beside the hop-by-hop ones: framing, routing, who asks. A server that
 /// merges trailers into the head would take them for what this proxy has judged.
 const NOT_IN_TRAILERS: [&str; 12] = [
@@ -58,12 +61,12 @@ const NOT_IN_TRAILERS: [&str; 12] = [
 
 /// The fields of a request as they go to the server: order of names, duplicates and separate lines as they came.
 /// With `upgrade` the offer to change protocols is passed on.
-pub fn request_fields(from: &HeaderMap, upgrade: bool) -> HeaderMap {
+pub fn request_fields(from: HeaderMap, upgrade: bool) -> HeaderMap {
     end_to_end(from, upgrade)
 }
 
 /// The fields of a response as they go to the client; with `upgrade`, it is the `101` that changes protocols.
-pub fn response_fields(from: &HeaderMap, upgrade: bool) -> HeaderMap {
+pub fn response_fields(from: HeaderMap, upgrade: bool) -> HeaderMap {
     end_to_end(from, upgrade)
 }
 
@@ -110,30 +113,49 @@ pub fn join_cookies(fields: &mut HeaderMap) {
     }
 }
 
-fn end_to_end(from: &HeaderMap, upgrade: bool) -> HeaderMap {
-    let named = named_by_connection(from);
+fn end_to_end(from: HeaderMap, upgrade: bool) -> HeaderMap {
+    if !from.keys().any(is_hop_by_hop) {
+        return from;
+    }
+    let named = named_by_connection(&from);
     let is_coded = from.contains_key(TRANSFER_ENCODING);
-    let trailers = accepts_trailers(from);
-    let mut to = HeaderMap::with_capacity(from.keys_len());
-    for (name, value) in from {
-        if *name == TE {
+    let trailers = accepts_trailers(&from);
+    let mut to = HeaderMap::with_capacity(from.keys_len() + ADDED_LATER);
+    for (name, value) in each(from) {
+        if name == TE {
             // Once, where the first line stood.
             if trailers && !to.contains_key(TE) {
                 to.append(TE, HeaderValue::from_static("trailers"));
             }
-        } else if upgrade && *name == CONNECTION {
+        } else if upgrade && name == CONNECTION {
             to.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        } else if is_coded && *name == CONTENT_LENGTH {
+        } else if is_coded && name == CONTENT_LENGTH {
             // The chunks decide.
-        } else if (upgrade && *name == UPGRADE) || !ends_here(name, &named) {
-            to.append(name.clone(), value.clone());
+        } else if (upgrade && name == UPGRADE) || !ends_here(&name, &named) {
+            to.append(name, value);
         }
     }
     to
 }
 
+/// The lines of a map, each with its name.
+fn each(map: HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let mut last = None;
+    map.into_iter().filter_map(move |(name, value)| {
+        // A line of the same name as the one before comes without it.
+        if name.is_some() {
+            last = name;
+        }
+        Some((last.clone()?, value))
+    })
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(&name.as_str())
+}
+
 fn ends_here(name: &HeaderName, named: &HashSet<HeaderName>) -> bool {
-    HOP_BY_HOP.contains(&name.as_str()) || (named.contains(name) && !END_TO_END.contains(&name.as_str()))
+    is_hop_by_hop(name) || (!named.is_empty() && named.contains(name) && !END_TO_END.contains(&name.as_str()))
 }
 
 fn accepts_trailers(fields: &HeaderMap) -> bool {
@@ -145,7 +167,9 @@ fn accepts_trailers(fields: &HeaderMap) -> bool {
 
 /// The fields that `Connection` names; a set, for a hostile list is long.
 fn named_by_connection(fields: &HeaderMap) -> HashSet<HeaderName> {
-    tokens(fields, &CONNECTION).filter_map(|token| HeaderName::try_from(token).ok()).collect()
+    let usual = |token: &&str| ["keep-alive", "close"].iter().any(|usual| token.eq_ignore_ascii_case(usual));
+    let unusual = tokens(fields, &CONNECTION).filter(|token| !usual(token));
+    unusual.filter_map(|token| HeaderName::try_from(token).ok()).collect()
 }
 
 /// The members of a list field, over all its lines.
@@ -192,8 +216,8 @@ mod tests {
             ("trailer", "x-sum"),
             ("mcp-session-id", "d"),
         ];
-        assert_eq!(lines(&request_fields(&from, false)), expected);
-        assert_eq!(lines(&response_fields(&from, false)), expected);
+        assert_eq!(lines(&request_fields(from.clone(), false)), expected);
+        assert_eq!(lines(&response_fields(from.clone(), false)), expected);
     }
 
     #[test]
@@ -203,14 +227,14 @@ mod tests {
         let names = "Host, content-length, Authorization, content-type, x-a,, @";
         from.append(CONNECTION, HeaderValue::from_static(names));
         from.append("x-a", HeaderValue::from_static("1"));
-        assert_eq!(lines(&request_fields(&from, false)), kept);
+        assert_eq!(lines(&request_fields(from.clone(), false)), kept);
     }
 
     #[test]
     fn te_keeps_trailers_alone() {
         let from = map(&[("te", "gzip, Trailers"), ("te", "deflate;q=0.5"), ("connection", "te")]);
-        assert_eq!(lines(&request_fields(&from, false)), [("te", "trailers")]);
-        assert!(request_fields(&map(&[("te", "gzip")]), false).is_empty());
+        assert_eq!(lines(&request_fields(from.clone(), false)), [("te", "trailers")]);
+        assert!(request_fields(map(&[("te", "gzip")]), false).is_empty());
     }
 
     #[test]
@@ -218,7 +242,7 @@ mod tests {
         let from = map(&[("connection", "keep-alive"), ("connection", "Upgrade"), ("upgrade", "websocket")]);
         assert!(wants_upgrade(&from));
         assert_eq!(
-            lines(&request_fields(&from, true)),
+            lines(&request_fields(from.clone(), true)),
             [("connection", "upgrade"), ("upgrade", "websocket")]
         );
         assert!(!wants_upgrade(&map(&[("connection", "upgrade, http2-settings"), ("upgrade", "h2c")])));
@@ -238,7 +262,7 @@ mod tests {
         let names = (0..10_000).map(|number| format!("n{number}")).collect::<Vec<_>>().join(",");
         let mut from = map(&[("x-a", "1")]);
         from.append(CONNECTION, HeaderValue::try_from(names).unwrap());
-        assert_eq!(lines(&request_fields(&from, false)), [("x-a", "1")]);
+        assert_eq!(lines(&request_fields(from.clone(), false)), [("x-a", "1")]);
     }
 
     #[test]

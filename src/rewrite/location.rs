@@ -14,6 +14,9 @@ use super::reference;
 /// only where they would lead elsewhere. All other values, and the order of fields, keep their bytes.
 pub fn rewrite(fields: HeaderMap, mount: &Mount, request_path: &str, public_origin: &str) -> HeaderMap {
     let mut fields = fields;
+    if !names_a_place(&fields) {
+        return fields;
+    }
     for (name, value) in &mut fields {
         if *name != LOCATION && *name != CONTENT_LOCATION {
             continue;
@@ -23,6 +26,11 @@ pub fn rewrite(fields: HeaderMap, mount: &Mount, request_path: &str, public_orig
         }
     }
     fields
+}
+
+/// Whether there is anything to map.
+pub fn names_a_place(fields: &HeaderMap) -> bool {
+    fields.contains_key(LOCATION) || fields.contains_key(CONTENT_LOCATION)
 }
 
 fn public_value(

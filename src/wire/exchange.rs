@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
 use http_body::Body;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use super::activity::Busy;
+use super::dialled::Dialled;
 use super::error::{Error, Verdict};
 use super::http1::Answer;
 use super::inbound::Inbound;
@@ -45,7 +46,7 @@ pub(super) fn carry(
 ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
     let (head, body) = request.into_parts();
     let busy = Busy::new(&client.link.activity);
-    let asked = Asked::new(&head);
+    let asked = Asked::new(&head, Dialled::of(shared, &client.link, &head));
     let admitted = admit(shared, &head, &asked); // guard ─▶ route
     let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer);
     let body = Tap::new(body, exchange.request()); // tap
@@ -83,23 +84,22 @@ pub(super) fn carry(
 struct Asked {
     method: Method,
     version: Version,
-    /// The name the client dialled: `:authority`, an absolute target, or `Host`.
-    host: Option<String>,
+    dialled: Arc<Dialled>,
     /// It offers to switch protocols, and may.
     upgrade: bool,
-    /// What the client is to find in what it is told; empty until the request is rewritten.
-    public_origin: String,
+    /// What the client is to find in what it is told, where its request says so itself.
+    public_origin: Option<String>,
     at: Instant,
 }
 
 impl Asked {
-    fn new(head: &request::Parts) -> Self {
+    fn new(head: &request::Parts, dialled: Arc<Dialled>) -> Self {
         Self {
             method: head.method.clone(),
             version: head.version,
-            host: head::host(head).map(str::to_owned),
+            dialled,
             upgrade: false,
-            public_origin: String::new(),
+            public_origin: None,
             at: Instant::now(),
         }
     }
@@ -108,8 +108,9 @@ impl Asked {
 /// Whether the request may pass, and where to.
 fn admit(shared: &Shared, head: &request::Parts, asked: &Asked) -> Result<Routed, Error> {
     head::validate(head, &shared.limits)?;
-    shared.hosts.check(head::hosts(head), head.headers.get_all(header::ORIGIN))?;
-    let host = asked.host.as_deref();
+    asked.dialled.checked?;
+    shared.hosts.check_origins(head.headers.get_all(header::ORIGIN))?;
+    let host = asked.dialled.host.as_deref();
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     Ok(shared.mounts.route(host, path)?)
 }
@@ -188,17 +189,16 @@ impl Call {
         let upstream = self.shared.upstream(routed.server)?;
         let wanted = head.version == Version::HTTP_11 && hop::wants_upgrade(&head.headers);
         self.asked.upgrade = wanted && upstream.can_upgrade();
-        let (on, client) = (self.shared.rewrite, self.forwarded());
-        if on.location || on.endpoint {
-            self.asked.public_origin =
-                forwarded::public_origin(&client, &head.headers, self.shared.public_url.as_ref());
+        let on = self.shared.rewrite;
+        if self.asked.dialled.trusted && (on.location || on.endpoint) {
+            self.asked.public_origin = Some(self.public_origin(&head.headers));
         }
-        head.headers = hop::request_fields(&head.headers, self.asked.upgrade);
+        head.headers = hop::request_fields(std::mem::take(&mut head.headers), self.asked.upgrade);
         if self.asked.version == Version::HTTP_2 {
             hop::join_cookies(&mut head.headers);
         }
         if on.forwarded {
-            forwarded::add(&mut head.headers, &client);
+            self.tell_who_asked(&mut head.headers);
         }
         if let Some(placed) = placed {
             placed.write(&mut head.headers);
@@ -211,19 +211,28 @@ impl Call {
             head.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let path = routed.upstream.path_and_query.clone();
-        upstream.finish(&mut head, path, self.asked.host.as_deref())?;
+        upstream.finish(&mut head, path, self.asked.dialled.host.as_deref())?;
         Ok(Request::from_parts(head, body))
     }
 
-    fn forwarded(&self) -> forwarded::Client {
-        let address = self.link.peer.ip();
-        forwarded::Client {
-            address,
-            tls: self.link.tls,
-            version: self.asked.version,
-            trusted: self.shared.trusts(address),
-            host: self.asked.host.clone(),
+    fn tell_who_asked(&self, fields: &mut HeaderMap) {
+        let (dialled, version) = (&self.asked.dialled, self.asked.version);
+        if dialled.trusted {
+            forwarded::add(fields, &dialled.client(&self.link, version));
+        } else {
+            dialled.said.replace(fields, version);
         }
+    }
+
+    /// What the client dialled, as it, or the proxies it came through, have it; `fields` as they were received.
+    fn public_origin(&self, fields: &HeaderMap) -> String {
+        let client = self.asked.dialled.client(&self.link, self.asked.version);
+        forwarded::public_origin(&client, fields, self.shared.public_url.as_ref())
+    }
+
+    fn public_origin_of_answer(&self) -> String {
+        let known = self.asked.public_origin.clone();
+        known.unwrap_or_else(|| self.public_origin(&HeaderMap::new()))
     }
 
     /// Sends the request and waits for the answer's head, as long as the limits allow.
@@ -280,16 +289,20 @@ impl Call {
         let until = self.until_cut(&routed, is_stream).map(|until| (until, self.exchange.cutter()));
         let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), stamps);
         let own_time = overhead.as_ref().map(Overhead::own_time);
+        let on = self.shared.rewrite;
+        let has_place = on.location && location::names_a_place(&head.headers);
+        let has_endpoint = on.endpoint && endpoint::applies(&self.asked.method, &head);
+        let origin = if has_place || has_endpoint { self.public_origin_of_answer() } else { String::new() };
         let kept = Kept::new(self.busy, permit, overhead);
         let path = &routed.upstream.path_and_query;
         let body = Tap::new(body, self.exchange.answered(&head, own_time)); // tap
-        head.headers = hop::response_fields(&head.headers, false);
+        head.headers = hop::response_fields(head.headers, false);
         head.version = Version::default();
-        if self.shared.rewrite.location {
-            head.headers = location::rewrite(head.headers, &routed.mount, path, &self.asked.public_origin);
+        if has_place {
+            head.headers = location::rewrite(head.headers, &routed.mount, path, &origin);
         }
-        let body = if self.shared.rewrite.endpoint && endpoint::applies(&self.asked.method, &head) {
-            let body = EndpointBody::new(body, routed.mount, path, &self.asked.public_origin);
+        let body = if has_endpoint {
+            let body = EndpointBody::new(body, routed.mount, path, &origin);
             ResponseBody::endpoint(body, kept)
         } else {
             ResponseBody::passed(body, kept)
@@ -327,7 +340,7 @@ impl Call {
             return self.refuse(&Error::UnaskedUpgrade, said);
         };
         let guard = self.exchange.upgraded(&head);
-        head.headers = hop::response_fields(&head.headers, true);
+        head.headers = hop::response_fields(head.headers, true);
         head.version = Version::default();
         self.link.leave_tunnel(Tunnel { server, guard });
         Response::from_parts(head, ResponseBody::own(Bytes::new(), self.busy))

@@ -10,6 +10,7 @@ use std::task::Poll;
 use tokio::sync::Notify;
 
 use super::activity::Activity;
+use super::dialled::Dialled;
 use super::tunnel::Tunnel;
 
 /// One client connection, as its exchanges see it.
@@ -23,6 +24,7 @@ pub(super) struct Link {
     /// Its exchanges run in tasks of their own, and have to be told.
     is_shared: AtomicBool,
     told: Notify,
+    dialled: Mutex<Option<Arc<Dialled>>>,
     tunnel: Mutex<Option<Tunnel>>,
 }
 
@@ -36,6 +38,7 @@ impl Link {
             cut: AtomicBool::new(false),
             is_shared: AtomicBool::new(false),
             told: Notify::new(),
+            dialled: Mutex::default(),
             tunnel: Mutex::new(None),
         }
     }
@@ -83,6 +86,16 @@ impl Link {
             }
             told.await;
         }
+    }
+
+    /// The name that was dialled last.
+    pub(super) fn dialled(&self) -> Option<Arc<Dialled>> {
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers a name for the next request.
+    pub(super) fn remember(&self, dialled: &Arc<Dialled>) {
+        *self.dialled.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(dialled));
     }
 
     /// Leaves what shall run once the connection has switched protocols.

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::{BindError, Shared, connection};
+use super::{BindError, Shared, Workers, connection};
 use crate::observe::Refusal;
 
 /// Connections the kernel may hold for us.
@@ -40,19 +40,24 @@ fn try_bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> 
 }
 
 /// Accepts on every listener until the shutdown starts; returns when the last connection is closed.
-pub(super) async fn run(listeners: Vec<TcpListener>, shared: Arc<Shared>) {
+pub(super) async fn run(listeners: Vec<TcpListener>, shared: Arc<Shared>, workers: Option<Arc<Workers>>) {
     // Nothing is ever sent: the channel closes when the last connection drops its end.
     let (alive, mut all_closed) = mpsc::channel::<std::convert::Infallible>(1);
     let mut accepting = tokio::task::JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, Arc::clone(&shared), alive.clone()));
+        accepting.spawn(accept(listener, Arc::clone(&shared), workers.clone(), alive.clone()));
     }
-    drop(alive);
+    drop((alive, workers));
     while accepting.join_next().await.is_some() {}
     all_closed.recv().await;
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, alive: mpsc::Sender<std::convert::Infallible>) {
+async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    workers: Option<Arc<Workers>>,
+    alive: mpsc::Sender<std::convert::Infallible>,
+) {
     let mut shutdown = std::pin::pin!(shared.shutdown.started());
     loop {
         let accepted = tokio::select! {
@@ -61,7 +66,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, alive: mpsc::Sender<
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => welcome(&shared, stream, peer, alive.clone()),
+            Ok((stream, peer)) => welcome(&shared, workers.as_deref(), stream, peer, alive.clone()),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
@@ -73,6 +78,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, alive: mpsc::Sender<
 
 fn welcome(
     shared: &Arc<Shared>,
+    workers: Option<&Workers>,
     stream: TcpStream,
     peer: SocketAddr,
     alive: mpsc::Sender<std::convert::Infallible>,
@@ -85,10 +91,22 @@ fn welcome(
     let _best_effort =
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(TCP_KEEP_ALIVE));
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
+    let serve = move |shared, stream| async move {
         connection::serve(shared, stream, peer, permit).await;
         drop(alive);
-    });
+    };
+    match workers {
+        None => drop(tokio::spawn(serve(shared, stream))),
+        Some(workers) => {
+            // It is polled by another runtime from now on.
+            let Ok(stream) = stream.into_std() else { return };
+            workers.spawn(async move {
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    serve(shared, stream).await;
+                }
+            });
+        }
+    }
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

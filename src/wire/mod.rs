@@ -24,6 +24,7 @@ use crate::shutdown::Shutdown;
 
 mod activity;
 mod connection;
+mod dialled;
 mod error;
 mod exchange;
 mod head;
@@ -39,6 +40,9 @@ mod response_body;
 mod tap;
 mod tunnel;
 mod upstream;
+mod workers;
+
+pub use workers::Workers;
 
 /// Why the proxy cannot start; the cause of it is the source.
 #[derive(Debug, thiserror::Error)]
@@ -75,10 +79,19 @@ impl Proxy {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
-    /// Serves until the shutdown starts, then drains: the listeners close, running calls finish; after the grace,
+    /// Serves on the current runtime until the shutdown starts, then drains: the listeners close, running calls finish; after the grace,
     /// event streams end in an orderly way and what still runs is cut. Returns when every connection is closed.
     pub async fn run(self) {
-        listen::run(self.listeners, self.shared).await;
+        listen::run(self.listeners, self.shared, None).await;
+    }
+
+    /// The same, with the connections on threads of their own.
+    pub async fn run_on(self, workers: Workers) {
+        let workers = Arc::new(workers);
+        listen::run(self.listeners, self.shared, Some(Arc::clone(&workers))).await;
+        if let Some(workers) = Arc::into_inner(workers) {
+            workers.stop();
+        }
     }
 }
 
@@ -107,7 +120,7 @@ impl Shared {
             Some(tls) => Some(TlsAcceptor::from(Arc::new(server_config(tls).map_err(BindError::Tls)?))),
             None => None,
         };
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).max(config.proxy.workers);
+        let workers = workers::number(config.proxy.workers);
         let upstream = |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
         Ok(Self {
             upstreams: config.servers.iter().enumerate().map(upstream).collect::<Result<_, _>>()?,

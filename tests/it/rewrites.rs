@@ -186,7 +186,7 @@ proptest! {
             fields.append(HeaderName::from_static(name), value.clone());
         }
         let _ = hop::wants_upgrade(&fields);
-        let mut fields = hop::request_fields(&fields, upgrade);
+        let mut fields = hop::request_fields(fields, upgrade);
         let address = "::1".parse().unwrap();
         let host = Some(text.clone());
         let client = forwarded::Client { address, tls: upgrade, version: Version::HTTP_11, trusted: true, host };

@@ -1,0 +1,58 @@
+//! The name a client dialled, and what follows from it: the same for all requests of most connections, so it is found
+//! out once.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, header, request};
+
+use super::link::Link;
+use super::{Shared, head};
+use crate::observe::Refusal;
+use crate::rewrite::forwarded::{self, Said};
+
+/// The name a client dialled.
+pub(super) struct Dialled {
+    /// `:authority`, an absolute target, or `Host`.
+    pub(super) host: Option<String>,
+    /// Whether it is answered for here.
+    pub(super) checked: Result<(), Refusal>,
+    /// What the server is told of a client that is not trusted.
+    pub(super) said: Said,
+    /// The client's address is in `proxy.trusted_networks`.
+    pub(super) trusted: bool,
+    /// The only line of `Host`, where that is all it follows from.
+    line: Option<HeaderValue>,
+}
+
+impl Dialled {
+    /// What the request on `link` names.
+    pub(super) fn of(shared: &Shared, link: &Link, head: &request::Parts) -> Arc<Self> {
+        let line = only_line(head);
+        if let Some(line) = line
+            && let Some(last) = link.dialled().filter(|last| last.line.as_ref() == Some(line))
+        {
+            return last;
+        }
+        let host = head::host(head).map(str::to_owned);
+        let dialled = Arc::new(Self {
+            checked: shared.hosts.check_hosts(head::hosts(head)),
+            said: Said::of(link.peer.ip(), link.tls, host.as_deref()),
+            trusted: shared.trusts(link.peer.ip()),
+            line: line.cloned(),
+            host,
+        });
+        link.remember(&dialled);
+        dialled
+    }
+
+    /// Who asked, with this name.
+    pub(super) fn client(&self, link: &Link, version: http::Version) -> forwarded::Client {
+        let (address, host) = (link.peer.ip(), self.host.clone());
+        forwarded::Client { address, tls: link.tls, version, trusted: self.trusted, host }
+    }
+}
+
+fn only_line(head: &request::Parts) -> Option<&HeaderValue> {
+    let mut lines = head.headers.get_all(header::HOST).into_iter();
+    lines.next().filter(|_| head.uri.authority().is_none() && lines.next().is_none())
+}
