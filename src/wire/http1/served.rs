@@ -113,7 +113,7 @@ impl Served {
         let mut is_ahead = !self.lock().io.input().is_empty();
         let next = poll_fn(|context| {
             // What was sent ahead is begun only while the client is there to see it answered.
-            if std::mem::take(&mut is_ahead) && self.lock().poll_is_gone(context, self.limits) {
+            if std::mem::take(&mut is_ahead) && self.lock().poll_has_ended(context) {
                 return Poll::Ready(Ok(Next::Gone));
             }
             self.poll_next(context, link)
@@ -174,7 +174,7 @@ impl Served {
             if let Poll::Ready(answer) = call.as_mut().poll(context) {
                 return Poll::Ready(Some(answer));
             }
-            if self.lock().poll_is_gone(context, self.limits) { Poll::Ready(None) } else { Poll::Pending }
+            if self.lock().poll_is_gone(context) { Poll::Ready(None) } else { Poll::Pending }
         })
         .await
     }
@@ -263,7 +263,7 @@ impl Sending {
                 // It was full, and has been written.
                 (Poll::Ready(()), Poll::Ready(Ok(()))) => {}
                 (Poll::Pending, Poll::Ready(Ok(()))) | (_, Poll::Pending) => {
-                    let is_gone = shared.poll_is_gone(context, to.limits);
+                    let is_gone = shared.poll_is_gone(context);
                     return if is_gone { Poll::Ready(Err(Cut::Gone)) } else { Poll::Pending };
                 }
             }
@@ -375,10 +375,11 @@ impl Shared {
 
     /// Whether the client has left. While its request's body comes, the body will tell; what it sends ahead hides its
     /// end.
-    fn poll_is_gone(&mut self, context: &mut Context<'_>, limits: Limits) -> bool {
-        if !self.body.is_done() || self.io.input().len() > limits.bytes {
-            return false;
-        }
+    fn poll_is_gone(&mut self, context: &mut Context<'_>) -> bool {
+        self.body.is_done() && self.io.input().is_empty() && self.poll_has_ended(context)
+    }
+
+    fn poll_has_ended(&mut self, context: &mut Context<'_>) -> bool {
         matches!(self.io.poll_fill(context, 0), Poll::Ready(Ok(0) | Err(_)))
     }
 
