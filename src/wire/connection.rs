@@ -74,7 +74,7 @@ pub(super) async fn serve(
 async fn secure(shared: &Shared, stream: TcpStream) -> Result<Stream, Disconnect> {
     let Some(acceptor) = &shared.tls else { return Ok(Stream::Plain(stream)) };
     tokio::select! {
-        secured = handshake(acceptor, stream, shared.limits.first_byte_timeout) => secured,
+        secured = Box::pin(handshake(acceptor, stream, shared.limits.first_byte_timeout)) => secured,
         () = shared.shutdown.started() => Err(Disconnect::Shutdown),
     }
 }
@@ -98,19 +98,26 @@ async fn converse(shared: &Arc<Shared>, client: &Arc<Client>, stream: Stream) ->
     let link = &client.link;
     let watched = Watched::new(stream, Arc::clone(&link.activity));
     let mut served = Served::new(watched, HeadLimits::new(&shared.limits));
-    match drive(shared, link, serve_http1(shared, client, &mut served)).await {
+    let over = {
+        // Pinned here and lent: a future that is handed over takes its place twice.
+        let conversation = pin!(serve_http1(shared, client, &mut served));
+        drive(shared, link, conversation).await
+    };
+    match over {
+        Over::Ended(reason) => reason,
+        // What few connections need takes no room in all of them.
+        Over::Switched => Box::pin(tunnel(shared, link, served)).await,
         Over::Http2(said) => match served.into_buffered() {
             Some(stream) => {
                 let stream = TokioIo::new(Begun { said, stream: stream.into_parts().0 });
-                match drive(shared, link, serve_http2(shared, client, stream)).await {
+                let mut conversation = Box::pin(serve_http2(shared, client, stream));
+                match Box::pin(drive(shared, link, conversation.as_mut())).await {
                     Over::Ended(reason) => reason,
                     Over::Http2(_) | Over::Switched => Disconnect::Error,
                 }
             }
             None => Disconnect::Error,
         },
-        Over::Switched => tunnel(shared, link, served).await,
-        Over::Ended(reason) => reason,
     }
 }
 
@@ -137,9 +144,11 @@ async fn serve_http1(shared: &Arc<Shared>, client: &Arc<Client>, served: &mut Se
                 return Over::Ended(Disconnect::Error);
             }
         };
-        let Some(answer) = served.unless_gone(carry(shared, client, request)).await else {
-            return Over::Ended(Disconnect::Client);
+        let answer = {
+            let call = pin!(carry(shared, client, request));
+            served.unless_gone(call).await
         };
+        let Some(answer) = answer else { return Over::Ended(Disconnect::Client) };
         match served.answer(answer, link).await {
             After::Open => {}
             After::Closed if link.activity.ended() => return Over::Ended(Disconnect::Client),
@@ -185,8 +194,7 @@ async fn tunnel(shared: &Shared, link: &Link, served: Served) -> Disconnect {
 }
 
 /// Polls a conversation, watches its clock, and hears the shutdown.
-async fn drive(shared: &Shared, link: &Link, conversation: impl Future<Output = Over>) -> Over {
-    let mut conversation = pin!(conversation);
+async fn drive(shared: &Shared, link: &Link, mut conversation: Pin<&mut impl Future<Output = Over>>) -> Over {
     let patience = Patience::new(&shared.limits);
     let mut timer = pin!(sleep(Duration::ZERO));
     let mut shutdown = pin!(shared.shutdown.started());

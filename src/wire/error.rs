@@ -3,12 +3,12 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use http::StatusCode;
 use super::request_body::RequestBodyError;
 use super::upstream::SendError;
 use crate::net::ConnectError;
 use crate::observe::{Failure, Refusal};
 use crate::rewrite::mount::RouteError;
+use http::StatusCode;
 
 /// Why the proxy answers in the server's place. Upstream trouble is always 502, 503 or 504, never 4xx: a 4xx on a
 /// probe flips a dual-era client to the old era.
@@ -68,7 +68,9 @@ impl Error {
         use {Failure as F, Refusal as R, StatusCode as S, Verdict::Failed, Verdict::Refused};
         match self {
             Self::NoRoute => (S::NOT_FOUND, "no_route", Refused(R::NoRoute)),
-            Self::DotSegment | Self::BadRequest(_) | Self::Body(RequestBodyError::Broken(_) | RequestBodyError::WrongLength) => {
+            Self::DotSegment
+            | Self::BadRequest(_)
+            | Self::Body(RequestBodyError::Broken(_) | RequestBodyError::WrongLength) => {
                 (S::BAD_REQUEST, "bad_request", Refused(R::BadRequest))
             }
             Self::HostRefused => (S::FORBIDDEN, "host_refused", Refused(R::HostRefused)),

@@ -13,13 +13,13 @@ use super::Shared;
 use super::activity::Busy;
 use super::dialled::Dialled;
 use super::error::{Error, Verdict};
+use super::head;
 use super::http1::Answer;
 use super::inbound::Inbound;
 use super::link::Link;
 use super::overhead::Overhead;
 use super::request_body::RequestBody;
 use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
-use super::head;
 use super::tap::Tap;
 use super::tunnel::Tunnel;
 use crate::observe::{self, Route, Target};
@@ -236,11 +236,7 @@ impl Call {
     }
 
     /// Sends the request and waits for the answer's head, as long as the limits allow.
-    async fn send(
-        &self,
-        request: Request<RequestBody>,
-        routed: &Routed,
-    ) -> Result<Answer, Error> {
+    async fn send(&self, request: Request<RequestBody>, routed: &Routed) -> Result<Answer, Error> {
         let (head, body) = request.into_parts();
         let upstream = self.shared.upstream(routed.server)?;
         self.exchange.forwarded();

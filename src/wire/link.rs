@@ -1,7 +1,7 @@
 //! What a client connection and its exchanges tell each other.
 
-use std::net::SocketAddr;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +76,8 @@ impl Link {
 
     async fn until(&self, flag: &AtomicBool) {
         if !self.is_shared.load(Ordering::Acquire) {
-            return poll_fn(|_| if flag.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }).await;
+            return poll_fn(|_| if flag.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending })
+                .await;
         }
         loop {
             let mut told = pin!(self.told.notified());

@@ -121,7 +121,8 @@ impl Shared {
             None => None,
         };
         let workers = workers::number(config.proxy.workers);
-        let upstream = |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
+        let upstream =
+            |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
         Ok(Self {
             upstreams: config.servers.iter().enumerate().map(upstream).collect::<Result<_, _>>()?,
             http2: connection::http2(&config.limits),

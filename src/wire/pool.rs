@@ -73,7 +73,8 @@ impl Pool {
     fn clean(&self, now: Instant) -> Option<Instant> {
         let mut kept = self.lock();
         let idle = self.idle;
-        kept.connections.retain_mut(|connection| connection.idle_since + idle > now && !connection.is_stale());
+        kept.connections
+            .retain_mut(|connection| connection.idle_since + idle > now && !connection.is_stale());
         let next = kept.connections.first().map(|oldest| oldest.idle_since + idle);
         kept.is_watched = next.is_some();
         next

@@ -245,7 +245,8 @@ impl Asking {
 
     /// Another request may follow, where nothing speaks against it.
     fn go_home(mut self: Box<Self>) {
-        if self.keep_alive && self.io.input().is_empty()
+        if self.keep_alive
+            && self.io.input().is_empty()
             && let Some(home) = self.home.upgrade()
         {
             self.is_used = true;

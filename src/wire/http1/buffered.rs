@@ -186,7 +186,8 @@ impl Output {
             return Pin::new(stream).poll_write(context, flat);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let waiting = (!flat.is_empty()).then_some(flat).into_iter().chain(self.queue.iter().map(|data| &**data));
+        let waiting =
+            (!flat.is_empty()).then_some(flat).into_iter().chain(self.queue.iter().map(|data| &**data));
         let mut count = 0;
         for (slice, data) in slices.iter_mut().zip(waiting) {
             *slice = IoSlice::new(data);

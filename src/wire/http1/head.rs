@@ -4,8 +4,8 @@ use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
-    request, response,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header, request, response,
 };
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
@@ -244,7 +244,9 @@ fn from_request(
     let about = About {
         length,
         // §6.1: whoever sent both may have meant the other one.
-        keep_alive: fields.keep_alive && !fields.close && !(fields.chunked.is_some() && fields.length.is_some()),
+        keep_alive: fields.keep_alive
+            && !fields.close
+            && !(fields.chunked.is_some() && fields.length.is_some()),
         expects: fields.expects && version == Version::HTTP_11,
         trailers: fields.trailers,
     };

@@ -1,7 +1,7 @@
 //! A client's connection: its requests, one after the other, and the answers.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -92,8 +92,7 @@ impl Served {
             expects: false,
             waiting: None,
         };
-        let asked =
-            Asked { version: Version::HTTP_11, is_head: false, keep_alive: true, trailers: false };
+        let asked = Asked { version: Version::HTTP_11, is_head: false, keep_alive: true, trailers: false };
         let shared = Arc::new(Mutex::new(shared));
         Self { shared, limits, tried: Tried::default(), is_new: true, asked }
     }
@@ -158,8 +157,10 @@ impl Served {
     async fn refuse(&mut self, malformed: Malformed, link: &Link) {
         let status = malformed.status();
         let reason = status.canonical_reason().unwrap_or_default();
-        let reply =
-            format!("HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", status.as_u16());
+        let reply = format!(
+            "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            status.as_u16()
+        );
         self.lock().io.push_slice(reply.as_bytes());
         link.activity.leave_unread();
         // It may be gone, or not listening.
@@ -168,8 +169,10 @@ impl Served {
     }
 
     /// Runs a call for as long as the client is there; `None` = it has left.
-    pub(in crate::wire) async fn unless_gone<T>(&mut self, call: impl Future<Output = T>) -> Option<T> {
-        let mut call = pin!(call);
+    pub(in crate::wire) async fn unless_gone<T>(
+        &mut self,
+        mut call: Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
         poll_fn(|context| {
             if let Poll::Ready(answer) = call.as_mut().poll(context) {
                 return Poll::Ready(Some(answer));
@@ -259,7 +262,9 @@ impl Sending {
             let flushed = shared.io.poll_flush(context);
             match (polled, flushed) {
                 (_, Poll::Ready(Err(_))) => return Poll::Ready(Err(Cut::Gone)),
-                (Poll::Ready(()), Poll::Ready(Ok(()))) if self.encoder.is_none() => return Poll::Ready(Ok(())),
+                (Poll::Ready(()), Poll::Ready(Ok(()))) if self.encoder.is_none() => {
+                    return Poll::Ready(Ok(()));
+                }
                 // It was full, and has been written.
                 (Poll::Ready(()), Poll::Ready(Ok(()))) => {}
                 (Poll::Pending, Poll::Ready(Ok(()))) | (_, Poll::Pending) => {
@@ -277,7 +282,9 @@ impl Sending {
                 return Ok(Poll::Ready(()));
             }
             let is_over = self.body.is_end_stream();
-            let frame = if is_over { None } else {
+            let frame = if is_over {
+                None
+            } else {
                 match Pin::new(&mut self.body).poll_frame(context) {
                     Poll::Pending => return Ok(Poll::Pending),
                     Poll::Ready(Some(Err(_))) => return Err(Cut::Broken),
