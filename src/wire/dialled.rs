@@ -27,9 +27,9 @@ pub(super) struct Dialled {
 impl Dialled {
     /// What the request on `link` names.
     pub(super) fn of(shared: &Shared, link: &Link, head: &request::Parts) -> Arc<Self> {
-        let line = only_line(head);
-        if let Some(line) = line
-            && let Some(last) = link.dialled().filter(|last| last.line.as_ref() == Some(line))
+        let named = only_line(head);
+        if named.is_some()
+            && let Some(last) = link.dialled().filter(|last| last.line.as_ref() == named)
         {
             return last;
         }
@@ -38,7 +38,7 @@ impl Dialled {
             checked: shared.hosts.check_hosts(head::hosts(head)),
             said: Said::of(link.peer.ip(), link.tls, host.as_deref()),
             trusted: shared.trusts(link.peer.ip()),
-            line: line.cloned(),
+            line: named.cloned(),
             host,
         });
         link.remember(&dialled);

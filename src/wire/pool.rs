@@ -38,6 +38,7 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Kept {
     /// The oldest first.
+    #[expect(clippy::vec_box, reason = "they are boxed already, and go on so")]
     connections: Vec<Box<Asking>>,
     /// Somebody closes them when they are old.
     is_watched: bool,

@@ -12,6 +12,7 @@ use http_body::{Body, Frame};
 use tokio::time::Instant;
 
 use super::buffered::Buffered;
+use super::fields;
 use super::framing::{Decoded, Decoder, Encoder};
 use super::head::{self, Limits, Malformed, Tried};
 use crate::net::{Connection, Stamps};
@@ -103,7 +104,7 @@ impl Asking {
             Some(length) => Some(Encoder::Known(length)),
             None if body.is_end_stream() => None,
             None => {
-                head::write_field(to, b"transfer-encoding", b"chunked");
+                fields::write_one(to, b"transfer-encoding", b"chunked");
                 Some(Encoder::Chunked)
             }
         };

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::buffered::Buffered;
+use super::fields;
 use super::head::{self, Malformed};
 
 /// What a chunk's size line, and what all extensions of one body, may take: they mean nothing to anybody here.
@@ -258,7 +259,7 @@ impl Encoder {
             Self::Chunked => {
                 let mut end = b"0\r\n".to_vec();
                 if let Some(trailers) = trailers {
-                    head::write_fields(&mut end, trailers, None);
+                    fields::write(&mut end, trailers, None);
                 }
                 end.extend_from_slice(b"\r\n");
                 to.push_slice(&end);

@@ -3,12 +3,10 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header, request, response,
-};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response};
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
+use super::fields::{self, Fields};
 use super::framing::Length;
 use crate::config;
 
@@ -56,10 +54,6 @@ impl Malformed {
         }
     }
 }
-
-/// The names of a head's fields as they were spelled, in order; in the extensions of a head that has any in upper case.
-#[derive(Debug, Clone)]
-pub(in crate::wire) struct Spelling(Vec<(HeaderName, Bytes)>);
 
 /// The reason phrase of an answer that chose its own; in the extensions of its head.
 #[derive(Debug, Clone)]
@@ -168,7 +162,7 @@ pub(super) fn trailers(section: &Bytes) -> Result<HeaderMap, Malformed> {
     };
     let mut map = HeaderMap::with_capacity(parsed.len());
     for field in parsed {
-        map.append(name(field)?, value(section, field)?);
+        map.append(fields::name(field)?, fields::value(section, field)?);
     }
     Ok(map)
 }
@@ -231,10 +225,11 @@ fn from_request(
     if target.len() > TARGET {
         return Err(Malformed::TargetTooLong);
     }
-    let uri = Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_| Malformed::Target)?;
+    let uri =
+        Uri::from_maybe_shared(head.slice_ref(target.as_bytes())).map_err(|_unusable| Malformed::Target)?;
     let method = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes());
     let version = version(parsed.version);
-    let mut fields = Fields::of(head, parsed.headers, version)?;
+    let mut fields = Fields::of(head, parsed.headers)?;
     // §6.1: a request in a coding whose end is not marked has none.
     let length = match (fields.chunked, fields.length) {
         (Some(true), _) if version != Version::HTTP_10 => Length::Chunked,
@@ -244,14 +239,12 @@ fn from_request(
     let about = About {
         length,
         // §6.1: whoever sent both may have meant the other one.
-        keep_alive: fields.keep_alive
-            && !fields.close
-            && !(fields.chunked.is_some() && fields.length.is_some()),
+        keep_alive: fields.keep_alive(version) && !(fields.chunked.is_some() && fields.length.is_some()),
         expects: fields.expects && version == Version::HTTP_11,
         trailers: fields.trailers,
     };
     let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = method.map_err(|_| Malformed::Field)?;
+    parts.method = method.map_err(|_unusable| Malformed::Field)?;
     parts.uri = uri;
     parts.version = version;
     fields.spell(&mut parts.extensions);
@@ -264,9 +257,10 @@ fn from_response(
     parsed: &httparse::Response<'_, '_>,
     method: &Method,
 ) -> Result<(response::Parts, About), Malformed> {
-    let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|_| Malformed::Field)?;
+    let status =
+        StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|_unusable| Malformed::Field)?;
     let version = version(parsed.version);
-    let mut fields = Fields::of(head, parsed.headers, version)?;
+    let mut fields = Fields::of(head, parsed.headers)?;
     let is_bodyless = *method == Method::HEAD
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -278,7 +272,7 @@ fn from_response(
     };
     let about = About {
         length,
-        keep_alive: fields.keep_alive && !fields.close && length != Length::UntilEnd,
+        keep_alive: fields.keep_alive(version) && length != Length::UntilEnd,
         expects: false,
         trailers: fields.trailers,
     };
@@ -298,128 +292,20 @@ fn version(minor: Option<u8>) -> Version {
     if minor == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 }
 }
 
-/// A head's fields, and what they say of the message.
-struct Fields {
-    map: HeaderMap,
-    /// As they are spelled, where any of them is not in lower case.
-    spelling: Option<Vec<(HeaderName, Bytes)>>,
-    /// `Content-Length`; several that agree are one.
-    length: Option<u64>,
-    /// There is a transfer coding; whether the last one is `chunked`.
-    chunked: Option<bool>,
-    /// `Connection: close`, which wins.
-    close: bool,
-    keep_alive: bool,
-    expects: bool,
-    trailers: bool,
-}
-
-impl Fields {
-    fn of(head: &Bytes, parsed: &[Header<'_>], version: Version) -> Result<Self, Malformed> {
-        let is_spelled = |field: &Header<'_>| field.name.bytes().any(|byte| byte.is_ascii_uppercase());
-        let mut fields = Self {
-            // What is added on the way finds room.
-            map: HeaderMap::with_capacity(parsed.len() + 8),
-            spelling: parsed.iter().any(is_spelled).then(|| Vec::with_capacity(parsed.len())),
-            length: None,
-            chunked: None,
-            close: false,
-            keep_alive: version != Version::HTTP_10,
-            expects: false,
-            trailers: false,
-        };
-        for field in parsed {
-            let name = name(field)?;
-            if !fields.read(&name, field.value)? {
-                continue;
-            }
-            if let Some(spelling) = &mut fields.spelling {
-                spelling.push((name.clone(), head.slice_ref(field.name.as_bytes())));
-            }
-            let value = value(head, field)?;
-            fields.map.try_append(name, value).map_err(|_too_many| Malformed::TooLarge)?;
-        }
-        Ok(fields)
-    }
-
-    /// What one field says; whether it is kept.
-    fn read(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Malformed> {
-        if *name == header::CONTENT_LENGTH {
-            let length = length(value)?;
-            let is_first = self.length.is_none();
-            if *self.length.get_or_insert(length) != length {
-                return Err(Malformed::Length);
-            }
-            return Ok(is_first);
-        }
-        if *name == header::TRANSFER_ENCODING {
-            let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
-            self.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
-        } else if *name == header::CONNECTION {
-            for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                self.close |= token.eq_ignore_ascii_case(b"close");
-                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-            }
-        } else if *name == header::EXPECT {
-            self.expects = value.eq_ignore_ascii_case(b"100-continue");
-        } else if *name == header::TE {
-            let mut codings = value.split(|byte| *byte == b',');
-            self.trailers |= codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"));
-        }
-        Ok(true)
-    }
-
-    fn spell(&mut self, extensions: &mut Extensions) {
-        if let Some(spelling) = self.spelling.take() {
-            extensions.insert(Spelling(spelling));
-        }
-    }
-}
-
-fn name(field: &Header<'_>) -> Result<HeaderName, Malformed> {
-    HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Malformed::Field)
-}
-
-fn value(head: &Bytes, field: &Header<'_>) -> Result<HeaderValue, Malformed> {
-    // An empty value may lie anywhere.
-    if field.value.is_empty() {
-        return Ok(HeaderValue::from_static(""));
-    }
-    HeaderValue::from_maybe_shared(head.slice_ref(field.value)).map_err(|_| Malformed::Field)
-}
-
-/// Digits, and nothing else (RFC 9110 §8.6); a list of the same number is that number.
-fn length(value: &[u8]) -> Result<u64, Malformed> {
-    let mut members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let number = |member: &[u8]| {
-        if member.is_empty() || !member.iter().all(u8::is_ascii_digit) {
-            return Err(Malformed::Length);
-        }
-        std::str::from_utf8(member).ok().and_then(|digits| digits.parse().ok()).ok_or(Malformed::Length)
-    };
-    let first: u64 = number(members.next().unwrap_or_default())?;
-    for member in members {
-        if number(member)? != first {
-            return Err(Malformed::Length);
-        }
-    }
-    Ok(first)
-}
-
 /// `method SP target SP HTTP/1.1 CRLF` and the fields.
 pub(super) fn write_request(to: &mut Vec<u8>, head: &request::Parts) {
     let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    to.reserve(size(&head.headers) + target.len() + 128);
+    to.reserve(fields::size(&head.headers) + target.len() + 128);
     to.extend_from_slice(head.method.as_str().as_bytes());
     to.push(b' ');
     to.extend_from_slice(target.as_bytes());
     to.extend_from_slice(b" HTTP/1.1\r\n");
-    write_fields(to, &head.headers, head.extensions.get());
+    fields::write(to, &head.headers, head.extensions.get());
 }
 
 /// `version SP status SP reason CRLF` and the fields.
 pub(super) fn write_response(to: &mut Vec<u8>, head: &response::Parts) {
-    to.reserve(size(&head.headers) + 128);
+    to.reserve(fields::size(&head.headers) + 128);
     to.extend_from_slice(if head.version == Version::HTTP_10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
     to.extend_from_slice(head.status.as_str().as_bytes());
     to.push(b' ');
@@ -428,42 +314,5 @@ pub(super) fn write_response(to: &mut Vec<u8>, head: &response::Parts) {
         None => to.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes()),
     }
     to.extend_from_slice(b"\r\n");
-    write_fields(to, &head.headers, head.extensions.get());
-}
-
-/// Adds one field.
-pub(super) fn write_field(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    to.extend_from_slice(name);
-    to.extend_from_slice(b": ");
-    to.extend_from_slice(value);
-    to.extend_from_slice(b"\r\n");
-}
-
-/// The fields in their order, spelled as they came.
-pub(super) fn write_fields(to: &mut Vec<u8>, fields: &HeaderMap, spelling: Option<&Spelling>) {
-    let Some(Spelling(spelled)) = spelling else {
-        for (name, value) in fields {
-            write_field(to, name.as_str().as_bytes(), value.as_bytes());
-        }
-        return;
-    };
-    // Both are in the same order, but for what was added, dropped, or stood in several places.
-    let mut spelled = spelled.iter().map(Some).collect::<Vec<_>>();
-    let mut next = 0;
-    for (name, value) in fields {
-        let is_it = |place: &Option<&(HeaderName, Bytes)>| place.is_some_and(|(spelled, _)| spelled == name);
-        let found = match spelled.get(next) {
-            Some(place) if is_it(place) => Some(next),
-            _ => spelled.iter().position(is_it),
-        };
-        let written = found.and_then(|at| {
-            next = at + 1;
-            spelled.get_mut(at)?.take()
-        });
-        write_field(to, written.map_or(name.as_str().as_bytes(), |(_, spelled)| spelled), value.as_bytes());
-    }
-}
-
-fn size(fields: &HeaderMap) -> usize {
-    fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+    fields::write(to, &head.headers, head.extensions.get());
 }

@@ -11,12 +11,14 @@
 //! ```text
 //! served    a client's connection: its requests, one after the other, and the answers
 //! asked     a server's connection: one request and its answer at a time, then back to the pool
-//! head      a head's bytes ⇄ `http` types          framing   where a body ends
+//! head      a head's bytes ⇄ `http` types, its `fields`
+//! framing   where a body ends
 //! buffered  a connection's bytes, waiting to be understood or to be written
 //! ```
 
 mod asked;
 mod buffered;
+mod fields;
 mod framing;
 mod head;
 mod served;

@@ -10,6 +10,7 @@ use http::{Method, Request, Response, StatusCode, Version, header, response};
 use http_body::{Body, Frame};
 
 use super::buffered::Buffered;
+use super::fields;
 use super::framing::{Decoded, Decoder, Encoder, Length};
 use super::head::{self, About, Limits, Malformed, Tried};
 use crate::wire::activity::Watched;
@@ -56,6 +57,7 @@ struct Asked {
 }
 
 /// What came of waiting for a request.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(in crate::wire) enum Next {
     Request(Request<Inbound>),
     /// The client speaks HTTP/2; what it said so far.
@@ -346,15 +348,15 @@ impl Asked {
         let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
         match (self.keep_alive, self.version) {
             _ if is_switch => {}
-            (false, Version::HTTP_11) => head::write_field(to, b"connection", b"close"),
-            (true, Version::HTTP_10) => head::write_field(to, b"connection", b"keep-alive"),
+            (false, Version::HTTP_11) => fields::write_one(to, b"connection", b"close"),
+            (true, Version::HTTP_10) => fields::write_one(to, b"connection", b"keep-alive"),
             (false | true, _) => {}
         }
         match encoder {
-            Some(Encoder::Chunked) => head::write_field(to, b"transfer-encoding", b"chunked"),
+            Some(Encoder::Chunked) => fields::write_one(to, b"transfer-encoding", b"chunked"),
             // An answer that could have had a body, and is known to have none.
             None if !self.is_bodyless(head.status) && !head.headers.contains_key(header::CONTENT_LENGTH) => {
-                head::write_field(to, b"content-length", b"0");
+                fields::write_one(to, b"content-length", b"0");
             }
             Some(Encoder::Known(_) | Encoder::UntilEnd) | None => {}
         }
