@@ -44,7 +44,7 @@ pub(super) fn carry(
     client: &Client,
     request: Request<Inbound>,
 ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let busy = Busy::new(&client.link.activity);
     let asked = Asked::new(&head, Dialled::of(shared, &client.link, &head));
     let admitted = admit(shared, &head, &asked); // guard ─▶ route
@@ -62,18 +62,18 @@ pub(super) fn carry(
                 return call.refuse(&error, unread);
             }
         };
-        let body = call.hold(&head, body).await;
-        let placed = call.place(&head, body.as_ref().ok(), &routed); // trace
-        let (body, said) = match body {
+        let mut body = RequestBody::new(body, call.shared.limits.request_body, &call.link.activity);
+        let held = call.hold(&head, &mut body).await;
+        let placed = call.place(&head, held.as_ref().ok().map(|said| (&body, said)), &routed); // trace
+        let said = match held {
             Ok(said) => said,
             Err(error) => return call.refuse(&error, unread),
         };
         let said = if said.is_empty() { unread } else { Said::Held(&said) };
-        let request = match call.rewrite(head, body, placed, &routed) {
-            Ok(request) => request,
-            Err(error) => return call.refuse(&error, said),
-        };
-        match call.send(request, &routed).await {
+        if let Err(error) = call.rewrite(&mut head, &mut body, placed, &routed) {
+            return call.refuse(&error, said);
+        }
+        match call.send(head, body, &routed).await {
             Ok(answer) => call.answer(answer, routed, said),
             Err(error) => call.refuse(&error, said),
         }
@@ -141,25 +141,26 @@ struct Call {
 
 impl Call {
     /// Holds the body back where a reply of our own, or the trace context, would need what it says.
-    async fn hold(&self, head: &request::Parts, body: Tap<Inbound>) -> Result<(RequestBody, Bytes), Error> {
-        let limits = &self.shared.limits;
-        let mut body = RequestBody::new(body, limits.request_body, &self.link.activity);
-        if limits.hold_back == 0 || !head::may_be_json_rpc(head) {
-            return Ok((body, Bytes::new()));
+    async fn hold(&self, head: &request::Parts, body: &mut RequestBody) -> Result<Bytes, Error> {
+        let cap = self.shared.limits.hold_back;
+        if cap == 0 || !head::may_be_json_rpc(head) {
+            return Ok(Bytes::new());
         }
-        // A client may say more only once the server has answered, or never: then the server shall see what there is.
-        if let Ok(held) = timeout(HOLD_TIME, body.hold(limits.hold_back)).await {
-            held?;
+        if !body.hold_what_is_there(cap)? {
+            // A client may say more only once the server has answered, or never: then the server shall see what there
+            // is.
+            if let Ok(held) = Box::pin(timeout(HOLD_TIME, body.hold(cap))).await {
+                held?;
+            }
         }
-        let said = body.held();
-        Ok((body, said))
+        Ok(body.held())
     }
 
     /// Finds the request's place in a trace, and tells it to those who look.
     fn place(
         &self,
         head: &request::Parts,
-        body: Option<&(RequestBody, Bytes)>,
+        body: Option<(&RequestBody, &Bytes)>,
         routed: &Routed,
     ) -> Option<Placed> {
         let propagation = self.shared.propagation.as_ref()?;
@@ -169,7 +170,7 @@ impl Call {
         }
         let hold_back = self.shared.limits.hold_back;
         let whole = body.filter(|(body, said)| body.is_held_whole() && said.len() <= hold_back);
-        let body = whole.map(|(_, said)| &**said);
+        let body = whole.map(|(_, said)| &said[..]);
         let session = self.exchange.handshake();
         let mut placed = propagation.place(&head.headers, body, session.as_deref(), || fastrand::u64(..))?;
         if let Some(trace) = placed.trace.take() {
@@ -178,14 +179,14 @@ impl Call {
         Some(placed)
     }
 
-    /// The request that the server is to see.
+    /// Makes of it the request that the server is to see.
     fn rewrite(
         &mut self,
-        mut head: request::Parts,
-        mut body: RequestBody,
+        head: &mut request::Parts,
+        body: &mut RequestBody,
         placed: Option<Placed>,
         routed: &Routed,
-    ) -> Result<Request<RequestBody>, Error> {
+    ) -> Result<(), Error> {
         let upstream = self.shared.upstream(routed.server)?;
         let wanted = head.version == Version::HTTP_11 && hop::wants_upgrade(&head.headers);
         self.asked.upgrade = wanted && upstream.can_upgrade();
@@ -211,8 +212,7 @@ impl Call {
             head.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let path = routed.upstream.path_and_query.clone();
-        upstream.finish(&mut head, path, self.asked.dialled.host.as_deref())?;
-        Ok(Request::from_parts(head, body))
+        upstream.finish(head, path, self.asked.dialled.host.as_deref())
     }
 
     fn tell_who_asked(&self, fields: &mut HeaderMap) {
@@ -236,8 +236,7 @@ impl Call {
     }
 
     /// Sends the request and waits for the answer's head, as long as the limits allow.
-    async fn send(&self, request: Request<RequestBody>, routed: &Routed) -> Result<Answer, Error> {
-        let (head, body) = request.into_parts();
+    async fn send(&self, head: request::Parts, body: RequestBody, routed: &Routed) -> Result<Answer, Error> {
         let upstream = self.shared.upstream(routed.server)?;
         self.exchange.forwarded();
         tokio::select! {

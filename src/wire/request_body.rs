@@ -1,9 +1,9 @@
 //! The request's body on its way up: what was held back for a reply's id and the trace context first, then the rest as
 //! it comes.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
@@ -51,6 +51,15 @@ impl RequestBody {
             }
         }
         Ok(())
+    }
+
+    /// Holds what has come by now; whether that is all that [`RequestBody::hold`] would wait for.
+    pub(super) fn hold_what_is_there(&mut self, cap: usize) -> Result<bool, RequestBodyError> {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(self.hold(cap)).poll(&mut context) {
+            Poll::Ready(held) => held.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
     }
 
     /// What was held, to be looked at.

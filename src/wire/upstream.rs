@@ -108,10 +108,14 @@ impl Upstream {
         }
         let path = PathAndQuery::try_from(path_and_query)
             .map_err(|_malformed| Error::BadRequest("malformed request target"))?;
+        if !self.may_be_http2 {
+            // HTTP/1.1 names the host in its field alone.
+            head.uri = path.into();
+            return Ok(());
+        }
         let mut target = http::uri::Parts::default();
         target.scheme = Some(self.scheme.clone());
-        // The pool's key, too: only HTTP/2 needs the client's own name in it.
-        target.authority = Some(if self.may_be_http2 { authority } else { self.authority.clone() });
+        target.authority = Some(authority);
         target.path_and_query = Some(path);
         head.uri =
             Uri::from_parts(target).map_err(|_malformed| Error::BadRequest("malformed request target"))?;
@@ -127,14 +131,24 @@ impl Upstream {
         upgrade: bool,
     ) -> Result<Answer, SendError> {
         if !upgrade && let Some(http2) = &self.http2 {
-            return match self.route(http2).await? {
-                Route::Http2(sender) => http2.send(sender, Request::from_parts(head, body)).await,
-                Route::Http1(asking) => self.ask(asking, &head, body).await,
-            };
+            return Box::pin(self.send_either(http2, head, body)).await;
         }
-        match self.pool().take() {
-            Some(asking) => self.ask(asking, &head, body).await,
-            None => self.ask(self.connect().await?, &head, body).await,
+        let asking = match self.pool().take() {
+            Some(asking) => asking,
+            None => self.connect().await?,
+        };
+        self.ask(asking, &head, body).await
+    }
+
+    async fn send_either(
+        &self,
+        http2: &Http2,
+        head: request::Parts,
+        body: RequestBody,
+    ) -> Result<Answer, SendError> {
+        match self.route(http2).await? {
+            Route::Http2(sender) => http2.send(sender, Request::from_parts(head, body)).await,
+            Route::Http1(asking) => self.ask(asking, &head, body).await,
         }
     }
 
@@ -167,7 +181,8 @@ impl Upstream {
 
     /// A new connection that speaks HTTP/1.1.
     async fn connect(&self) -> Result<Box<Asking>, SendError> {
-        Ok(self.asking(self.http1.connect().await?))
+        // Most calls find one: what connecting needs takes no room in all of them.
+        Ok(self.asking(Box::pin(self.http1.connect()).await?))
     }
 
     fn asking(&self, connection: Connection) -> Box<Asking> {
