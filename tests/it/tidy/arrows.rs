@@ -62,6 +62,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
         &["net", "wire", "rewrite", "guard", "admin"],
         &["bytes", "http", "pin_project_lite", "tower_service", "http_body*"],
     ),
+    // Heads of HTTP/1.1, read where hyper is not meant.
+    (&["wire"], &["httparse", "memchr"]),
     // TLS over tokio's sockets.
     (&["net", "wire"], &["tokio_rustls"]),
     // Options of sockets that tokio does not set.
