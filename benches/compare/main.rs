@@ -60,7 +60,12 @@ fn compare() -> Result<()> {
     fs::create_dir_all(&plan.out)?;
     let (upstream, collector) = (stub::Stub::start()?, sink::Sink::start()?);
     let folder = plan.out.join("run");
-    let ground = Ground { folder, upstream: upstream.address, collector: collector.address };
+    let ground = Ground {
+        folder,
+        upstream: upstream.address,
+        collector: collector.address,
+        clients: plan.most_clients(),
+    };
     let asked = definitions.iter().filter(|definition| plan.includes(definition.name));
     let (here, missing): (Vec<_>, Vec<_>) = asked.partition(|definition| definition.left_out().is_none());
     let left_out = missing.iter().filter_map(|row| Some(format!("`{}`: {}", row.name, row.left_out()?)));

@@ -14,7 +14,7 @@ use super::targets::{DIRECT, Definition};
 /// By default everything, in less than 20 minutes; with --quick the four most telling cells, in less than 3. Anything
 /// that is answered wrongly makes the exit code 1.
 #[derive(Parser)]
-#[command(name = "benches/compare/run", after_help = EXAMPLES)]
+#[command(bin_name = "benches/compare/run", after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Rounds, interleaved over the targets [default: 5, with --quick 3]
     #[arg(long, value_name = "N")]
@@ -89,6 +89,12 @@ impl Plan {
             out: options.out,
             only: options.only,
         })
+    }
+
+    /// The most connections that are opened at once.
+    pub(crate) fn most_clients(&self) -> usize {
+        let under_load = self.scenarios.iter().flat_map(|(_, at)| at).copied();
+        under_load.chain([self.streams]).max().unwrap_or_default()
     }
 
     pub(crate) fn includes(&self, target: &str) -> bool {

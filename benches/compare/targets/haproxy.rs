@@ -15,11 +15,11 @@ pub(super) fn row() -> Definition {
 }
 
 fn command(site: &Site) -> Result<Command> {
-    let (listen, upstream) = (site.listen, site.upstream);
+    let (listen, upstream, connections) = (site.listen, site.upstream, site.connections);
     let file = site.write(
         "haproxy.cfg",
         &format!(
-            "global\n  maxconn 16000\ndefaults\n  mode http\n  no log\n  timeout connect 5s\n  timeout client 1h\n\
+            "global\n  maxconn {connections}\ndefaults\n  mode http\n  no log\n  timeout connect 5s\n  timeout client 1h\n\
              \x20 timeout server 1h\n  http-reuse always\n  option http-no-delay\n\
              frontend clients\n  bind {listen}\n  default_backend stub\n\
              backend stub\n  server stub {upstream} pool-max-conn 256\n"

@@ -71,6 +71,8 @@ pub(crate) struct Site {
     /// For its own pages, where it has any.
     admin: SocketAddr,
     spare: [SocketAddr; 2],
+    /// Connections that it must be able to hold at once, both sides counted.
+    connections: usize,
     upstream: SocketAddr,
     collector: SocketAddr,
 }
@@ -96,6 +98,8 @@ pub(crate) struct Ground {
     pub(crate) folder: PathBuf,
     pub(crate) upstream: SocketAddr,
     pub(crate) collector: SocketAddr,
+    /// The most clients there are at once.
+    pub(crate) clients: usize,
 }
 
 /// All rows, in the order of the tables.
@@ -155,6 +159,7 @@ impl Definition {
             listen: ports[0],
             admin: ports[1],
             spare: [ports[2], ports[3]],
+            connections: 2 * ground.clients + 128,
             upstream: ground.upstream,
             collector: ground.collector,
         };
@@ -209,7 +214,6 @@ impl Target {
         Job { scenario, era, address: self.address, exact: self.only.is_none() }
     }
 
-    /// The era in which it is asked for its idle streams.
     pub(crate) fn process(&self) -> Option<&Process> {
         self.process.as_ref()
     }

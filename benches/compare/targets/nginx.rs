@@ -4,7 +4,8 @@
 //!
 //! Two rows. MCP needs `proxy_buffering off` where a server does not send `X-Accel-Buffering: no`, so that is what people
 //! run, and it is slow for large bodies: it reads no more than its first buffer at a time. The second row buffers, with
-//! buffers that hold the largest answer of the benchmark and without temporary files: the best it can do there.
+//! buffers that hold the largest answer of the benchmark and without temporary files: the best it can do there. It sets
+//! memory aside for every connection that it may hold, so that is as many as the benchmark opens.
 
 use std::process::Command;
 
@@ -36,12 +37,13 @@ pub(super) fn rows() -> [Definition; 2] {
 }
 
 fn command(site: &Site, buffering: &str) -> Result<Command> {
-    let (at, listen, upstream) = (site.folder.display(), site.listen, site.upstream);
+    let (at, listen, upstream, connections) =
+        (site.folder.display(), site.listen, site.upstream, site.connections);
     let file = site.write(
         "nginx.conf",
         &format!(
             "daemon off; worker_processes auto; worker_rlimit_nofile 65536; pid {at}/pid; error_log {at}/stderr warn;\n\
-             events {{ worker_connections 32768; }}\n\
+             events {{ worker_connections {connections}; }}\n\
              http {{ access_log off; tcp_nodelay on; keepalive_requests 1000000000; client_max_body_size 0;\n\
              client_body_buffer_size 64k; client_body_temp_path {at}/a; proxy_temp_path {at}/b;\n\
              fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d; scgi_temp_path {at}/e;\n\
