@@ -38,13 +38,15 @@ pub(crate) struct Options {
     /// --quick 500]
     #[arg(long, value_name = "N")]
     streams: Option<usize>,
-    /// Where report.md, plot.svg, raw.csv and idle.csv go
-    #[arg(long, value_name = "DIR", default_value = "target/compare")]
-    out: PathBuf,
+    /// Where report.md, plot.svg, raw.csv and idle.csv go [default: target/compare of the repository]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// What `cargo bench` passes
     #[arg(long, hide = true)]
     bench: bool,
 }
+
+const OUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/compare");
 
 const EXAMPLES: &str = "Examples:
   benches/compare/run --quick
@@ -86,7 +88,7 @@ impl Plan {
             measured,
             scenarios: SCENARIOS.iter().filter_map(|scenario| options.cells_of(scenario)).collect(),
             streams: options.streams.unwrap_or(if quick { 500 } else { 2000 }),
-            out: options.out,
+            out: options.out.unwrap_or_else(|| PathBuf::from(OUT)),
             only: options.only,
         })
     }

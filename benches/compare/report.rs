@@ -19,6 +19,8 @@ for this machine. They do not do the same: sightglass adds forwarding headers an
 large bodies. `nginx-buffering` is what it can do for those.
 - Only sightglass with everything on and agentgateway tell anything of a call.
 - Processor time is read in ticks of 10 ms. Resident memory counts shared pages once for each process of a target.
+- Events come from the server in writes of their own; a proxy that gathers some of them saves the clients work, and may carry more \
+streams a second than the server alone does with them.
 - Latency at a fixed rate counts from when a call was due, and holds the clients' own waking, as the direct row does.
 ";
 

@@ -140,7 +140,9 @@ impl Definition {
         let output = command.args(recipe.version).output();
         let said = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
-        said.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim().to_owned()
+        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim();
+        // Some say first where they lie.
+        line.split_once("version: ").map_or(line, |(_, version)| version).to_owned()
     }
 
     /// Starts it and waits for its first answer.

@@ -33,12 +33,13 @@ pub(super) fn rows() -> [Definition; 3] {
 }
 
 fn command(site: &Site, telemetry: &str, lines: bool) -> Result<Command> {
-    let (listen, admin, upstream) = (site.listen, site.admin, site.upstream);
+    let (listen, admin, upstream, connections) = (site.listen, site.admin, site.upstream, site.connections);
     let file = site.write(
         "sightglass.toml",
         &format!(
             "logs = {{ format = \"json\", calls = {lines} }}\n{telemetry}[admin]\nlisten = \"{admin}\"\n\
              [proxy]\nlisten = \"{listen}\"\nshutdown_grace = \"1s\"\n\
+             [limits]\nmax_connections = {connections}\nmax_streams = {connections}\n\
              [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n"
         ),
     )?;
