@@ -69,7 +69,10 @@ fn compare() -> Result<()> {
     let asked = definitions.iter().filter(|definition| plan.includes(definition.name));
     let (here, missing): (Vec<_>, Vec<_>) = asked.partition(|definition| definition.left_out().is_none());
     let left_out = missing.iter().filter_map(|row| Some(format!("`{}`: {}", row.name, row.left_out()?)));
-    let left_out: Vec<String> = left_out.collect();
+    let mut left_out: Vec<String> = left_out.collect();
+    let (here, broken) = tried(here, &ground);
+    let failed = broken.len();
+    left_out.extend(broken);
     for left_out in &left_out {
         eprintln!("left out: {left_out}");
     }
@@ -94,9 +97,21 @@ fn compare() -> Result<()> {
         how: how(&plan, begun),
     };
     write(&plan, &findings, &measured, &idle)?;
-    let errors = measured.troubles.len();
+    let errors = measured.troubles.len() + failed;
     ensure!(errors == 0, "{errors} errors; see {}", plan.out.join("report.md").display());
     Ok(())
+}
+
+/// Those that start and answer; why the others do not. These are errors, but no reason to measure nothing.
+fn tried<'a>(rows: Vec<&'a Definition>, ground: &Ground) -> (Vec<&'a Definition>, Vec<String>) {
+    let (mut here, mut broken) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row.start(ground) {
+            Ok(_) => here.push(row),
+            Err(error) => broken.push(format!("`{}`: ERROR: {error:#}", row.name)),
+        }
+    }
+    (here, broken)
 }
 
 /// As many open files as are allowed, and timers that are not rounded: threads inherit both.

@@ -137,6 +137,7 @@ fn watch(target: &Target, window: Window) -> (Option<f64>, Option<u64>) {
     (before.zip(after).map(|(before, after)| after - before), resident)
 }
 
+/// No number where nothing was counted: then the report shows a dash.
 fn micros(nanoseconds: &mut [u32], share: f64) -> f64 {
-    f64::from(quantile(nanoseconds, share)) / 1000.0
+    quantile(nanoseconds, share).map_or(f64::NAN, |nanoseconds| f64::from(nanoseconds) / 1000.0)
 }

@@ -24,8 +24,8 @@ impl Spread {
     }
 }
 
-/// The value below which this share of them lies (nearest rank); sorts what it is given. 0 where there is nothing.
-pub(crate) fn quantile(values: &mut [u32], share: f64) -> u32 {
+/// The value below which this share of them lies (nearest rank); sorts what it is given. `None` where there is nothing.
+pub(crate) fn quantile(values: &mut [u32], share: f64) -> Option<u32> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -34,10 +34,10 @@ pub(crate) fn quantile(values: &mut [u32], share: f64) -> u32 {
     )]
     let rank = (values.len() as f64 * share).ceil() as usize;
     if values.is_empty() {
-        return 0;
+        return None;
     }
     let rank = rank.clamp(1, values.len()) - 1;
-    *values.select_nth_unstable(rank).1
+    Some(*values.select_nth_unstable(rank).1)
 }
 
 /// What two targets differ by, round by round, so that what slows a whole round falls out.
