@@ -56,7 +56,7 @@ fn compare() -> Result<()> {
     let begun = Instant::now();
     let definitions = targets::all();
     let plan = Plan::of_arguments(&definitions)?;
-    prepare_this_process();
+    prepare_this_process(&plan)?;
     fs::create_dir_all(&plan.out)?;
     let (upstream, collector) = (stub::Stub::start()?, sink::Sink::start()?);
     let folder = plan.out.join("run");
@@ -115,10 +115,14 @@ fn tried<'a>(rows: Vec<&'a Definition>, ground: &Ground) -> (Vec<&'a Definition>
 }
 
 /// As many open files as are allowed, and timers that are not rounded: threads inherit both.
-fn prepare_this_process() {
+fn prepare_this_process(plan: &Plan) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let _ = fs::write("/proc/self/timerslack_ns", "1000");
+    let needed = u64::try_from(2 * plan.most_clients() + 512)?;
+    let enough = limit.maximum.is_none_or(|maximum| maximum >= needed);
+    ensure!(enough, "{needed} open files are needed (`ulimit -Hn` allows fewer): use a smaller --streams");
+    Ok(())
 }
 
 fn idle_of_all(plan: &Plan, here: &[&Definition], ground: &Ground) -> Result<Vec<Idle>> {

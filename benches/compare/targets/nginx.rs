@@ -42,7 +42,7 @@ fn command(site: &Site, buffering: &str) -> Result<Command> {
     let file = site.write(
         "nginx.conf",
         &format!(
-            "daemon off; worker_processes auto; worker_rlimit_nofile 65536; pid {at}/pid; error_log {at}/stderr warn;\n\
+            "daemon off; worker_processes auto; pid {at}/pid; error_log {at}/stderr warn;\n\
              events {{ worker_connections {connections}; }}\n\
              http {{ access_log off; tcp_nodelay on; keepalive_requests 1000000000; client_max_body_size 0;\n\
              client_body_buffer_size 64k; client_body_temp_path {at}/a; proxy_temp_path {at}/b;\n\
