@@ -5,6 +5,7 @@ mod admin;
 mod agree;
 mod bounded;
 mod collector;
+mod compare;
 mod config;
 mod correlation;
 mod debug;
