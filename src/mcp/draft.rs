@@ -204,7 +204,11 @@ impl Draft {
     /// The message, all of whose members were set.
     pub(super) fn finish(&mut self) -> &mut Message {
         if self.has_params {
-            let is_progress = self.message.known_method() == Method::NotificationsProgress;
+            let is_progress = self
+                .message
+                .method
+                .as_ref()
+                .is_some_and(|method| *method == Method::NotificationsProgress.as_str());
             let (params, meta) = (&mut self.message.params, &mut self.params_meta);
             params.progress_token =
                 if is_progress { self.progress_token.take() } else { meta.progress_token.take() };

@@ -6,7 +6,7 @@ use super::capture::{Capture, Wanted};
 use super::draft::{Draft, Value};
 use super::id::Id;
 use super::message::{Message, Unreadable};
-use super::number::Number;
+use super::number::{self, Number};
 use super::quoted::{self, Quoted};
 use super::skip::{self, Skip};
 use super::slot::{KEY_MAX, Shape, Slot};
@@ -242,7 +242,7 @@ impl Scanner {
             (State::Start, byte) => return self.body(byte),
             (State::Value | State::FirstElement, b'"') => return self.string(bytes),
             (State::FirstElement, b']') | (State::FirstKey, b'}') => self.close(sink),
-            (State::Value | State::FirstElement, byte) => self.value(byte),
+            (State::Value | State::FirstElement, _) => return self.value(bytes),
             (State::FirstKey | State::NextKey, b'"') => return self.key(bytes),
             (State::Colon, b':') => self.state = State::Value,
             (State::AfterValue, byte) => self.after_value(byte, sink),
@@ -278,10 +278,10 @@ impl Scanner {
         1
     }
 
-    /// A value that is no string begins.
-    fn value(&mut self, byte: u8) {
+    /// A value that is no string begins; returns how many bytes of it were used.
+    fn value(&mut self, bytes: &[u8]) -> usize {
         self.begun = self.offset;
-        match (byte, self.slot.shape()) {
+        match (bytes[0], self.slot.shape()) {
             (b'{', Shape::Object) => self.open(State::FirstKey),
             (b'[', Shape::Array) => self.open(State::FirstElement),
             (b'{' | b'[', _) => {
@@ -291,15 +291,26 @@ impl Scanner {
             (b't', _) => self.state = State::Literal(b"rue"),
             (b'f', _) => self.state = State::Literal(b"alse"),
             (b'n', _) => self.state = State::Literal(b"ull"),
-            _ => match Number::begin(byte) {
-                Some(number) => {
-                    self.quoted.start(Text::CAP);
-                    self.quoted.push(&[byte]);
-                    self.state = State::Number(number);
-                }
-                None => self.fail(Unreadable::InvalidJson),
-            },
+            (_, shape) => return self.number(bytes, shape),
         }
+        1
+    }
+
+    fn number(&mut self, bytes: &[u8], shape: Shape) -> usize {
+        if let Some((number, used)) = number::plain(bytes) {
+            let value = if shape == Shape::Id { Value::Number(Id::Number(number)) } else { Value::There };
+            self.set(value, self.offset + used as u64);
+            return used;
+        }
+        match Number::begin(bytes[0]) {
+            Some(number) => {
+                self.quoted.start(Text::CAP);
+                self.quoted.push(&bytes[..1]);
+                self.state = State::Number(number);
+            }
+            None => self.fail(Unreadable::InvalidJson),
+        }
+        1
     }
 
     /// A container that is walked begins.
@@ -539,7 +550,30 @@ fn is_blank(byte: u8) -> bool {
 
 /// Where the string ends whose inside this is, if it ends here and holds no escape.
 fn plain_end(inside: &[u8]) -> Option<usize> {
-    memchr2(b'"', b'\\', inside).filter(|&at| inside[at] == b'"')
+    let mut from = 0;
+    // Keys and names are short: to call for the vectors costs more than to look at two words.
+    while from < 2 * WORD {
+        let Some(word) = inside.get(from..).and_then(<[u8]>::first_chunk) else { break };
+        let word = u64::from_le_bytes(*word);
+        let special =
+            zeros(word ^ u64::from_le_bytes([b'"'; WORD])) | zeros(word ^ u64::from_le_bytes([b'\\'; WORD]));
+        if special != 0 {
+            from += special.trailing_zeros() as usize / 8;
+            return (inside[from] == b'"').then_some(from);
+        }
+        from += WORD;
+    }
+    let rest = &inside[from..];
+    memchr2(b'"', b'\\', rest).filter(|&at| rest[at] == b'"').map(|at| from + at)
+}
+
+const WORD: usize = 8;
+
+/// The highest bit of each byte that is zero; above the lowest of them, of others, too.
+fn zeros(word: u64) -> u64 {
+    const LOW: u64 = u64::from_le_bytes([0x01; WORD]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; WORD]);
+    word.wrapping_sub(LOW) & !word & HIGH
 }
 
 #[cfg(test)]

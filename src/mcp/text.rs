@@ -95,7 +95,7 @@ impl Text {
 
     fn whole(bytes: &[u8]) -> Self {
         let length = bytes.len();
-        if length <= HERE_MAX && std::str::from_utf8(bytes).is_ok() {
+        if length <= HERE_MAX && (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()) {
             let mut here = [0; HERE_MAX];
             here[..length].copy_from_slice(bytes);
             #[expect(clippy::cast_possible_truncation, reason = "at most HERE_MAX")]

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, request, response};
 use tokio::time::Instant;
 
@@ -588,13 +589,14 @@ impl<'a> Said<'a> {
 impl Head {
     fn of(head: &request::Parts, peer: SocketAddr, is_told: bool) -> Self {
         // Copies of their beginnings: a value would keep the buffer of the whole head alive while its calls wait.
-        let header =
-            |name| head.headers.get(name).filter(|_| is_told).map(|value| Text::from(value.as_bytes()));
+        let header = |name: HeaderName| {
+            if is_told { head.headers.get(name).map(|value| Text::from(value.as_bytes())) } else { None }
+        };
         Self {
             peer,
             version: head.version,
-            user_agent: header("user-agent"),
-            correlation_id: header("x-request-id").or_else(|| header("x-correlation-id")),
+            user_agent: header(USER_AGENT),
+            correlation_id: header(REQUEST_ID).or_else(|| header(CORRELATION_ID)),
         }
     }
 }
@@ -640,6 +642,8 @@ fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> O
     }
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// `Mcp-Session-Id`.
