@@ -33,6 +33,8 @@ pub(super) struct Draft {
     params_meta: MetaDraft,
     /// `params.progressToken`.
     progress_token: Option<Id>,
+    /// A `result` was there, also where its reader took it.
+    has_result: bool,
     answer: AnswerDraft,
     tool: Option<Box<Tool>>,
 }
@@ -141,6 +143,7 @@ impl Draft {
             }
             Slot::Result => {
                 self.clear_result();
+                self.has_result = true;
                 self.message.result = Some(Answer { bytes, ..Answer::default() });
             }
             Slot::Error => self.message.error = value.is_there().then(Fault::default),
@@ -245,7 +248,9 @@ impl Draft {
     }
 
     fn clear_result(&mut self) {
-        if self.message.result.take().is_some() {
+        if self.has_result {
+            self.has_result = false;
+            self.message.result = None;
             let AnswerDraft { server, task, meta, names_bytes, text: _, block, is_cut: _ } = &mut self.answer;
             (*server, *task, *meta) = (Peer::default(), Peer::default(), MetaDraft::default());
             (*names_bytes, *block) = (0, Block::None);

@@ -693,6 +693,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_message_is_left_in_the_next() {
+        let full = r#"{"id":1,"result":{"content":[{"text":"a"}],"isError":true,"_meta":{"ui":{"resourceUri":"u"}},
+            "serverInfo":{"name":"s"},"task":{"taskId":"t"}},"params":{"name":"n","_meta":{"progressToken":1}},"error":{}}"#;
+        let bare = r#"{"id":2,"result":{"content":[],"isError":true},"params":{}}"#;
+        let (messages, _) = scan(format!("[{full},{bare}]").as_bytes());
+        let alone = one(bare);
+        assert_eq!(messages[1], Message { batch: true, ..alone });
+        let mut scanner = Scanner::new();
+        let mut seen = Vec::new();
+        for body in [full, bare] {
+            scanner.read(body.as_bytes(), &mut |message| seen.push(message.clone()));
+            scanner.forget();
+        }
+        assert_eq!(seen[1], one(bare));
+    }
+
+    #[test]
     fn an_id_of_no_known_shape_is_null_and_an_absent_one_is_none() {
         for id in ["null", "true", "{}", "[1]"] {
             assert_eq!(one(&format!(r#"{{"id":{id},"method":"x"}}"#)).id, Some(Id::Null));
