@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, request, response};
-use sightglass::config::{Config, Tracing};
+use http::{HeaderValue, Request, Response, request, response};
+use sightglass::config::{self, Config, Secret, Tracing};
 use sightglass::observe::{Connection, End, Event, Export, LastRead, Observer, OwnTime, Route, Target};
 use sightglass::rewrite::trace::Propagation;
 
@@ -60,42 +60,33 @@ impl Case {
     fn new(name: &str) -> Self {
         let mut config = Config::default();
         config.logs.calls = false;
-        config.logs.salt = Some(sightglass::config::Secret("bench".to_owned()));
-        config.servers =
-            sightglass::config::upstreams(&["http://127.0.0.1:1/mcp".to_owned()]).unwrap_or_default();
+        config.logs.salt = Some(Secret("bench".to_owned()));
+        config.servers = config::upstreams(&["http://127.0.0.1:1/mcp".to_owned()]).unwrap_or_default();
         let observer = Observer::new(&config, Arc::new(Counting::default()));
-        let connection = observer.connection();
         let is_traced = name == "call-traced";
-        let propagation = is_traced.then(|| Propagation::new(&Tracing::default())).flatten();
-        let server: Arc<dyn LastRead> = Arc::new(Server(Instant::now()));
-        let (mut request, response) = (request(), response(name.starts_with("sse")));
-        let frames = match name.strip_prefix("sse-").and_then(|events| events.parse().ok()) {
-            Some(events) => stream(events),
-            None => vec![answer()],
+        let mut case = Self {
+            connection: observer.connection(),
+            request: request(),
+            asked: Bytes::from_static(INITIALIZE),
+            response: response("application/json"),
+            frames: vec![Bytes::from_static(INITIALIZED)],
+            server: Arc::new(Server(Instant::now())),
+            propagation: is_traced.then(|| Propagation::new(&Tracing::default())).flatten(),
         };
         if name == "call-session" {
-            let case = Self {
-                connection,
-                request,
-                asked: Bytes::from_static(INITIALIZE),
-                response,
-                frames: vec![Bytes::from_static(INITIALIZED)],
-                server,
-                propagation,
-            };
-            let mut case = case;
-            case.response
-                .headers
-                .insert("mcp-session-id", SESSION.parse().unwrap_or_else(|_| unreachable!()));
+            let session = HeaderValue::from_static(SESSION);
+            case.response.headers.insert("mcp-session-id", session.clone());
             case.run();
-            let Self { connection, server, propagation, mut request, .. } = case;
-            request.headers.insert("mcp-session-id", SESSION.parse().unwrap_or_else(|_| unreachable!()));
-            request.headers.insert("mcp-protocol-version", http::HeaderValue::from_static("2025-06-18"));
-            let response = self::response(false);
-            return Self { connection, request, asked: call(), response, frames, server, propagation };
+            case.request.headers.insert("mcp-session-id", session);
         }
-        request.headers.insert("mcp-protocol-version", http::HeaderValue::from_static("2025-06-18"));
-        Self { connection, request, asked: call(), response, frames, server, propagation }
+        case.request.headers.insert("mcp-protocol-version", HeaderValue::from_static("2025-06-18"));
+        case.asked = call();
+        let events = name.strip_prefix("sse-").and_then(|events| events.parse().ok());
+        (case.response, case.frames) = match events {
+            Some(events) => (response("text/event-stream"), stream(events)),
+            None => (response("application/json"), vec![answer()]),
+        };
+        case
     }
 
     fn run(&self) {
@@ -162,8 +153,7 @@ fn request() -> request::Parts {
     request.body(()).unwrap_or_default().into_parts().0
 }
 
-fn response(is_stream: bool) -> response::Parts {
-    let media = if is_stream { "text/event-stream" } else { "application/json" };
+fn response(media: &str) -> response::Parts {
     Response::builder().header("content-type", media).body(()).unwrap_or_default().into_parts().0
 }
 
