@@ -242,7 +242,7 @@ pub(super) struct Calls {
     /// So many at the beginning are known to have ended.
     passed: usize,
     /// By id, once there are so many that looking through them would cost.
-    index: Option<Box<HashMap<Id, usize, foldhash::fast::RandomState>>>,
+    index: Option<HashMap<Id, usize, foldhash::fast::RandomState>>,
     /// How many the last clearing left.
     kept: usize,
 }
@@ -276,7 +276,7 @@ impl Calls {
 
     fn rebuild_index(&mut self) {
         let by_id = || self.all.iter().enumerate().map(|(at, call)| (call.id.clone(), at)).collect();
-        self.index = (self.all.len() >= INDEXED_FROM).then(|| Box::new(by_id()));
+        self.index = (self.all.len() >= INDEXED_FROM).then(by_id);
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -81,6 +81,7 @@ struct Lent(Option<Box<Scanner>>);
 const SPARE_MAX: usize = 32;
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "they move, and are large")]
     static SPARE: Cell<Vec<Box<Scanner>>> = const { Cell::new(Vec::new()) };
 }
 
