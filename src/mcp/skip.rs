@@ -42,7 +42,7 @@ impl Skip {
     }
 
     /// The next piece. Never inlined: amid its caller's branches the compiler makes fewer vectors of its loops (1 MB of
-    /// objects then costs a fifth more).
+    /// objects then costs 4 % more).
     #[inline(never)]
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Progress {
         let mut at = 0;
