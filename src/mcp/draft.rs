@@ -2,7 +2,7 @@
 //! duplicate of a key replaces the earlier one and all that stood in it.
 
 use super::id::Id;
-use super::message::{Answer, Captured, Fault, Message, Meta, Params, Widget};
+use super::message::{Answer, Captured, Fault, Message, Meta, Widget};
 use super::method::Method;
 use super::quoted;
 use super::slot::{Info, MetaField, Owner, PeerField, Slot};
@@ -20,30 +20,48 @@ pub(super) enum Value {
     There,
 }
 
+/// # Why
+/// One draft serves all messages of all bodies that a scanner reads: a message is filled in where it stands and shown
+/// there, and only what was touched is cleared. It is as large as all that a message can say, of which most say little.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     message: Message,
+    /// Something stood in `params`.
+    has_params: bool,
+    /// `clientInfo` in `params`.
     client: Peer,
     params_meta: MetaDraft,
     /// `params.progressToken`.
     progress_token: Option<Id>,
-    answer: Option<Box<AnswerDraft>>,
-    tool: Tool,
+    /// A `result` was there, also where its reader took it.
+    has_result: bool,
+    answer: AnswerDraft,
+    tool: Option<Box<Tool>>,
 }
 
+/// What belongs to the message's `result`, while that is there.
 #[derive(Debug, Default)]
 struct AnswerDraft {
-    answer: Answer,
     server: Peer,
     task: Peer,
     meta: MetaDraft,
     names_bytes: usize,
-    /// The text of the element of `content` at hand, as it is written.
-    block_text: Option<Vec<u8>>,
+    /// The text of an element of `content`, as it is written: the one at hand, or the first.
+    text: Vec<u8>,
+    block: Block,
     /// Whether there was more of it than is kept.
-    block_text_cut: bool,
-    /// The first such, and whether there was more of it.
-    first_text: Option<(Vec<u8>, bool)>,
+    is_cut: bool,
+}
+
+/// Whose text is kept.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    #[default]
+    None,
+    /// That of the element at hand.
+    AtHand,
+    /// That of the first element that had one.
+    First,
 }
 
 /// Two texts that belong together: a name and a version, or a task's id and status.
@@ -56,12 +74,13 @@ struct Peer {
 #[derive(Debug, Default)]
 struct Tool {
     name: Option<Text>,
+    told: Meta,
     meta: MetaDraft,
 }
 
+/// What of a `_meta` has other sources, too.
 #[derive(Debug, Default)]
 struct MetaDraft {
-    meta: Meta,
     progress_token: Option<Id>,
     peer: Peer,
     output_template: bool,
@@ -77,9 +96,8 @@ impl Draft {
     )]
     pub(super) fn open(&mut self, slot: Slot) {
         match slot {
-            Slot::Result => self.answer = Some(Box::default()),
             Slot::Error => self.message.error = Some(Fault::default()),
-            Slot::Tool => self.tool = Tool::default(),
+            Slot::Tool => self.tool = Some(Box::default()),
             Slot::Block => self.set(slot, Value::Null, 0),
             _ => self.set(slot, Value::There, 0),
         }
@@ -93,22 +111,16 @@ impl Draft {
     pub(super) fn close(&mut self, slot: Slot, bytes: u64) {
         match slot {
             Slot::Result => {
-                if let Some(draft) = &mut self.answer {
-                    draft.answer.bytes = bytes;
+                if let Some(answer) = &mut self.message.result {
+                    answer.bytes = bytes;
                 }
             }
             Slot::Tool => {
-                let tool = std::mem::take(&mut self.tool);
-                if let Some(draft) = &mut self.answer {
-                    draft.add_tool(tool);
+                if let (Some(tool), Some(answer)) = (self.tool.take(), &mut self.message.result) {
+                    self.answer.add_tool(answer, *tool);
                 }
             }
-            Slot::Block => {
-                if let Some(draft) = &mut self.answer {
-                    let cut = draft.block_text_cut;
-                    draft.first_text = draft.block_text.take().map(|text| (text, cut));
-                }
-            }
+            Slot::Block if self.answer.block == Block::AtHand => self.answer.block = Block::First,
             _ => {}
         }
     }
@@ -124,35 +136,40 @@ impl Draft {
             Slot::Id => self.message.id = Some(value.id().unwrap_or(Id::Null)),
             Slot::Method => self.message.method = value.text(),
             Slot::Params => {
-                self.message.params = Params::default();
-                self.client = Peer::default();
-                self.params_meta = MetaDraft::default();
-                self.progress_token = None;
+                if self.has_params {
+                    self.clear_params();
+                }
+                self.has_params = true;
             }
             Slot::Result => {
-                let answer = Answer { bytes, ..Answer::default() };
-                self.answer = Some(Box::new(AnswerDraft { answer, ..AnswerDraft::default() }));
+                self.clear_result();
+                self.has_result = true;
+                self.message.result = Some(Answer { bytes, ..Answer::default() });
             }
             Slot::Error => self.message.error = value.is_there().then(Fault::default),
             Slot::Code | Slot::ErrorMessage => self.set_error(slot, value),
             Slot::ClientInfo => self.client = Peer::default(),
             Slot::Peer(Info::Client, field) => self.client.set(field, value),
             Slot::Meta(owner) => {
-                if let Some(meta) = self.meta(owner) {
-                    *meta = MetaDraft::default();
+                if let Some((told, meta)) = self.meta(owner) {
+                    (*told, *meta) = (Meta::default(), MetaDraft::default());
                 }
             }
             Slot::Peer(Info::Meta(owner), field) => {
-                if let Some(meta) = self.meta(owner) {
+                if let Some((_, meta)) = self.meta(owner) {
                     meta.peer.set(field, value);
                 }
             }
             Slot::MetaField(owner, field) => {
-                if let Some(meta) = self.meta(owner) {
-                    meta.set(field, value);
+                if let Some((told, meta)) = self.meta(owner) {
+                    meta.set(told, field, value);
                 }
             }
-            Slot::ToolName => self.tool.name = value.text(),
+            Slot::ToolName => {
+                if let Some(tool) = &mut self.tool {
+                    tool.name = value.text();
+                }
+            }
             Slot::ProgressToken => self.progress_token = value.id(),
             _ => self.set_leaf(slot, value, bytes),
         }
@@ -160,56 +177,93 @@ impl Draft {
 
     /// Whether a text of `content` is known, so that the rest of it is not asked for.
     pub(super) fn has_first_text(&self) -> bool {
-        self.answer.as_ref().is_some_and(|draft| draft.first_text.is_some())
+        self.answer.block == Block::First
     }
 
     /// A text in an element of `content` begins.
     pub(super) fn begin_block_text(&mut self) {
-        if let Some(draft) = &mut self.answer {
-            draft.block_text = Some(Vec::new());
-            draft.block_text_cut = false;
-        }
+        self.answer.text.clear();
+        self.answer.block = Block::AtHand;
+        self.answer.is_cut = false;
     }
 
     /// The next bytes of it, as they are written.
     pub(super) fn push_block_text(&mut self, bytes: &[u8]) {
-        let Some(draft) = &mut self.answer else { return };
-        if let Some(text) = &mut draft.block_text {
-            let room = Text::CAP - text.len();
-            draft.block_text_cut |= bytes.len() > room;
-            text.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        }
+        let draft = &mut self.answer;
+        let room = Text::CAP - draft.text.len();
+        draft.is_cut |= bytes.len() > room;
+        draft.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// The value in `slot`, which was set before, as it was written.
     pub(super) fn capture(&mut self, slot: Slot, captured: Captured) {
         if slot == Slot::Arguments {
             self.message.params.arguments = Some(captured);
-        } else if let Some(draft) = &mut self.answer {
-            draft.answer.captured = Some(captured);
+        } else if let Some(answer) = &mut self.message.result {
+            answer.captured = Some(captured);
         }
     }
 
-    /// The message, and an empty draft for the next.
-    pub(super) fn take(&mut self) -> Message {
-        let Self { mut message, client, mut params_meta, progress_token, answer, tool: _ } =
-            std::mem::take(self);
-        let is_progress = message.known_method() == Method::NotificationsProgress;
-        let params = &mut message.params;
-        params.progress_token = if is_progress { progress_token } else { params_meta.progress_token.take() };
-        let (peer, meta) = params_meta.finish();
-        let client = peer.or(client);
-        (params.client_name, params.client_version) = (client.name, client.version);
-        params.meta = meta;
-        message.result = answer.map(|draft| draft.finish());
-        message
+    /// The message, all of whose members were set.
+    pub(super) fn finish(&mut self) -> &mut Message {
+        if self.has_params {
+            let is_progress = self
+                .message
+                .method
+                .as_ref()
+                .is_some_and(|method| *method == Method::NotificationsProgress.as_str());
+            let (params, meta) = (&mut self.message.params, &mut self.params_meta);
+            params.progress_token =
+                if is_progress { self.progress_token.take() } else { meta.progress_token.take() };
+            let client = if meta.peer.is_known() { &mut meta.peer } else { &mut self.client };
+            (params.client_name, params.client_version) = (client.name.take(), client.version.take());
+            params.meta.widget = meta.widget();
+        }
+        if let Some(answer) = &mut self.message.result {
+            self.answer.finish(answer);
+        }
+        &mut self.message
     }
 
-    fn meta(&mut self, owner: Owner) -> Option<&mut MetaDraft> {
+    /// Ready for the next message.
+    pub(super) fn clear(&mut self) {
+        let message = &mut self.message;
+        message.id = None;
+        message.method = None;
+        message.error = None;
+        message.jsonrpc = false;
+        if self.has_params {
+            self.clear_params();
+        }
+        self.clear_result();
+        self.tool = None;
+    }
+
+    fn clear_params(&mut self) {
+        self.has_params = false;
+        self.message.params.clear();
+        self.client = Peer::default();
+        self.params_meta = MetaDraft::default();
+        self.progress_token = None;
+    }
+
+    fn clear_result(&mut self) {
+        if self.has_result {
+            self.has_result = false;
+            self.message.result = None;
+            let AnswerDraft { server, task, meta, names_bytes, text: _, block, is_cut: _ } = &mut self.answer;
+            (*server, *task, *meta) = (Peer::default(), Peer::default(), MetaDraft::default());
+            (*names_bytes, *block) = (0, Block::None);
+        }
+    }
+
+    fn meta(&mut self, owner: Owner) -> Option<(&mut Meta, &mut MetaDraft)> {
         match owner {
-            Owner::Params => Some(&mut self.params_meta),
-            Owner::Result => self.answer.as_mut().map(|draft| &mut draft.meta),
-            Owner::Tool => Some(&mut self.tool.meta),
+            Owner::Params => Some((&mut self.message.params.meta, &mut self.params_meta)),
+            Owner::Result => {
+                self.message.result.as_mut().map(|answer| (&mut answer.meta, &mut self.answer.meta))
+            }
+            Owner::Tool => self.tool.as_mut().map(|tool| (&mut tool.told, &mut tool.meta)),
         }
     }
 
@@ -243,8 +297,8 @@ impl Draft {
             Slot::ProtocolVersion => params.protocol_version = value.text(),
             Slot::Status => params.status = value.text(),
             _ => {
-                if let Some(draft) = &mut self.answer {
-                    draft.set(slot, value);
+                if let Some(answer) = &mut self.message.result {
+                    self.answer.set(answer, slot, value);
                 }
             }
         }
@@ -256,8 +310,7 @@ impl AnswerDraft {
         clippy::wildcard_enum_match_arm,
         reason = "a finite tree of which each function answers for one branch"
     )]
-    fn set(&mut self, slot: Slot, value: Value) {
-        let answer = &mut self.answer;
+    fn set(&mut self, answer: &mut Answer, slot: Slot, value: Value) {
         match slot {
             Slot::IsError => answer.is_error = matches!(value, Value::True),
             Slot::ResultType => answer.result_type = value.text(),
@@ -267,8 +320,7 @@ impl AnswerDraft {
             Slot::ResultProtocolVersion => answer.protocol_version = value.text(),
             Slot::ServerInfo => self.server = Peer::default(),
             Slot::Peer(Info::Server, field) => self.server.set(field, value),
-            Slot::Content => self.first_text = None,
-            Slot::Block | Slot::BlockText => self.block_text = None,
+            Slot::Content | Slot::Block | Slot::BlockText => self.block = Block::None,
             Slot::NextCursor => answer.next_cursor = value.is_there(),
             Slot::ResultTask => self.task = Peer::default(),
             Slot::ResultTaskTaskId => self.task.name = value.text(),
@@ -285,36 +337,37 @@ impl AnswerDraft {
         }
     }
 
-    fn add_tool(&mut self, tool: Tool) {
+    fn add_tool(&mut self, answer: &mut Answer, tool: Tool) {
         let Some(name) = tool.name else { return };
         let bytes = self.names_bytes + name.as_str().len();
-        if self.answer.tools.len() == Answer::TOOLS_MAX || bytes > Answer::TOOL_NAMES_BYTES_MAX {
+        if answer.tools.len() == Answer::TOOLS_MAX || bytes > Answer::TOOL_NAMES_BYTES_MAX {
             return;
         }
         self.names_bytes = bytes;
         if tool.meta.widget().is_some() {
-            self.answer.widget_tools.push(name.clone());
+            answer.widget_tools.push(name.clone());
         }
-        self.answer.tools.push(name);
+        answer.tools.push(name);
     }
 
-    fn finish(self) -> Answer {
-        let Self { mut answer, server, task, meta, first_text, .. } = self;
-        let failed = first_text.filter(|_| answer.is_error);
-        answer.first_text = failed.map(|(text, is_cut)| quoted::beginning(&text, is_cut));
-        let (peer, meta) = meta.finish();
-        let server = server.or(peer);
-        (answer.server_name, answer.server_version) = (server.name, server.version);
-        answer.task_id = answer.task_id.or(task.name);
-        answer.status = answer.status.or(task.version);
-        answer.meta = meta;
-        answer
+    fn finish(&mut self, answer: &mut Answer) {
+        if answer.is_error && self.block == Block::First {
+            answer.first_text = Some(quoted::beginning(&self.text, self.is_cut));
+        }
+        let server = if self.server.is_known() { &mut self.server } else { &mut self.meta.peer };
+        (answer.server_name, answer.server_version) = (server.name.take(), server.version.take());
+        if answer.task_id.is_none() {
+            answer.task_id = self.task.name.take();
+        }
+        if answer.status.is_none() {
+            answer.status = self.task.version.take();
+        }
+        answer.meta.widget = self.meta.widget();
     }
 }
 
 impl MetaDraft {
-    fn set(&mut self, field: MetaField, value: Value) {
-        let meta = &mut self.meta;
+    fn set(&mut self, meta: &mut Meta, field: MetaField, value: Value) {
         match field {
             MetaField::ProtocolVersion => meta.protocol_version = value.text(),
             MetaField::Traceparent => meta.traceparent = value.text(),
@@ -338,11 +391,6 @@ impl MetaDraft {
         }
         self.output_template.then_some(Widget::OpenAi)
     }
-
-    fn finish(self) -> (Peer, Meta) {
-        let widget = self.widget();
-        (self.peer, Meta { widget, ..self.meta })
-    }
 }
 
 impl Peer {
@@ -353,8 +401,8 @@ impl Peer {
         }
     }
 
-    fn or(self, other: Self) -> Self {
-        if self.name.is_some() || self.version.is_some() { self } else { other }
+    fn is_known(&self) -> bool {
+        self.name.is_some() || self.version.is_some()
     }
 }
 

@@ -14,6 +14,12 @@ pub enum Media {
 impl Media {
     /// By the essence of a `Content-Type`, ignoring parameters and case (`protocol.md` §13, 5).
     pub fn of(content_type: Option<&[u8]>) -> Self {
+        // As nearly everybody writes them.
+        match content_type {
+            Some(b"application/json") => return Self::Json,
+            Some(b"text/event-stream") => return Self::EventStream,
+            _ => {}
+        }
         let essence = content_type.unwrap_or_default().split(|byte| *byte == b';').next();
         let essence = essence.unwrap_or_default().trim_ascii();
         let ends_with_json =

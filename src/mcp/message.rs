@@ -104,6 +104,37 @@ pub struct Params {
     pub meta: Meta,
 }
 
+impl Params {
+    /// Empty again; cheaper than a new one in its place, most of whose members are empty anyway.
+    pub(super) fn clear(&mut self) {
+        let Self {
+            name,
+            uri,
+            task_id,
+            request_state,
+            request_id,
+            progress_token,
+            has_input_responses,
+            task,
+            arguments_bytes,
+            arguments,
+            protocol_version,
+            client_name,
+            client_version,
+            status,
+            meta,
+        } = self;
+        for text in [name, uri, task_id, request_state, protocol_version, client_name, client_version, status]
+        {
+            *text = None;
+        }
+        (*request_id, *progress_token) = (None, None);
+        (*has_input_responses, *task) = (false, false);
+        (*arguments_bytes, *arguments) = (None, None);
+        *meta = Meta::default();
+    }
+}
+
 /// What a `_meta` held (protocol page, section 4).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meta {

@@ -44,6 +44,6 @@ pub use message::{Answer, Captured, Fault, Kind, Message, Meta, Params, Unreadab
 pub use method::{Method, NamedBy};
 pub use reference::{join, normal, resolve};
 pub use scanner::Scanner;
-pub use sse::{Event, EventKind, EventReader, Item};
+pub use sse::{Event, EventKind, EventReader, Item, Shown};
 pub use text::Text;
 pub use version::{Era, Version, era_of};

@@ -44,9 +44,40 @@ impl Number {
     }
 }
 
+/// So many digits are always an `i64`.
+const DIGITS_MAX: usize = 18;
+
+/// The number that these bytes begin with, and how many they are, where it is as most are: a few digits, and what
+/// follows them is here, too.
+pub(super) fn plain(bytes: &[u8]) -> Option<(i64, usize)> {
+    let mut number = 0;
+    let mut used = 0;
+    while let Some(digit @ b'0'..=b'9') = bytes.get(used).filter(|_| used < DIGITS_MAX) {
+        number = number * 10 + i64::from(digit - b'0');
+        used += 1;
+    }
+    let follows = bytes.get(used)?;
+    let goes_on = matches!(follows, b'0'..=b'9' | b'.' | b'e' | b'E');
+    let begins_badly = used == 0 || (used > 1 && bytes[0] == b'0');
+    (!goes_on && !begins_badly).then_some((number, used))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Number;
+
+    #[test]
+    fn a_plain_number_is_a_few_digits_and_nothing_that_belongs_to_them() {
+        let plain = |text: &str| super::plain(text.as_bytes());
+        for (text, number) in
+            [("0,", 0), ("7}", 7), ("42 ", 42), ("999999999999999999]", 999_999_999_999_999_999)]
+        {
+            assert_eq!(plain(text), Some((number, text.len() - 1)), "{text}");
+        }
+        for text in ["", "1", "-1,", "01,", "1.5,", "1e5,", "1E5,", "1000000000000000000,", "x", "+1,"] {
+            assert_eq!(plain(text), None, "{text}");
+        }
+    }
 
     fn is_number(text: &str) -> bool {
         let mut bytes = text.bytes();

@@ -6,7 +6,7 @@ use super::capture::{Capture, Wanted};
 use super::draft::{Draft, Value};
 use super::id::Id;
 use super::message::{Message, Unreadable};
-use super::number::Number;
+use super::number::{self, Number};
 use super::quoted::{self, Quoted};
 use super::skip::{self, Skip};
 use super::slot::{KEY_MAX, Shape, Slot};
@@ -108,11 +108,17 @@ impl Scanner {
             self.depth = 0;
             self.offset = 0;
             self.odd = false;
-            self.draft = Draft::default();
+            self.draft.clear();
             if let Some(capture) = &mut self.capture {
                 capture.forget();
             }
         }
+    }
+
+    /// As if new: ready for another body, and nothing to keep of it.
+    pub fn forget(&mut self) {
+        self.capture = None;
+        self.reset();
     }
 
     /// From the next value on, keeps the wanted payloads as they are written, of each at most `wanted.bytes_max`.
@@ -131,6 +137,11 @@ impl Scanner {
 
     /// The next bytes of the body. Each message that ends in them is handed to `sink`.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) {
+        self.read(bytes, &mut |message| sink(std::mem::take(message)));
+    }
+
+    /// The same; a message is shown where it stands, for its reader to take what it wants.
+    pub fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) {
         let mut rest = bytes;
         while !rest.is_empty() {
             if let State::Broken(_) = self.state {
@@ -193,13 +204,13 @@ impl Scanner {
     }
 
     /// Reads on from the first byte; returns how many were used. None only where the state changed.
-    fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
+    fn step(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) -> usize {
         match self.state {
             State::Text | State::Key => self.read_quoted(bytes),
             State::Unread(escaped) => self.pass_string(bytes, escaped),
             State::Skip => self.pass_container(bytes),
             State::Number(number) => self.read_number(bytes, number),
-            State::Literal(left) => self.read_literal(bytes[0], left),
+            State::Literal(left) => self.read_literal(bytes, left),
             State::Bom(seen) => self.read_bom(bytes[0], seen),
             State::Broken(_) => bytes.len(),
             State::Start
@@ -209,21 +220,29 @@ impl Scanner {
             | State::NextKey
             | State::Colon
             | State::AfterValue
-            | State::Done => match bytes.iter().position(|&byte| !is_blank(byte)) {
-                Some(0) => self.token(bytes, sink),
-                Some(blank) => blank,
-                None => bytes.len(),
-            },
+            | State::Done
+                if !is_blank(bytes[0]) =>
+            {
+                self.token(bytes, sink)
+            }
+            State::Start
+            | State::Value
+            | State::FirstElement
+            | State::FirstKey
+            | State::NextKey
+            | State::Colon
+            | State::AfterValue
+            | State::Done => bytes.iter().position(|&byte| !is_blank(byte)).unwrap_or(bytes.len()),
         }
     }
 
     /// Reads the token that begins here; returns how many bytes of it were used.
-    fn token(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Message)) -> usize {
+    fn token(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) -> usize {
         match (self.state, bytes[0]) {
             (State::Start, byte) => return self.body(byte),
             (State::Value | State::FirstElement, b'"') => return self.string(bytes),
             (State::FirstElement, b']') | (State::FirstKey, b'}') => self.close(sink),
-            (State::Value | State::FirstElement, byte) => self.value(byte),
+            (State::Value | State::FirstElement, _) => return self.value(bytes),
             (State::FirstKey | State::NextKey, b'"') => return self.key(bytes),
             (State::Colon, b':') => self.state = State::Value,
             (State::AfterValue, byte) => self.after_value(byte, sink),
@@ -259,10 +278,10 @@ impl Scanner {
         1
     }
 
-    /// A value that is no string begins.
-    fn value(&mut self, byte: u8) {
+    /// A value that is no string begins; returns how many bytes of it were used.
+    fn value(&mut self, bytes: &[u8]) -> usize {
         self.begun = self.offset;
-        match (byte, self.slot.shape()) {
+        match (bytes[0], self.slot.shape()) {
             (b'{', Shape::Object) => self.open(State::FirstKey),
             (b'[', Shape::Array) => self.open(State::FirstElement),
             (b'{' | b'[', _) => {
@@ -272,15 +291,26 @@ impl Scanner {
             (b't', _) => self.state = State::Literal(b"rue"),
             (b'f', _) => self.state = State::Literal(b"alse"),
             (b'n', _) => self.state = State::Literal(b"ull"),
-            _ => match Number::begin(byte) {
-                Some(number) => {
-                    self.quoted.start(Text::CAP);
-                    self.quoted.push(&[byte]);
-                    self.state = State::Number(number);
-                }
-                None => self.fail(Unreadable::InvalidJson),
-            },
+            (_, shape) => return self.number(bytes, shape),
         }
+        1
+    }
+
+    fn number(&mut self, bytes: &[u8], shape: Shape) -> usize {
+        if let Some((number, used)) = number::plain(bytes) {
+            let value = if shape == Shape::Id { Value::Number(Id::Number(number)) } else { Value::There };
+            self.set(value, self.offset + used as u64);
+            return used;
+        }
+        match Number::begin(bytes[0]) {
+            Some(number) => {
+                self.quoted.start(Text::CAP);
+                self.quoted.push(&bytes[..1]);
+                self.state = State::Number(number);
+            }
+            None => self.fail(Unreadable::InvalidJson),
+        }
+        1
     }
 
     /// A container that is walked begins.
@@ -299,25 +329,27 @@ impl Scanner {
     }
 
     /// The innermost container that is walked ends with the byte at hand.
-    fn close(&mut self, sink: &mut dyn FnMut(Message)) {
+    fn close(&mut self, sink: &mut dyn FnMut(&mut Message)) {
         self.depth -= 1;
         let (slot, begun) = self.stack[self.depth];
         let bytes = self.offset + 1 - begun;
         self.draft.close(slot, bytes);
         if slot == Slot::Message {
-            let message = Message { bytes, batch: self.depth > 0, ..self.draft.take() };
+            let message = self.draft.finish();
+            (message.bytes, message.batch) = (bytes, self.depth > 0);
             if message.is_jsonrpc() {
                 sink(message);
             } else {
                 self.odd = true;
             }
+            self.draft.clear();
         }
         // An empty batch is no message either (JSON-RPC 2.0, section 6).
         self.odd |= slot == Slot::Batch && matches!(self.state, State::FirstElement);
         self.after();
     }
 
-    fn after_value(&mut self, byte: u8, sink: &mut dyn FnMut(Message)) {
+    fn after_value(&mut self, byte: u8, sink: &mut dyn FnMut(&mut Message)) {
         let (slot, _) = self.stack[self.depth - 1];
         let is_array = slot.shape() == Shape::Array;
         match (byte, is_array) {
@@ -336,6 +368,10 @@ impl Scanner {
         let inside = &bytes[1..];
         if let Some(end) = plain_end(inside) {
             self.member(&inside[..end]);
+            if inside.get(end + 1) == Some(&b':') {
+                self.state = State::Value;
+                return end + 3;
+            }
             return end + 2;
         }
         self.quoted.start(KEY_MAX);
@@ -438,22 +474,24 @@ impl Scanner {
         used
     }
 
-    fn read_literal(&mut self, byte: u8, left: &'static [u8]) -> usize {
-        match left.split_first() {
-            Some((&expected, left)) if expected == byte => {
-                self.state = State::Literal(left);
-                if left.is_empty() {
-                    let value = match self.offset + 1 - self.begun {
-                        5 => Value::False,
-                        _ if byte == b'l' => Value::Null,
-                        _ => Value::True,
-                    };
-                    self.set(value, self.offset + 1);
-                }
-            }
-            _ => self.fail(Unreadable::InvalidJson),
+    fn read_literal(&mut self, bytes: &[u8], left: &'static [u8]) -> usize {
+        let used = left.len().min(bytes.len());
+        let (expected, left) = left.split_at(used);
+        if bytes[..used] != *expected {
+            self.fail(Unreadable::InvalidJson);
+            return used;
         }
-        1
+        self.state = State::Literal(left);
+        if left.is_empty() {
+            let end = self.offset + used as u64;
+            let value = match end - self.begun {
+                5 => Value::False,
+                _ if expected.ends_with(b"l") => Value::Null,
+                _ => Value::True,
+            };
+            self.set(value, end);
+        }
+        used
     }
 
     /// The value at hand ended at offset `end`.
@@ -473,7 +511,7 @@ impl Scanner {
 
     fn fail(&mut self, reason: Unreadable) {
         self.state = State::Broken(reason);
-        self.draft = Draft::default();
+        self.draft.clear();
     }
 }
 
@@ -512,7 +550,30 @@ fn is_blank(byte: u8) -> bool {
 
 /// Where the string ends whose inside this is, if it ends here and holds no escape.
 fn plain_end(inside: &[u8]) -> Option<usize> {
-    memchr2(b'"', b'\\', inside).filter(|&at| inside[at] == b'"')
+    let mut from = 0;
+    // Keys and names are short: to call for the vectors costs more than to look at two words.
+    while from < 2 * WORD {
+        let Some(word) = inside.get(from..).and_then(<[u8]>::first_chunk) else { break };
+        let word = u64::from_le_bytes(*word);
+        let special =
+            zeros(word ^ u64::from_le_bytes([b'"'; WORD])) | zeros(word ^ u64::from_le_bytes([b'\\'; WORD]));
+        if special != 0 {
+            from += special.trailing_zeros() as usize / 8;
+            return (inside[from] == b'"').then_some(from);
+        }
+        from += WORD;
+    }
+    let rest = &inside[from..];
+    memchr2(b'"', b'\\', rest).filter(|&at| rest[at] == b'"').map(|at| from + at)
+}
+
+const WORD: usize = 8;
+
+/// The highest bit of each byte that is zero; above the lowest of them, of others, too.
+fn zeros(word: u64) -> u64 {
+    const LOW: u64 = u64::from_le_bytes([0x01; WORD]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; WORD]);
+    word.wrapping_sub(LOW) & !word & HIGH
 }
 
 #[cfg(test)]
@@ -629,6 +690,23 @@ mod tests {
         assert_eq!((messages.len(), reason), (2, Some(Unreadable::NotJsonRpc)));
         assert!(messages.iter().all(|message| message.batch));
         assert_eq!(scan(b"[]"), (vec![], Some(Unreadable::NotJsonRpc)));
+    }
+
+    #[test]
+    fn nothing_of_a_message_is_left_in_the_next() {
+        let full = r#"{"id":1,"result":{"content":[{"text":"a"}],"isError":true,"_meta":{"ui":{"resourceUri":"u"}},
+            "serverInfo":{"name":"s"},"task":{"taskId":"t"}},"params":{"name":"n","_meta":{"progressToken":1}},"error":{}}"#;
+        let bare = r#"{"id":2,"result":{"content":[],"isError":true},"params":{}}"#;
+        let (messages, _) = scan(format!("[{full},{bare}]").as_bytes());
+        let alone = one(bare);
+        assert_eq!(messages[1], Message { batch: true, ..alone });
+        let mut scanner = Scanner::new();
+        let mut seen = Vec::new();
+        for body in [full, bare] {
+            scanner.read(body.as_bytes(), &mut |message| seen.push(message.clone()));
+            scanner.forget();
+        }
+        assert_eq!(seen[1], one(bare));
     }
 
     #[test]

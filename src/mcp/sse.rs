@@ -43,6 +43,31 @@ pub enum Item {
     Comment,
 }
 
+/// The same, shown where it stands.
+#[derive(Debug)]
+pub enum Shown<'a> {
+    /// A JSON-RPC message inside an event's data, for its reader to take what it wants.
+    Message(&'a mut Message),
+    /// See [`Item::Unreadable`].
+    Unreadable(Unreadable),
+    /// See [`Item::Event`].
+    Event(&'a Event),
+    /// See [`Item::Comment`].
+    Comment,
+}
+
+impl Shown<'_> {
+    /// The item itself.
+    fn take(self) -> Item {
+        match self {
+            Self::Message(message) => Item::Message(std::mem::take(message)),
+            Self::Unreadable(reason) => Item::Unreadable(reason),
+            Self::Event(event) => Item::Event(event.clone()),
+            Self::Comment => Item::Comment,
+        }
+    }
+}
+
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -155,6 +180,11 @@ impl EventReader {
 
     /// The next bytes of the stream. What ends in them is handed to `sink`, in order.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Item)) {
+        self.read(bytes, &mut |shown| sink(shown.take()));
+    }
+
+    /// The same; what was read is shown where it stands.
+    pub fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Shown<'_>)) {
         let mut rest = bytes;
         while let Some(&byte) = rest.first() {
             let used = self.step(byte, rest, sink);
@@ -179,7 +209,7 @@ impl EventReader {
 
     /// Reads on from `byte`, the first of `rest`; returns how many bytes were used. None only where the state
     /// changed.
-    fn step(&mut self, byte: u8, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+    fn step(&mut self, byte: u8, rest: &[u8], sink: &mut dyn FnMut(Shown<'_>)) -> usize {
         match self.state {
             State::Bom(seen) => self.bom(byte, seen),
             State::Line(after_cr) => self.line(byte, after_cr, sink),
@@ -209,7 +239,7 @@ impl EventReader {
         0
     }
 
-    fn line(&mut self, byte: u8, after_cr: bool, sink: &mut dyn FnMut(Item)) -> usize {
+    fn line(&mut self, byte: u8, after_cr: bool, sink: &mut dyn FnMut(Shown<'_>)) -> usize {
         match byte {
             b'\n' if after_cr => {
                 // After a blank line it belongs to neither event.
@@ -238,14 +268,22 @@ impl EventReader {
         self.state = State::Name;
     }
 
-    fn name(&mut self, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+    fn name(&mut self, rest: &[u8], sink: &mut dyn FnMut(Shown<'_>)) -> usize {
         let end = memchr3(b':', b'\n', b'\r', rest);
-        self.name.push(&rest[..end.unwrap_or(rest.len())]);
         let Some(end) = end else {
+            self.name.push(rest);
             self.event.bytes += rest.len() as u64;
             return rest.len();
         };
-        self.begin_value(sink);
+        // Nearly always all of it is here.
+        let is_whole = self.name.all().is_some_and(<[u8]>::is_empty);
+        let field = if is_whole {
+            Field::named(&rest[..end])
+        } else {
+            self.name.push(&rest[..end]);
+            self.name.all().map_or(Field::Unknown, Field::named)
+        };
+        self.begin_value(field, sink);
         if rest[end] == b':' {
             self.event.bytes += end as u64 + 1;
             self.state = State::Colon;
@@ -256,9 +294,9 @@ impl EventReader {
         end
     }
 
-    fn begin_value(&mut self, sink: &mut dyn FnMut(Item)) {
-        self.field = self.name.all().map_or(Field::Unknown, Field::named);
-        let known = self.field != Field::Unknown;
+    fn begin_value(&mut self, field: Field, sink: &mut dyn FnMut(Shown<'_>)) {
+        self.field = field;
+        let known = field != Field::Unknown;
         self.recognised |= known;
         self.foreign |= !known;
         self.value.start(Text::CAP);
@@ -271,7 +309,7 @@ impl EventReader {
         }
     }
 
-    fn value(&mut self, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+    fn value(&mut self, rest: &[u8], sink: &mut dyn FnMut(Shown<'_>)) -> usize {
         let end = memchr2(b'\n', b'\r', rest);
         let value = &rest[..end.unwrap_or(rest.len())];
         match self.field {
@@ -297,27 +335,27 @@ impl EventReader {
         }
     }
 
-    fn data(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Item)) {
+    fn data(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Shown<'_>)) {
         if self.event.maybe_endpoint {
             self.endpoint.push(bytes);
         }
         if self.event.name == Name::Message {
             let messages = &mut self.event.messages;
-            self.scanner.feed(bytes, &mut |message| {
+            self.scanner.read(bytes, &mut |message| {
                 *messages = messages.saturating_add(1);
-                sink(Item::Message(message));
+                sink(Shown::Message(message));
             });
         }
     }
 
-    fn comment(&mut self, rest: &[u8], sink: &mut dyn FnMut(Item)) -> usize {
+    fn comment(&mut self, rest: &[u8], sink: &mut dyn FnMut(Shown<'_>)) -> usize {
         let Some(end) = memchr2(b'\n', b'\r', rest) else {
             self.event.bytes += rest.len() as u64;
             return rest.len();
         };
         self.event.bytes += end as u64;
         self.recognised = true;
-        sink(Item::Comment);
+        sink(Shown::Comment);
         self.end_line(rest[end]) + end
     }
 
@@ -354,19 +392,19 @@ impl EventReader {
     }
 
     /// A blank line.
-    fn end_event(&mut self, sink: &mut dyn FnMut(Item)) {
+    fn end_event(&mut self, sink: &mut dyn FnMut(Shown<'_>)) {
         let event = std::mem::take(&mut self.event);
         if event.name == Name::Message
             && event.data
             && let Some(reason) = self.scanner.finish()
         {
-            sink(Item::Unreadable(reason));
+            sink(Shown::Unreadable(reason));
         }
         self.scanner.reset();
         if event.begun {
             let is_endpoint = event.name == Name::Endpoint && event.data;
             let endpoint = is_endpoint.then(|| self.endpoint.text());
-            sink(Item::Event(event.finish(endpoint)));
+            sink(Shown::Event(&event.finish(endpoint)));
         }
     }
 }

@@ -12,15 +12,29 @@ static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 /// hash of all the bytes and their number stand for them.
 ///
 /// What is not UTF-8, and surrogates without their other half, read as U+FFFD.
+///
+/// # Why
+/// Most of what is kept is short: a method, a tool's name, an id, a version. Such a text stands in place, so that a call
+/// that is observed asks for no memory of its own for each.
 #[derive(Clone)]
-pub struct Text {
-    head: Box<str>,
-    /// Only where `head` is not all.
-    whole: Option<Box<Whole>>,
-}
+pub struct Text(Kept);
 
 #[derive(Clone)]
-struct Whole {
+enum Kept {
+    /// All of a short text: so many of these bytes, which are UTF-8.
+    Here(u8, [u8; HERE_MAX]),
+    /// All of a longer one.
+    Whole(Box<str>),
+    /// The beginning of one that is longer still.
+    Cut(Box<Cut>),
+}
+
+/// So long a text needs no memory of its own: a [`Text`] is then no bigger than a `Vec`.
+const HERE_MAX: usize = 22;
+
+#[derive(Clone)]
+struct Cut {
+    head: Box<str>,
     length: u64,
     hash: u64,
 }
@@ -31,47 +45,79 @@ impl Text {
 
     /// `text`, cut where it is longer than [`Text::CAP`] bytes.
     pub fn new(text: &str) -> Self {
-        let mut gather = Gather::default();
-        gather.start(Self::CAP);
-        gather.push(text.as_bytes());
-        gather.text()
+        Self::from(text.as_bytes())
     }
 
     /// What was kept.
     pub fn as_str(&self) -> &str {
-        &self.head
+        match &self.0 {
+            Kept::Here(length, bytes) => bytes
+                .get(..usize::from(*length))
+                .and_then(|bytes| std::str::from_utf8(bytes).ok())
+                .unwrap_or_default(),
+            Kept::Whole(text) => text,
+            Kept::Cut(cut) => &cut.head,
+        }
     }
 
     /// Whether there was more than was kept.
     pub fn is_cut(&self) -> bool {
-        self.whole.is_some()
+        matches!(self.0, Kept::Cut(_))
     }
 
     /// The length of the whole string, in bytes.
     pub fn length(&self) -> u64 {
-        self.whole.as_ref().map_or(self.head.len() as u64, |whole| whole.length)
+        match &self.0 {
+            Kept::Here(length, _) => u64::from(*length),
+            Kept::Whole(text) => text.len() as u64,
+            Kept::Cut(cut) => cut.length,
+        }
     }
 
     /// A hash of the whole string; the same for equal strings within one process, never across processes.
     pub fn hash(&self) -> u64 {
-        self.whole.as_ref().map_or_else(|| hash(self.head.as_bytes()), |whole| whole.hash)
+        match &self.0 {
+            Kept::Here(..) | Kept::Whole(_) => hash(self.bytes()),
+            Kept::Cut(cut) => cut.hash,
+        }
     }
 
     /// The same text as the beginning of a longer one that was not read on: of that neither length nor hash is known.
     pub(super) fn and_more(self) -> Self {
-        let whole = Whole { length: self.length() + 1, hash: self.hash() };
-        Self { whole: Some(Box::new(whole)), ..self }
+        let (length, hash) = (self.length() + 1, self.hash());
+        let head = match self.0 {
+            Kept::Cut(cut) => cut.head,
+            Kept::Whole(head) => head,
+            Kept::Here(..) => self.as_str().into(),
+        };
+        Self(Kept::Cut(Box::new(Cut { head, length, hash })))
     }
 
     fn whole(bytes: &[u8]) -> Self {
-        Self { head: readable(bytes), whole: None }
+        let length = bytes.len();
+        if length <= HERE_MAX && (bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()) {
+            let mut here = [0; HERE_MAX];
+            here[..length].copy_from_slice(bytes);
+            #[expect(clippy::cast_possible_truncation, reason = "at most HERE_MAX")]
+            return Self(Kept::Here(length as u8, here));
+        }
+        Self(Kept::Whole(readable(bytes)))
+    }
+
+    /// What was kept, in bytes.
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Here(length, bytes) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Kept::Whole(text) => text.as_bytes(),
+            Kept::Cut(cut) => cut.head.as_bytes(),
+        }
     }
 }
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        if self.whole.is_none() && other.whole.is_none() {
-            return self.head == other.head;
+        if !self.is_cut() && !other.is_cut() {
+            return self.bytes() == other.bytes();
         }
         self.length() == other.length() && self.hash() == other.hash()
     }
@@ -88,7 +134,7 @@ impl Hash for Text {
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        !self.is_cut() && self.as_str() == other
+        !self.is_cut() && self.bytes() == other.as_bytes()
     }
 }
 
@@ -100,7 +146,7 @@ impl PartialEq<&str> for Text {
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.head, f)?;
+        fmt::Debug::fmt(self.as_str(), f)?;
         if self.is_cut() { write!(f, "…({} bytes)", self.length()) } else { Ok(()) }
     }
 }
@@ -151,9 +197,9 @@ impl Gather {
     /// The string.
     pub(super) fn text(&self) -> Text {
         let Some(hasher) = &self.hasher else { return Text::whole(&self.head) };
-        let whole = Whole { length: self.length, hash: hasher.finish() };
         let kept = self.head.len() - broken_tail(&self.head);
-        Text { head: readable(&self.head[..kept]), whole: Some(Box::new(whole)) }
+        let head = readable(&self.head[..kept]);
+        Text(Kept::Cut(Box::new(Cut { head, length: self.length, hash: hasher.finish() })))
     }
 }
 

@@ -242,7 +242,7 @@ pub(super) struct Calls {
     /// So many at the beginning are known to have ended.
     passed: usize,
     /// By id, once there are so many that looking through them would cost.
-    index: HashMap<Id, usize, foldhash::fast::RandomState>,
+    index: Option<HashMap<Id, usize, foldhash::fast::RandomState>>,
     /// How many the last clearing left.
     kept: usize,
 }
@@ -261,8 +261,8 @@ impl Calls {
         self.all.push(call);
         if self.all.len() == INDEXED_FROM {
             self.rebuild_index();
-        } else if let (true, Some(last)) = (self.all.len() > INDEXED_FROM, self.all.last()) {
-            self.index.insert(last.id.clone(), self.all.len() - 1);
+        } else if let (Some(index), Some(last)) = (&mut self.index, self.all.last()) {
+            index.insert(last.id.clone(), self.all.len() - 1);
         }
     }
 
@@ -275,7 +275,8 @@ impl Calls {
     }
 
     fn rebuild_index(&mut self) {
-        self.index = self.all.iter().enumerate().map(|(at, call)| (call.id.clone(), at)).collect();
+        let by_id = || self.all.iter().enumerate().map(|(at, call)| (call.id.clone(), at)).collect();
+        self.index = (self.all.len() >= INDEXED_FROM).then(by_id);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -299,10 +300,11 @@ impl Calls {
 
     /// The open call of this id.
     pub(super) fn find(&self, id: &Id) -> Option<Arc<Call>> {
-        let found = if self.all.len() < INDEXED_FROM {
-            self.open().find(|call| call.id == *id)
-        } else {
-            self.index.get(id).and_then(|at| self.all.get(*at)).filter(|call| !call.phase.is_ended())
+        let found = match &self.index {
+            None => self.open().find(|call| call.id == *id),
+            Some(index) => {
+                index.get(id).and_then(|at| self.all.get(*at)).filter(|call| !call.phase.is_ended())
+            }
         };
         found.cloned()
     }

@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method as HttpMethod, StatusCode, request, response};
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, request, response};
 use tokio::time::Instant;
 
 use super::call::{Call, Calls, Head};
@@ -23,7 +24,7 @@ use super::session::Session;
 use super::stream::Stream;
 use super::{Cut, End, Failure, OwnTime, Refusal, Route, Target, lock};
 use crate::mcp::trace::{Handshake, Trace};
-use crate::mcp::{Era, Item, Media, Method, Text, Unreadable, Version, Wanted};
+use crate::mcp::{Era, Media, Method, Shown, Text, Unreadable, Version, Wanted};
 
 /// What both taps of an exchange share.
 pub(super) struct Shared {
@@ -59,9 +60,9 @@ pub(super) struct Facts {
 /// The headers that mirror the body (SEP-2243), decoded.
 #[derive(Default)]
 pub(super) struct Mirrored {
-    pub(super) method: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) version: Option<String>,
+    pub(super) method: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) version: Option<Text>,
 }
 
 /// What has happened so far.
@@ -136,13 +137,17 @@ impl Shared {
         let mut state = lock::lock(&self.state);
         state.request_bytes += data.len() as u64;
         let Some(mut reader) = state.request.take() else { return };
-        self.capture(&state, &mut reader, None);
-        reader.feed(data, &mut |item| self.request_item(&mut state, item));
+        self.capture(&state, &mut reader);
+        reader.feed(data, &mut |shown| {
+            if let Shown::Message(message) = shown {
+                self.client_message(&mut state, message);
+            }
+        });
         state.request = Some(reader);
     }
 
     /// Has payloads kept as far as anybody wants them just now: a session may be debugged while its stream is open.
-    fn capture(&self, state: &State, reader: &mut Reader, now: Option<Instant>) {
+    fn capture(&self, state: &State, reader: &mut Reader) {
         let inner = &self.inner;
         let may_be_debugged = inner.debugged.load(Ordering::Acquire);
         if !may_be_debugged && inner.capture.is_nothing() {
@@ -150,8 +155,8 @@ impl Shared {
         }
         let session =
             || self.session(state).or_else(|| state.stream.as_ref()?.endpoint.as_ref()?.1.session());
-        let debugged = may_be_debugged
-            && session().is_some_and(|session| session.is_debugged(now.unwrap_or_else(Instant::now)));
+        let debugged =
+            may_be_debugged && session().is_some_and(|session| session.is_debugged(Instant::now()));
         let wanted = inner.capture;
         let wanted = if debugged { Wanted { arguments: true, results: true, ..wanted } } else { wanted };
         if !reader.capture(wanted) {
@@ -222,9 +227,13 @@ impl Shared {
         let mut state = lock::lock(&self.state);
         state.response_bytes += data.len() as u64;
         let Some(mut reader) = state.response.take() else { return };
-        let now = Instant::now();
-        self.capture(&state, &mut reader, Some(now));
-        reader.feed(data, &mut |item| self.response_item(&mut state, item, now));
+        self.capture(&state, &mut reader);
+        // One reading of the clock for all that ends in this frame, and none where nothing does.
+        let mut now = None;
+        reader.feed(data, &mut |shown| {
+            let now = *now.get_or_insert_with(Instant::now);
+            self.response_item(&mut state, shown, now);
+        });
         state.response = Some(reader);
     }
 
@@ -325,16 +334,16 @@ impl Shared {
     }
 
     /// The same for a call that was asked after the answer was over.
-    pub(super) fn settle_late(&self, state: &State, call: &Arc<Call>, now: Instant) {
+    pub(super) fn settle_late(&self, state: &State, call: &Arc<Call>) {
         if let Some(over) = state.over {
-            self.settle_call(state, call, over, now);
+            self.settle_call(state, call, over, Instant::now());
         }
     }
 
     fn settle_call(&self, state: &State, call: &Arc<Call>, over: Over, now: Instant) {
         let inner = &self.inner;
         match over {
-            Over::Own(outcome) => inner.end_with(call, outcome, &state.seen(), now),
+            Over::Own(outcome) => inner.end_with(call, outcome, &state.seen(now), now),
             Over::Body(End::Cancelled) => self.settle_cancelled(state, call, now),
             Over::Body(end) => {
                 if Self::answer_comes_elsewhere(state, call, end) {
@@ -342,13 +351,13 @@ impl Shared {
                         inner.wait(call, Outcome::NoResponse, now);
                     }
                 } else if end == End::Failed {
-                    inner.end_with(call, Outcome::UpstreamReset, &state.seen(), now);
+                    inner.end_with(call, Outcome::UpstreamReset, &state.seen(now), now);
                 } else if state.unseen && state.http.is_some_and(|http| http.status.is_success()) {
                     inner.give_up(call, now);
                 } else if state.stream.is_some() {
-                    inner.end_with(call, Outcome::NoResponse, &state.seen(), now);
+                    inner.end_with(call, Outcome::NoResponse, &state.seen(now), now);
                 } else if let Some(http) = state.http {
-                    inner.end(call, outcome::of_status(http), None, &state.seen(), now);
+                    inner.end(call, outcome::of_status(http), None, &state.seen(now), now);
                 }
             }
         }
@@ -358,7 +367,7 @@ impl Shared {
     fn settle_cancelled(&self, state: &State, call: &Arc<Call>, now: Instant) {
         let inner = &self.inner;
         if call.era == Era::Modern {
-            inner.end_with(call, Outcome::Cancelled, &state.seen(), now);
+            inner.end_with(call, Outcome::Cancelled, &state.seen(now), now);
         } else if call.transport == Transport::Sse
             && call.scope.as_ref().is_some_and(|scope| !scope.is_shut())
         {
@@ -368,7 +377,7 @@ impl Shared {
             inner.wait(call, Outcome::ClientDisconnect, now);
         } else {
             inner.leave(call, now);
-            inner.end_with(call, Outcome::ClientDisconnect, &state.seen(), now);
+            inner.end_with(call, Outcome::ClientDisconnect, &state.seen(now), now);
         }
     }
 
@@ -410,12 +419,13 @@ impl Shared {
 
     fn read_response(&self, state: &mut State, head: &response::Parts, now: Instant) {
         let may_stream = matches!(self.facts.method, HttpMethod::GET | HttpMethod::POST);
-        let is_stream = may_stream && media(&head.headers) == Media::EventStream;
+        let media = media(&head.headers);
+        let is_stream = may_stream && media == Media::EventStream;
         // What a GET gets as JSON is metadata, not MCP.
         if !is_stream && self.facts.method != HttpMethod::POST {
             return;
         }
-        match Reader::new(&head.headers, self.inner.limits.decoded_bytes, &self.inner.budget) {
+        match Reader::new(media, &head.headers, self.inner.limits.decoded_bytes, &self.inner.budget) {
             Ok(reader) => state.response = Some(reader),
             Err(NotRead::OtherMedia) => {}
             Err(NotRead::Encoding) => self.response_unreadable(state, Unreadable::UnknownEncoding),
@@ -437,21 +447,14 @@ impl Shared {
         }
     }
 
-    fn request_item(&self, state: &mut State, item: Item) {
-        match item {
-            Item::Message(message) => self.client_message(state, message),
-            Item::Unreadable(_) | Item::Event(_) | Item::Comment => {}
-        }
-    }
-
-    fn response_item(&self, state: &mut State, item: Item, now: Instant) {
+    fn response_item(&self, state: &mut State, shown: Shown<'_>, now: Instant) {
         if state.stream.is_some() {
-            self.stream_item(state, &item, now);
+            self.stream_item(state, &shown, now);
         }
-        match item {
-            Item::Message(message) => self.server_message(state, &message, now),
-            Item::Unreadable(reason) => self.response_unreadable(state, reason),
-            Item::Event(_) | Item::Comment => {}
+        match shown {
+            Shown::Message(message) => self.server_message(state, message, now),
+            Shown::Unreadable(reason) => self.response_unreadable(state, reason),
+            Shown::Event(_) | Shown::Comment => {}
         }
     }
 
@@ -491,10 +494,10 @@ impl State {
     }
 
     /// What a call that ends now is told of this exchange.
-    pub(super) fn seen(&self) -> Seen {
+    pub(super) fn seen(&self, now: Instant) -> Seen {
         let stream = self.stream.as_ref();
         Seen {
-            overhead: self.own_time.as_ref().map(OwnTime::so_far),
+            overhead: self.own_time.as_ref().map(|own_time| own_time.until(now)),
             events: stream.map(|stream| stream.events),
             first_event: stream.and_then(|stream| stream.first_event),
             failure: self.failure.clone(),
@@ -517,82 +520,114 @@ impl Facts {
         started: Instant,
     ) -> Self {
         let server = target.server;
-        let key = |name| Some(inner.key(server?, header(&head.headers, name)?));
-        let session_name = session_name(&head.headers);
-        let session_key = key("mcp-session-id");
+        let said = Said::by(&head.headers);
+        let key = |value: Option<&str>| Some(inner.key(server?, value?));
+        let session_name = said.session.and_then(text_of);
+        let session_key = key(session_name);
         let session = session_key
             .as_ref()
             .and_then(|key| inner.sessions.get(key, started).or_else(|| inner.adopted.get(key, started)));
-        let event_key = key("last-event-id");
+        let event_key = key(said.last_event.and_then(text_of));
         let is_resume = event_key.is_some() && head.method == HttpMethod::GET;
         let endpoint = server
             .filter(|_| head.method == HttpMethod::POST)
             .and_then(|server| inner.endpoint(server, target.upstream_path, started));
+        // Only a stream that a `GET` opened can name an endpoint, relative to this.
+        let upstream_path = if head.method == HttpMethod::GET { target.upstream_path } else { "" };
         Self {
             route: target.route,
             method: head.method.clone(),
             started,
             address: peer.ip(),
-            upstream_path: target.upstream_path.to_owned(),
-            version: header(&head.headers, "mcp-protocol-version").map(Version::parse),
+            upstream_path: upstream_path.to_owned(),
+            version: said.version.and_then(text_of).map(Version::parse),
             session_key,
             session_name: session_name.filter(|_| session.is_none() || is_resume).map(Box::from),
             session,
             resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
             is_resume,
             endpoint,
-            mirrored: Mirrored::of(&head.headers),
+            mirrored: Mirrored {
+                method: said.method.map(mirrored),
+                name: said.name.map(mirrored),
+                version: said.version.map(mirrored),
+            },
             head: Arc::new(Head::of(head, peer, inner.heads)),
         }
+    }
+}
+
+/// The fields of a request that mean something to its observer, each as its first line has it.
+#[derive(Default)]
+struct Said<'a> {
+    session: Option<&'a HeaderValue>,
+    last_event: Option<&'a HeaderValue>,
+    version: Option<&'a HeaderValue>,
+    method: Option<&'a HeaderValue>,
+    name: Option<&'a HeaderValue>,
+}
+
+impl<'a> Said<'a> {
+    /// In one pass: a head has few fields, and to look one up costs more than to look at each.
+    fn by(headers: &'a HeaderMap) -> Self {
+        let mut said = Self::default();
+        for (name, value) in headers {
+            let place = match name.as_str() {
+                "mcp-session-id" => &mut said.session,
+                "last-event-id" => &mut said.last_event,
+                "mcp-protocol-version" => &mut said.version,
+                "mcp-method" => &mut said.method,
+                "mcp-name" => &mut said.name,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        said
     }
 }
 
 impl Head {
     fn of(head: &request::Parts, peer: SocketAddr, is_told: bool) -> Self {
         // Copies of their beginnings: a value would keep the buffer of the whole head alive while its calls wait.
-        let header =
-            |name| head.headers.get(name).filter(|_| is_told).map(|value| Text::from(value.as_bytes()));
+        let header = |name: HeaderName| {
+            if is_told { head.headers.get(name).map(|value| Text::from(value.as_bytes())) } else { None }
+        };
         Self {
             peer,
             version: head.version,
-            user_agent: header("user-agent"),
-            correlation_id: header("x-request-id").or_else(|| header("x-correlation-id")),
+            user_agent: header(USER_AGENT),
+            correlation_id: header(REQUEST_ID).or_else(|| header(CORRELATION_ID)),
         }
     }
 }
 
 impl Mirrored {
-    fn of(headers: &HeaderMap) -> Self {
-        let decoded = |name| {
-            let value = headers.get(name)?;
-            // What cannot be decoded is compared as it stands.
-            let said = crate::mcp::decode(value.as_bytes());
-            Some(said.unwrap_or_else(|| String::from_utf8_lossy(value.as_bytes())).into_owned())
-        };
-        Self {
-            method: decoded("mcp-method"),
-            name: decoded("mcp-name"),
-            version: decoded("mcp-protocol-version"),
-        }
-    }
-
     /// Whether a header is there and says something else.
-    pub(super) fn contradicts(said: Option<&String>, body: Option<&Text>) -> bool {
+    pub(super) fn contradicts(said: Option<&Text>, body: Option<&Text>) -> bool {
         match (said, body) {
-            (Some(said), Some(body)) => !body.is_cut() && said != body.as_str(),
+            (Some(said), Some(body)) => !body.is_cut() && said != body,
             (Some(_), None) => true,
             (None, _) => false,
         }
     }
 }
 
+/// What a mirroring header says. What cannot be decoded is compared as it stands.
+fn mirrored(value: &HeaderValue) -> Text {
+    match crate::mcp::decode(value.as_bytes()) {
+        Some(said) => Text::new(&said),
+        None => Text::from(value.as_bytes()),
+    }
+}
+
 /// A POST that says it is JSON is read; nothing else can be MCP.
 fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> Option<Reader> {
     let server = target.server.filter(|_| head.method == HttpMethod::POST)?;
-    if media(&head.headers) != Media::Json || target.route == Route::WellKnown {
+    let media = media(&head.headers);
+    if media != Media::Json || target.route == Route::WellKnown {
         return None;
     }
-    match Reader::new(&head.headers, inner.limits.decoded_bytes, &inner.budget) {
+    match Reader::new(media, &head.headers, inner.limits.decoded_bytes, &inner.budget) {
         Ok(reader) => Some(reader),
         Err(NotRead::Encoding) => {
             let direction = Direction::ClientToServer;
@@ -607,11 +642,15 @@ fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> O
     }
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+
 /// `Mcp-Session-Id`.
 fn session_name(headers: &HeaderMap) -> Option<&str> {
-    header(headers, "mcp-session-id")
+    headers.get(SESSION_ID).and_then(text_of)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+fn text_of(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
 }

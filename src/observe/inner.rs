@@ -168,7 +168,7 @@ impl Inner {
     }
 
     fn is_widget(&self, server: usize, name: &Text) -> bool {
-        self.servers.get(server).is_some_and(|state| !name.is_cut() && state.widgets.knows(name.as_str()))
+        self.servers.get(server).is_some_and(|state| state.widgets.knows(name))
     }
 
     /// The label of a client's name, within the cap that claimed names have.
@@ -305,12 +305,14 @@ impl Inner {
         let result = answer.and_then(|message| message.result.as_ref());
         let widget = result.is_some_and(|result| result.meta.widget.is_some())
             || call.tool_name().is_some_and(|name| self.is_widget(call.server, name));
-        let tool = match call.tool_name() {
-            Some(name) if vouched(outcome) && call.direction == Direction::ClientToServer => {
+        let tool = match (&call.tool, call.tool_name()) {
+            // A name once learned keeps its label.
+            (Some(label), _) if label.is_learned() => label.clone(),
+            (_, Some(name)) if vouched(outcome) && call.direction == Direction::ClientToServer => {
                 self.learn_tool(call.server, name)
             }
-            Some(name) => self.tool(call.server, name),
-            None => Label::none(),
+            (_, Some(name)) => self.tool(call.server, name),
+            (_, None) => Label::none(),
         };
         // By the disconnect it lasted until then, by an answer that came after all until the answer.
         let left_after = call.phase.left_after().filter(|_| outcome == Outcome::ClientDisconnect);

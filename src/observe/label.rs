@@ -10,6 +10,7 @@ use std::sync::{Arc, RwLock};
 
 use super::Redactor;
 use super::lock;
+use crate::mcp::Text;
 
 /// A label value that may be shown. Compared by its number within the set it came from.
 #[derive(Debug, Clone)]
@@ -37,6 +38,11 @@ impl Label {
     /// The label value.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it stands for a name of its own, now and for the life of the process.
+    pub(crate) fn is_learned(&self) -> bool {
+        self.number > OTHER
     }
 }
 
@@ -88,9 +94,9 @@ impl Labels {
     }
 
     /// Whether a name was learned.
-    pub(crate) fn knows(&self, name: &str) -> bool {
+    pub(crate) fn knows(&self, name: &Text) -> bool {
         let known = lock::read(&self.known);
-        !known.is_empty() && known.contains_key(&*readable(name))
+        !known.is_empty() && !name.is_cut() && known.contains_key(&*readable(name.as_str()))
     }
 
     /// Makes a name known, where there is room.

@@ -16,16 +16,15 @@ use crate::mcp::{self, Era, Id, Kind, Message, Method, NamedBy, Unreadable, Vers
 
 impl Shared {
     /// Something the client sent.
-    pub(super) fn client_message(&self, state: &mut State, message: Message) {
+    pub(super) fn client_message(&self, state: &mut State, message: &mut Message) {
         let Some(server) = self.server else { return };
-        let now = Instant::now();
         state.posted = true;
         let transport = self.transport();
         self.connection.carries(&self.inner, transport);
         match message.kind() {
-            Kind::Request => self.client_request(state, server, message, now),
-            Kind::Notification => self.client_notification(state, server, &message, now),
-            Kind::Success | Kind::Failure => self.client_answer(state, &message, now),
+            Kind::Request => self.client_request(state, server, message),
+            Kind::Notification => self.client_notification(state, server, message, Instant::now()),
+            Kind::Success | Kind::Failure => self.client_answer(state, message, Instant::now()),
             Kind::Odd => {
                 let direction = Direction::ClientToServer;
                 let reason = Unreadable::NotJsonRpc;
@@ -49,15 +48,15 @@ impl Shared {
         }
     }
 
-    fn client_request(&self, state: &mut State, server: usize, message: Message, now: Instant) {
-        let era = self.era(&message);
+    fn client_request(&self, state: &mut State, server: usize, message: &mut Message) {
+        let era = self.era(message);
         state.modern |= era == Era::Modern;
         if era == Era::Modern {
-            self.compare_headers(server, &message);
+            self.compare_headers(server, message);
         }
         let method = message.known_method();
         let session = if era == Era::Modern { None } else { self.session(state).cloned() };
-        let who = self.introduction(era, method, &message, session.as_ref());
+        let who = self.introduction(era, method, message, session.as_ref());
         self.inner.tell(&Event::ClientSeen { server, client: &who.label, version: who.version, era });
         let counted = self.inner.take_place();
         // Past the cap, one call an exchange is still exact; the rest of a batch is not followed, nor what would be
@@ -68,7 +67,7 @@ impl Shared {
         if let (Some(session), Method::ToolsCall) = (&session, method) {
             session.count_tool_call();
         }
-        let mut params = message.params;
+        let params = &mut message.params;
         let arguments = self.inner.hold(params.arguments.take());
         let earlier = params.request_state.as_ref();
         let tool = params.name.as_ref().filter(|_| method == Method::ToolsCall);
@@ -85,13 +84,13 @@ impl Shared {
             request_bytes: message.bytes,
             started: self.facts.started,
             scope: if counted { self.call_scope(state, era) } else { None },
-            id: message.id.unwrap_or(Id::Null),
-            method_name: message.method,
-            earlier: earlier.and_then(|said| self.inner.rounds.get(&(server, said.hash()), now)),
-            name: params.name,
-            uri: params.uri,
-            task: params.task_id,
-            progress_token: params.progress_token,
+            id: message.id.take().unwrap_or(Id::Null),
+            method_name: message.method.take(),
+            earlier: earlier.and_then(|said| self.inner.rounds.get(&(server, said.hash()), Instant::now())),
+            name: params.name.take(),
+            uri: params.uri.take(),
+            task: params.task_id.take(),
+            progress_token: params.progress_token.take(),
             client: who,
             session,
             head: Arc::clone(&self.facts.head),
@@ -106,7 +105,7 @@ impl Shared {
         state.trace_late(&call);
         self.inner.begin(&call);
         // The answer may have been over before the question was.
-        self.settle_late(state, &call, now);
+        self.settle_late(state, &call);
         state.calls.push(call);
     }
 
@@ -143,7 +142,7 @@ impl Shared {
                 (outcome, error) = (Outcome::Ok, None);
             }
             self.learn(&call, outcome, message);
-            if !self.inner.end(&call, (outcome, error), Some(message), &state.seen(), now) {
+            if !self.inner.end(&call, (outcome, error), Some(message), &state.seen(now), now) {
                 continue;
             }
             self.inner.task_answer(&call, outcome, message, now);
@@ -327,7 +326,7 @@ impl Shared {
     fn subscription_cancelled(&self, state: &State, message: &Message, now: Instant) {
         let named = message.params.request_id.as_ref().and_then(|id| state.calls.find(id));
         if let Some(call) = named.filter(|call| call.is_stream()) {
-            self.inner.end_with(&call, Outcome::Cancelled, &state.seen(), now);
+            self.inner.end_with(&call, Outcome::Cancelled, &state.seen(now), now);
         }
     }
 

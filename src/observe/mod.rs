@@ -399,9 +399,10 @@ pub trait LastRead: Send + Sync {
 }
 
 impl OwnTime {
-    /// Up to now: the request's part, and what passed since the answer's bytes were at hand.
-    pub(crate) fn so_far(&self) -> Duration {
-        self.request + self.server.last_read().map_or(Duration::ZERO, |read| read.elapsed())
+    /// Up to `now`: the request's part, and what passed since the answer's bytes were at hand.
+    pub(crate) fn until(&self, now: Instant) -> Duration {
+        let since = |read| now.into_std().saturating_duration_since(read);
+        self.request + self.server.last_read().map_or(Duration::ZERO, since)
     }
 }
 

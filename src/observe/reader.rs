@@ -1,5 +1,6 @@
 //! One body, read from a copy: undo the encoding, then JSON or events, frame by frame, in constant memory.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +9,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::decode::Decoder;
-use crate::mcp::{EventReader, Item, Media, Scanner, Unreadable, Wanted};
+use crate::mcp::{EventReader, Media, Scanner, Shown, Unreadable, Wanted};
 
 /// What the body under these headers holds.
 pub(super) fn media(headers: &HeaderMap) -> Media {
@@ -55,7 +56,7 @@ impl Drop for Reserved {
 
 /// Reads one body.
 pub(super) struct Reader {
-    decoder: Option<Decoder>,
+    decoder: Option<Box<Decoder>>,
     syntax: Syntax,
     /// Said once, whatever follows.
     broken: Option<Unreadable>,
@@ -66,8 +67,49 @@ pub(super) struct Reader {
 }
 
 enum Syntax {
-    Json(Box<Scanner>),
+    Json(Lent),
     Events(Box<EventReader>),
+}
+
+/// A scanner that is given back when dropped, for another body to be read with.
+///
+/// # Why
+/// It is large, and a short body is read in less time than it takes to make one.
+struct Lent(Option<Box<Scanner>>);
+
+/// So many scanners may wait for a body, on each thread.
+const SPARE_MAX: usize = 32;
+
+thread_local! {
+    #[expect(clippy::vec_box, reason = "they move, and are large")]
+    static SPARE: Cell<Vec<Box<Scanner>>> = const { Cell::new(Vec::new()) };
+}
+
+impl Lent {
+    fn new() -> Self {
+        let spare = SPARE.try_with(|spare| {
+            let mut scanners = spare.take();
+            let scanner = scanners.pop();
+            spare.set(scanners);
+            scanner
+        });
+        Self(Some(spare.ok().flatten().unwrap_or_default()))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(mut scanner) = self.0.take() else { return };
+        scanner.forget();
+        // At the end of a thread there is nobody to give it to.
+        let _ = SPARE.try_with(|spare| {
+            let mut scanners = spare.take();
+            if scanners.len() < SPARE_MAX {
+                scanners.push(scanner);
+            }
+            spare.set(scanners);
+        });
+    }
 }
 
 /// Why a body is not read.
@@ -85,9 +127,14 @@ const SYNTAX_WEIGHT: usize = 4096;
 
 impl Reader {
     /// A reader for a body with these headers.
-    pub(super) fn new(headers: &HeaderMap, decoded_max: u64, budget: &Arc<Budget>) -> Result<Self, NotRead> {
-        let syntax = match media(headers) {
-            Media::Json => Syntax::Json(Box::default()),
+    pub(super) fn new(
+        media: Media,
+        headers: &HeaderMap,
+        decoded_max: u64,
+        budget: &Arc<Budget>,
+    ) -> Result<Self, NotRead> {
+        let syntax = match media {
+            Media::Json => Syntax::Json(Lent::new()),
             Media::EventStream => Syntax::Events(Box::default()),
             Media::Other => return Err(NotRead::OtherMedia),
         };
@@ -109,7 +156,7 @@ impl Reader {
         self.wanted = wanted;
         if has_room {
             match &mut self.syntax {
-                Syntax::Json(scanner) => scanner.capture(wanted),
+                Syntax::Json(Lent(scanner)) => scanner.iter_mut().for_each(|scanner| scanner.capture(wanted)),
                 Syntax::Events(events) => events.capture(wanted),
             }
         }
@@ -117,7 +164,7 @@ impl Reader {
     }
 
     /// Shows what a frame holds.
-    pub(super) fn feed(&mut self, data: &Bytes, sink: &mut dyn FnMut(Item)) {
+    pub(super) fn feed(&mut self, data: &Bytes, sink: &mut dyn FnMut(Shown<'_>)) {
         if self.broken.is_some() {
             return;
         }
@@ -134,28 +181,32 @@ impl Reader {
 
     /// Whether it unpacked to more than is looked at.
     pub(super) fn gave_up(&self) -> bool {
-        self.decoder.as_ref().is_some_and(Decoder::is_spent)
+        self.decoder.as_ref().is_some_and(|decoder| decoder.is_spent())
     }
 
     /// The body ended: what could not be read of it.
     pub(super) fn finish(&mut self) -> Option<Unreadable> {
         self.broken.take().or_else(|| match &mut self.syntax {
-            Syntax::Json(scanner) => scanner.finish(),
+            Syntax::Json(Lent(scanner)) => scanner.as_mut().and_then(|scanner| scanner.finish()),
             Syntax::Events(events) => events.finish(),
         })
     }
 }
 
 impl Syntax {
-    fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Item)) {
+    fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Shown<'_>)) {
         match self {
-            Self::Json(scanner) => scanner.feed(bytes, &mut |message| sink(Item::Message(message))),
-            Self::Events(events) => events.feed(bytes, sink),
+            Self::Json(Lent(scanner)) => {
+                if let Some(scanner) = scanner {
+                    scanner.read(bytes, &mut |message| sink(Shown::Message(message)));
+                }
+            }
+            Self::Events(events) => events.read(bytes, sink),
         }
     }
 }
 
-fn decoder(headers: &HeaderMap, decoded_max: u64) -> Result<Option<Decoder>, NotRead> {
+fn decoder(headers: &HeaderMap, decoded_max: u64) -> Result<Option<Box<Decoder>>, NotRead> {
     let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
     let encoding = match (encodings.next(), encodings.next()) {
         (None, _) => return Ok(None),
@@ -165,5 +216,6 @@ fn decoder(headers: &HeaderMap, decoded_max: u64) -> Result<Option<Decoder>, Not
     if encoding.is_empty() || encoding == "identity" {
         return Ok(None);
     }
-    Decoder::new(&encoding, decoded_max).map(Some).ok_or(NotRead::Encoding)
+    let decoder = Decoder::new(&encoding, decoded_max).ok_or(NotRead::Encoding)?;
+    Ok(Some(Box::new(decoder)))
 }

@@ -12,7 +12,7 @@ use super::exchange::{Shared, State};
 use super::inner::Key;
 use super::scope::Scope;
 use super::{Cut, End};
-use crate::mcp::{self, EventKind, Item, Kind, Message, Method, Text};
+use crate::mcp::{self, EventKind, Kind, Message, Method, Shown, Text};
 
 /// An event stream that is open.
 pub(super) struct Stream {
@@ -62,19 +62,19 @@ impl Shared {
     }
 
     /// Something passed on the stream; its messages are dealt with elsewhere.
-    pub(super) fn stream_item(&self, state: &mut State, item: &Item, now: Instant) {
+    pub(super) fn stream_item(&self, state: &mut State, item: &Shown<'_>, now: Instant) {
         let Some(server) = self.server else { return };
-        if !matches!(item, Item::Comment) {
+        if !matches!(item, Shown::Comment) {
             self.endpoint_event(state, server, item, now);
             self.first_event(state, server, now);
         }
         let kind = match item {
-            Item::Message(message) => {
+            Shown::Message(message) => {
                 state.stream.iter_mut().for_each(|stream| stream.events += 1);
                 stream_item_of(message)
             }
-            Item::Comment => Some(StreamItem::Comment),
-            Item::Event(event) => {
+            Shown::Comment => Some(StreamItem::Comment),
+            Shown::Event(event) => {
                 if let Some(id) = &event.id {
                     self.event_id(state, server, id, now);
                 }
@@ -84,7 +84,7 @@ impl Shared {
                 }
                 is_priming.then_some(StreamItem::Priming)
             }
-            Item::Unreadable(_) => None,
+            Shown::Unreadable(_) => None,
         };
         if let Some(kind) = kind {
             self.inner.tell(&Event::StreamEvent { server, kind });
@@ -118,10 +118,10 @@ impl Shared {
     }
 
     /// An `endpoint` before any message makes a `GET` stream a legacy one.
-    fn endpoint_event(&self, state: &mut State, server: usize, item: &Item, now: Instant) {
+    fn endpoint_event(&self, state: &mut State, server: usize, item: &Shown<'_>, now: Instant) {
         let Some(stream) = state.stream.as_mut().filter(|stream| !stream.seen_message) else { return };
-        stream.seen_message = matches!(item, Item::Message(_));
-        if let (Item::Event(event), StreamKind::Get) = (item, stream.kind)
+        stream.seen_message = matches!(item, Shown::Message(_));
+        if let (Shown::Event(event), StreamKind::Get) = (item, stream.kind)
             && let Some(endpoint) = &event.endpoint
         {
             stream.kind = StreamKind::Sse;
