@@ -118,7 +118,8 @@ pub(super) fn decimal(number: u64, out: &mut Vec<u8>) {
 pub(super) fn thousandths(number: u64, out: &mut Vec<u8>) {
     decimal(number / 1000, out);
     let rest = u16::try_from(number % 1000).unwrap_or_default();
-    let digits = [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or_default());
+    let digits =
+        [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or_default());
     let many = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
     out.push(b'.');
     out.extend_from_slice(digits.get(..many).unwrap_or_default());
@@ -352,7 +353,8 @@ mod tests {
             assert_eq!(text(&|out| thousandths(number, out)), serde_json::to_string(&milliseconds).unwrap());
         }
         assert_eq!(text(&|out| hexadecimal(&[0, 0x1f, 0xa9], out)), "001fa9");
-        let tenths = [0, 49, 50, 949, 950, 12_345].map(|micros| Tenths::of(Duration::from_micros(micros)).to_string());
+        let tenths =
+            [0, 49, 50, 949, 950, 12_345].map(|micros| Tenths::of(Duration::from_micros(micros)).to_string());
         assert_eq!(tenths, ["0.0", "0.0", "0.1", "0.9", "1.0", "12.3"]);
     }
 

@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn lines_stand_in_their_order_in_as_few_pieces_as_records_between_them_allow() {
         let inbox = Inbox::new(100);
-        let waits = [inbox.write(b"one\n"), inbox.write(b"two\n"), inbox.leave(record), inbox.write(b"three\n")];
+        let waits =
+            [inbox.write(b"one\n"), inbox.write(b"two\n"), inbox.leave(record), inbox.write(b"three\n")];
         assert!(waits.iter().all(Option::is_some));
         assert_eq!(inbox.lines(), 4);
         let taken = inbox.take(9);
@@ -166,7 +167,8 @@ mod tests {
     fn much_text_is_enough_once_and_large_records_fill_it() {
         let inbox = Inbox::new(usize::MAX);
         let line = vec![b'x'; ENOUGH_BYTES / 2];
-        let enough: Vec<bool> = (0..4).filter_map(|_| inbox.write(&line)).map(|waits| waits.is_enough).collect();
+        let enough: Vec<bool> =
+            (0..4).filter_map(|_| inbox.write(&line)).map(|waits| waits.is_enough).collect();
         assert_eq!(enough, [false, true, false, false]);
         let line = vec![b'x'; WAITING_BYTES_MAX];
         assert!(inbox.write(&line).is_some());

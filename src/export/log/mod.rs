@@ -135,7 +135,8 @@ impl Log {
         }
         let lines = Arc::new(Lines::new(config));
         let only_json = format.pretty.is_none() && also.is_none();
-        let at_once = only_json.then(|| AtOnce { lines: Arc::clone(&lines), service: format.service.clone() });
+        let at_once =
+            only_json.then(|| AtOnce { lines: Arc::clone(&lines), service: format.service.clone() });
         let writer = Writer::new(Arc::clone(&shared), lines, format, also);
         spawn("log", &running, move || writer.run())?;
         Ok(Self { shared, calls: logs.calls, at_once, ended: Mutex::new(ended) })

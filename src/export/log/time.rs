@@ -25,7 +25,8 @@ impl Clocks {
 
     /// These, or new ones where they are too far from `at` for the wall's clock not to have been set since.
     pub(super) fn near(self, at: Instant) -> Self {
-        let apart = at.saturating_duration_since(self.monotonic).max(self.monotonic.saturating_duration_since(at));
+        let apart =
+            at.saturating_duration_since(self.monotonic).max(self.monotonic.saturating_duration_since(at));
         if apart < COMPARED_EVERY { self } else { Self::now() }
     }
 }

@@ -50,7 +50,12 @@ struct Told {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, lines: Arc<Lines>, format: Format, also: Option<LineSink>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        lines: Arc<Lines>,
+        format: Format,
+        also: Option<LineSink>,
+    ) -> Self {
         Self { shared, lines, format, also, losses: Told::default() }
     }
 
