@@ -44,7 +44,7 @@ pub(super) fn lines(
 ) {
     let Some(facts) = Facts::of(Teller { lines, at_once: false }, call, ending, clocks) else { return };
     if wanted.call {
-        let mut line = facts.empty();
+        let mut line = unopened();
         facts.call(&mut line);
         out.push(line);
     }
@@ -82,7 +82,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn text<'b>(self, text: &'b str) -> Option<Cow<'b, str>> {
+    fn text(self, text: &str) -> Option<Cow<'_, str>> {
         let redactor = &self.lines.redactor;
         if self.at_once { redactor.at_once(text) } else { Some(redactor.text(text)) }
     }
@@ -116,7 +116,7 @@ impl<'a> Facts<'a> {
             None => None,
         };
         let correlation = match &call.head.correlation_id {
-            Some(id) => correlation(&*teller.text(id.as_str())?),
+            Some(id) => correlation(&teller.text(id.as_str())?),
             None => None,
         };
         let correlation = correlation.unwrap_or_else(|| Correlation::Ours(fastrand::u128(..).to_be_bytes()));
@@ -161,7 +161,7 @@ impl<'a> Facts<'a> {
 
     fn payload(&self) -> Line {
         let event = if self.call.method == Method::ToolsCall { "tool_payload" } else { "mcp_payload" };
-        let mut line = self.empty();
+        let mut line = unopened();
         self.open(LogLevel::Debug, event, &format!("what {} carried", self.target()), &mut line);
         self.trace(&mut line);
         self.ids(&mut line);
@@ -169,12 +169,6 @@ impl<'a> Facts<'a> {
         let (redactor, most) = (&self.teller.lines.redactor, self.teller.lines.payload_bytes);
         line.add("arguments", self.ending.arguments.as_ref().map(|captured| redactor.json(captured, most)));
         line.add("result", self.ending.result.as_ref().map(|captured| redactor.json(captured, most)));
-        line
-    }
-
-    fn empty(&self) -> Line {
-        let mut line = Line::new(LogLevel::Info, "", "");
-        line.fields.reserve(LINE_KEYS);
         line
     }
 
@@ -242,6 +236,13 @@ impl<'a> Facts<'a> {
 fn correlation(told: &str) -> Option<Correlation> {
     let told: String = told.chars().take(CORRELATION_CHARACTERS).collect();
     (!told.is_empty()).then_some(Correlation::Theirs(told))
+}
+
+/// A line that nothing was told yet.
+fn unopened() -> Line {
+    let mut line = Line::new(LogLevel::Info, "", "");
+    line.fields.reserve(LINE_KEYS);
+    line
 }
 
 /// Tells what is known.

@@ -91,13 +91,13 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
 
 #[inline]
 fn needs_a_look(byte: u8) -> bool {
-    (byte < b' ') | (byte == b'"') | (byte == b'\\') | may_be_obeyed(byte)
+    byte < b' ' || matches!(byte, b'"' | b'\\') || may_be_obeyed(byte)
 }
 
 /// Delete, or the first byte of U+0080 to U+00BF.
 #[inline]
 fn may_be_obeyed(byte: u8) -> bool {
-    (byte == 0x7f) | (byte == 0xc2)
+    matches!(byte, 0x7f | 0xc2)
 }
 
 /// Appends a number.

@@ -185,7 +185,9 @@ impl Format {
             [Piece::Text(text)] => std::mem::take(text),
             pieces => formatted(pieces, json),
         };
-        vec![Arc::new(batch); 1 + usize::from(self.file)]
+        let batch = Arc::new(batch);
+        let file = self.file.then(|| Arc::clone(&batch));
+        std::iter::once(batch).chain(file).collect()
     }
 }
 
