@@ -85,6 +85,9 @@ impl Now {
     /// What follows the value on this line of a page, if anything does: ` # {trace_id="…"} value timestamp`
     /// (`OpenMetrics` 1.0, "Exemplars").
     pub(super) fn of_line(&self, line: &str) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
         let (name, labels) = line.split_once("_bucket{")?;
         let (labels, bound) = labels.rsplit_once(",le=\"")?;
         let (upper, _) = bound.split_once('"')?;

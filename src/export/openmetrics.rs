@@ -8,8 +8,13 @@ pub fn to_openmetrics(page: &str, exemplars: &Exemplars) -> String {
     let mut out = String::with_capacity(page.len() + 8);
     let exemplars = exemplars.now();
     for line in page.lines().filter(|line| !line.is_empty()) {
-        out.push_str(&metadata(line).unwrap_or_else(|| line.to_owned()));
-        out.push_str(&exemplars.of_line(line).unwrap_or_default());
+        match metadata(line) {
+            Some(metadata) => out.push_str(&metadata),
+            None => out.push_str(line),
+        }
+        if let Some(exemplar) = exemplars.of_line(line) {
+            out.push_str(&exemplar);
+        }
         out.push('\n');
     }
     out.push_str("# EOF\n");

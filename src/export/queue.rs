@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What may wait in one queue, bytes: beyond what the default number of usual calls comes to.
-const WAITING_BYTES_MAX: usize = 128 * 1024 * 1024;
+pub(super) const WAITING_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Room for so many things stays when a queue is empty again; what a burst made grow beyond is given back.
 const ROOM_KEPT: usize = 4096;

@@ -9,6 +9,18 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// An empty one with room for so many bytes.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self { text: Vec::with_capacity(bytes), ends: Vec::new() }
+    }
+
+    /// Adds all lines of `other`.
+    pub(super) fn append(&mut self, other: &Self) {
+        let before = self.text.len();
+        self.text.extend_from_slice(&other.text);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
+    }
+
     /// Adds the line that `write` appends.
     pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.text);

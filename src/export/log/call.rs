@@ -2,16 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::format::milliseconds;
+use super::format::Tenths;
+use super::keys::{Keys, Opening};
 use super::record::{Lines, Wanted};
 use super::time::Clocks;
 use crate::config::LogLevel;
-use crate::export::line::{Line, Value};
+use crate::export::line::Line;
 use crate::mcp::{Id, Method, Text, Version};
 use crate::observe::{Call, Direction, Ending, ErrorType, Outcome, Status};
 
 /// Characters of a correlation id that are told.
 const CORRELATION_CHARACTERS: usize = 128;
+
+/// Keys that the line of a call may have.
+const LINE_KEYS: usize = 24;
 
 /// Error is what a server or the proxy did wrong; that the proxy said no is a warning; the rest is normal.
 pub(super) fn level(call: &Call, ending: &Ending) -> LogLevel {
@@ -38,97 +42,165 @@ pub(super) fn lines(
     clocks: Clocks,
     out: &mut Vec<Line>,
 ) {
-    let facts = Facts::of(lines, call, ending, clocks);
+    let Some(facts) = Facts::of(Teller { lines, at_once: false }, call, ending, clocks) else { return };
     if wanted.call {
-        out.push(facts.call());
+        let mut line = unopened();
+        facts.call(&mut line);
+        out.push(line);
     }
     if wanted.payload {
         out.push(facts.payload());
     }
 }
 
-/// A call and what all its lines say.
-struct Facts<'a> {
+/// Tells the line that every call has, where that takes no look at what peers wrote for secrets; `None` where it would:
+/// then what was told so far is no line.
+pub(super) fn at_once(
+    lines: &Lines,
+    (call, ending): (&Call, &Ending),
+    clocks: Clocks,
+    out: &mut impl Keys,
+) -> Option<()> {
+    Facts::of(Teller { lines, at_once: true }, call, ending, clocks)?.call(out)
+}
+
+/// Tells what peers wrote, without secrets.
+#[derive(Clone, Copy)]
+struct Teller<'a> {
     lines: &'a Lines,
+    /// Only what needs no look.
+    at_once: bool,
+}
+
+impl<'a> Teller<'a> {
+    fn kept(self, text: &'a Text) -> Option<Cow<'a, str>> {
+        let redactor = &self.lines.redactor;
+        match self.at_once {
+            true if text.is_cut() => None,
+            true => redactor.at_once(text.as_str()),
+            false => Some(redactor.kept(text)),
+        }
+    }
+
+    fn text(self, text: &str) -> Option<Cow<'_, str>> {
+        let redactor = &self.lines.redactor;
+        if self.at_once { redactor.at_once(text) } else { Some(redactor.text(text)) }
+    }
+}
+
+/// A call and what all its lines say. What a [`Teller`] does not tell is `None`.
+struct Facts<'a> {
+    teller: Teller<'a>,
     call: &'a Call,
     ending: &'a Ending,
     clocks: Clocks,
-    method: Cow<'static, str>,
-    tool: Option<String>,
-    correlation_id: String,
+    method: Cow<'a, str>,
+    tool: Option<Cow<'a, str>>,
+    correlation: Correlation,
+}
+
+/// What the client's own logs call a request, or a name for one that has none.
+enum Correlation {
+    Theirs(String),
+    Ours([u8; 16]),
 }
 
 impl<'a> Facts<'a> {
-    fn of(lines: &'a Lines, call: &'a Call, ending: &'a Ending, clocks: Clocks) -> Self {
+    fn of(teller: Teller<'a>, call: &'a Call, ending: &'a Ending, clocks: Clocks) -> Option<Self> {
         let method = match (&call.method_name, call.method) {
-            (Some(name), Method::Other) => Cow::Owned(lines.told(name)),
+            (Some(name), Method::Other) => teller.kept(name)?,
             (_, method) => Cow::Borrowed(method.as_str()),
         };
-        let tool = call.tool_name().map(|name| lines.told(name));
-        let correlation_id = call.head.correlation_id.as_ref().and_then(|id| correlation(lines, id));
-        let correlation_id = correlation_id.unwrap_or_else(made);
-        Self { lines, call, ending, clocks, method, tool, correlation_id }
+        let tool = match call.tool_name() {
+            Some(name) => Some(teller.kept(name)?),
+            None => None,
+        };
+        let correlation = match &call.head.correlation_id {
+            Some(id) => correlation(&teller.text(id.as_str())?),
+            None => None,
+        };
+        let correlation = correlation.unwrap_or_else(|| Correlation::Ours(fastrand::u128(..).to_be_bytes()));
+        Some(Self { teller, call, ending, clocks, method, tool, correlation })
     }
 
-    fn call(&self) -> Line {
-        let (call, ending) = (self.call, self.ending);
+    fn call(&self, out: &mut impl Keys) -> Option<()> {
+        let (call, ending, teller) = (self.call, self.ending, self.teller);
         let event = match (call.direction, call.method) {
             (Direction::ServerToClient, _) => "mcp_server_request",
             (Direction::ClientToServer, Method::ToolsCall) => "tool_invocation",
             (Direction::ClientToServer, _) => "mcp_request",
         };
-        let mut line = self.line(level(call, ending), event, self.sentence());
-        line.add("status", Some(ending.outcome.status().as_str()));
-        line.add("outcome", Some(ending.outcome.as_str()));
-        line.add("error_type", ending.error.map(ErrorType::label));
-        let said = ending.message.as_ref().map(|message| call.without_ids(self.lines.told(message)));
-        line.add("error_message", said);
-        line.add("duration_ms", Some(milliseconds(ending.took)));
-        line.add("upstream_ms", ending.upstream.map(milliseconds));
-        line.add("overhead_ms", ending.overhead.map(milliseconds));
-        line.add("request_bytes", Some(call.request_bytes));
-        line.add("response_bytes", ending.response_bytes);
-        line.add("http_status", ending.http_status.map(|status| u64::from(status.as_u16())));
-        self.add_ids(&mut line);
-        line.add("client_name", call.client.name.as_ref().map(|name| self.lines.told(name)));
-        line.add("client_version", call.client.client_version.as_ref().map(|text| self.lines.told(text)));
-        line.add("protocol_version", call.client.version.map(Version::as_str));
-        line.add("transport", Some(call.transport.as_str()));
-        line.add("correlation_id", Some(self.correlation_id.clone()));
-        line
+        self.open(level(call, ending), event, &self.sentence(), out);
+        out.word("status", ending.outcome.status().as_str());
+        out.word("outcome", ending.outcome.as_str());
+        if let Some(error) = ending.error {
+            out.text("error_type", &error.label());
+        }
+        if let Some(message) = &ending.message {
+            out.text("error_message", &call.without_ids(teller.kept(message)?.into_owned()));
+        }
+        out.time("duration_ms", ending.took);
+        maybe(ending.upstream, |took| out.time("upstream_ms", took));
+        maybe(ending.overhead, |took| out.time("overhead_ms", took));
+        out.number("request_bytes", call.request_bytes);
+        maybe(ending.response_bytes, |bytes| out.number("response_bytes", bytes));
+        maybe(ending.http_status, |status| out.number("http_status", status.as_u16().into()));
+        self.trace(out);
+        self.ids(out)?;
+        if let Some(name) = &call.client.name {
+            out.text("client_name", &teller.kept(name)?);
+        }
+        if let Some(version) = &call.client.client_version {
+            out.text("client_version", &teller.kept(version)?);
+        }
+        maybe(call.client.version, |version| out.word("protocol_version", Version::as_str(version)));
+        out.word("transport", call.transport.as_str());
+        self.correlate(out);
+        Some(())
     }
 
     fn payload(&self) -> Line {
         let event = if self.call.method == Method::ToolsCall { "tool_payload" } else { "mcp_payload" };
-        let message = format!("what {} carried", self.target());
-        let mut line = self.line(LogLevel::Debug, event, message);
-        self.add_ids(&mut line);
-        line.add("correlation_id", Some(self.correlation_id.clone()));
-        let (redactor, most) = (&self.lines.redactor, self.lines.payload_bytes);
+        let mut line = unopened();
+        self.open(LogLevel::Debug, event, &format!("what {} carried", self.target()), &mut line);
+        self.trace(&mut line);
+        self.ids(&mut line);
+        self.correlate(&mut line);
+        let (redactor, most) = (&self.teller.lines.redactor, self.teller.lines.payload_bytes);
         line.add("arguments", self.ending.arguments.as_ref().map(|captured| redactor.json(captured, most)));
         line.add("result", self.ending.result.as_ref().map(|captured| redactor.json(captured, most)));
         line
     }
 
-    /// A line about what was asked of whom.
-    fn line(&self, level: LogLevel, event: &'static str, message: String) -> Line {
-        let mut line = Line { at: self.clocks.wall(self.ending.at), ..Line::new(level, event, message) };
-        line.trace = self.call.trace().map(|trace| (trace.id, trace.server_span));
-        line.add("server", self.lines.server(self.call.server).map(str::to_owned));
-        line.add("method", Some(Value::Text(self.method.clone())));
-        line.add("tool_name", self.tool.clone());
-        line
+    /// What was asked of whom.
+    fn open(&self, level: LogLevel, event: &'static str, message: &str, out: &mut impl Keys) {
+        let at = self.clocks.wall(self.ending.at);
+        out.open(&Opening { at, level, event, message });
+        maybe(self.teller.lines.server(self.call.server), |name| out.text("server", name));
+        out.text("method", &self.method);
+        maybe(self.tool.as_ref(), |tool| out.text("tool_name", tool));
     }
 
-    fn add_ids(&self, line: &mut Line) {
-        line.add("session_id", self.call.session.as_ref().map(|session| session.id.clone()));
-        let id = match &self.call.id {
-            Id::Null => None,
+    fn trace(&self, out: &mut impl Keys) {
+        maybe(self.call.trace(), |trace| out.trace(trace.id, trace.server_span));
+    }
+
+    fn ids(&self, out: &mut impl Keys) -> Option<()> {
+        maybe(self.call.session.as_ref(), |session| out.text("session_id", &session.id));
+        match &self.call.id {
+            Id::Null => {}
             // The number of a card is one, too.
-            Id::Number(number) => Some(self.lines.redactor.text(&number.to_string()).into_owned()),
-            Id::Text(text) | Id::Decimal(text) => Some(self.lines.told(text)),
-        };
-        line.add("request_id", id);
+            Id::Number(number) => out.text("request_id", &self.teller.text(&number.to_string())?),
+            Id::Text(text) | Id::Decimal(text) => out.text("request_id", &self.teller.kept(text)?),
+        }
+        Some(())
+    }
+
+    fn correlate(&self, out: &mut impl Keys) {
+        match &self.correlation {
+            Correlation::Theirs(id) => out.text("correlation_id", id),
+            Correlation::Ours(id) => out.id("correlation_id", id),
+        }
     }
 
     fn target(&self) -> &str {
@@ -138,7 +210,7 @@ impl<'a> Facts<'a> {
     fn sentence(&self) -> String {
         let (target, ending) = (self.target(), self.ending);
         match ending.outcome {
-            Outcome::Ok => format!("{target} answered in {:.1} ms", milliseconds(ending.took)),
+            Outcome::Ok => format!("{target} answered in {} ms", Tenths::of(ending.took)),
             Outcome::Cancelled => format!("{target} was cancelled"),
             Outcome::ClientDisconnect => format!("{target} was given up: its client went away"),
             Outcome::AuthChallenge => format!("{target} needs authorization"),
@@ -160,13 +232,22 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What the client's own logs call the request.
-fn correlation(lines: &Lines, id: &Text) -> Option<String> {
-    let told: String = lines.redactor.text(id.as_str()).chars().take(CORRELATION_CHARACTERS).collect();
-    (!told.is_empty()).then_some(told)
+/// What was told of an id, as far as lines tell it.
+fn correlation(told: &str) -> Option<Correlation> {
+    let told: String = told.chars().take(CORRELATION_CHARACTERS).collect();
+    (!told.is_empty()).then_some(Correlation::Theirs(told))
 }
 
-/// A name for a request that has none: 32 hexadecimal digits.
-fn made() -> String {
-    format!("{:032x}", fastrand::u128(..))
+/// A line that nothing was told yet.
+fn unopened() -> Line {
+    let mut line = Line::new(LogLevel::Info, "", "");
+    line.fields.reserve(LINE_KEYS);
+    line
+}
+
+/// Tells what is known.
+fn maybe<T>(value: Option<T>, tell: impl FnOnce(T)) {
+    if let Some(value) = value {
+        tell(value);
+    }
 }

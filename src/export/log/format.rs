@@ -1,6 +1,6 @@
 //! How a line looks: one JSON object for collectors, columns for people.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::time::{time_of_day, timestamp};
@@ -42,7 +42,7 @@ fn members(fields: &[(&'static str, Value)], out: &mut Vec<u8>) {
         member(key, out);
         match value {
             Value::Text(text) => string(text, out),
-            Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Integer(number) => decimal(*number, out),
             Value::Float(number) => written(serde_json::to_writer(&mut *out, number)),
             Value::Flag(flag) => out.extend_from_slice(flag.to_string().as_bytes()),
             Value::List(texts) => list(texts, out),
@@ -51,7 +51,7 @@ fn members(fields: &[(&'static str, Value)], out: &mut Vec<u8>) {
 }
 
 /// Keys are ours, or fields of `tracing`: identifiers, with dots at most.
-fn member(key: &str, out: &mut Vec<u8>) {
+pub(super) fn member(key: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(b"\":");
@@ -69,8 +69,9 @@ fn list(texts: &[String], out: &mut Vec<u8>) {
 }
 
 /// JSON lets control characters beyond ASCII stand, but a terminal that shows the file would obey them.
-fn string(text: &str, out: &mut Vec<u8>) {
-    if text.bytes().all(|byte| !needs_a_look(byte)) {
+pub(super) fn string(text: &str, out: &mut Vec<u8>) {
+    // All of them, whatever comes: so it is done sixteen at a time.
+    if !text.bytes().fold(false, |found, byte| found | needs_a_look(byte)) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
@@ -88,19 +89,67 @@ fn string(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+#[inline]
 fn needs_a_look(byte: u8) -> bool {
     byte < b' ' || matches!(byte, b'"' | b'\\') || may_be_obeyed(byte)
 }
 
 /// Delete, or the first byte of U+0080 to U+00BF.
+#[inline]
 fn may_be_obeyed(byte: u8) -> bool {
     matches!(byte, 0x7f | 0xc2)
+}
+
+/// Appends a number.
+pub(super) fn decimal(number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let (mut at, mut left) = (digits.len(), number);
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        (at, left) = (place, left / 10);
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
+/// Appends a number of thousandths as JSON has fractions: `12.345`, `12.5`, `12.0`.
+pub(super) fn thousandths(number: u64, out: &mut Vec<u8>) {
+    decimal(number / 1000, out);
+    let rest = u16::try_from(number % 1000).unwrap_or_default();
+    let digits =
+        [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or_default());
+    let many = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
+    out.push(b'.');
+    out.extend_from_slice(digits.get(..many).unwrap_or_default());
+}
+
+/// Appends bytes as hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
+    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+}
+
+/// A time in milliseconds, to the tenth.
+pub(super) struct Tenths(u128);
+
+impl Tenths {
+    pub(super) fn of(time: Duration) -> Self {
+        Self((time.as_micros() + 50) / 100)
+    }
+}
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.0 / 10, self.0 % 10)
+    }
 }
 
 /// Writing texts and numbers into memory cannot fail.
 fn written(_result: serde_json::Result<()>) {}
 
-fn level(level: LogLevel) -> &'static str {
+pub(super) fn level(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Error => "error",
         LogLevel::Warn => "warn",
@@ -287,6 +336,26 @@ mod tests {
         assert_eq!(elapsed(12.345), "12.3ms");
         assert_eq!(elapsed(61_234.0), "61.23s");
         assert_eq!(format!("{:?}", milliseconds(Duration::from_nanos(12_345_678))), "12.345");
+    }
+
+    #[test]
+    fn numbers_are_written_as_json_has_them() {
+        let text = |write: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            write(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        for number in [0, 7, 10, 12_345, u64::MAX] {
+            assert_eq!(text(&|out| decimal(number, out)), number.to_string());
+        }
+        for number in [0, 1, 10, 120, 999, 1000, 12_345, 12_500, 86_400_000_001] {
+            let milliseconds = milliseconds(Duration::from_micros(number));
+            assert_eq!(text(&|out| thousandths(number, out)), serde_json::to_string(&milliseconds).unwrap());
+        }
+        assert_eq!(text(&|out| hexadecimal(&[0, 0x1f, 0xa9], out)), "001fa9");
+        let tenths =
+            [0, 49, 50, 949, 950, 12_345].map(|micros| Tenths::of(Duration::from_micros(micros)).to_string());
+        assert_eq!(tenths, ["0.0", "0.0", "0.1", "0.9", "1.0", "12.3"]);
     }
 
     #[test]

@@ -1,20 +1,24 @@
 //! Log lines on standard output and in a file (`telemetry.md` §5).
 //!
 //! # Why
-//! Whoever carries a call only leaves a record in a bounded queue. A thread of its own makes lines of the records, and
-//! one thread for each place writes them: a pipe that nobody reads or a slow disk makes lines wait, then drops them and
-//! counts that, but never slows a request, nor the other place. Waking a thread costs more than a record does, so the
-//! writer that was woken collects for a moment first; where nothing happens, nothing ticks.
+//! Whoever carries a call leaves its line in a bounded inbox: as it will be written where that takes no look for
+//! secrets, else as a record. A thread of its own makes lines of the records, and one thread for each place writes them:
+//! a pipe that nobody reads or a slow disk makes lines wait, then drops them and counts that, but never slows a request,
+//! nor the other place. Waking a thread costs more than a line does, so the writer that was woken collects for a moment
+//! first; where nothing happens, nothing ticks.
 
 mod batch;
 mod call;
 mod file;
 mod format;
+mod inbox;
+mod keys;
 mod record;
 mod sink;
 mod time;
 mod writer;
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -27,12 +31,14 @@ use tokio::sync::oneshot;
 pub use self::format::{json, pretty};
 
 use self::file::RotatingFile;
+use self::inbox::{Inbox, Waits};
+use self::keys::Json;
 use self::record::{Lines, Record, Wanted};
 use self::sink::{Place, Waiting};
+use self::time::{Clocks, Second};
 use self::writer::Writer;
 use super::line::Line;
 use super::losses::{Losses, QueueName};
-use super::queue::Queue;
 use crate::config::{Config, LogLevel};
 use crate::observe::{Call, DropReason, DroppedWhat, Ending, Event, Export};
 
@@ -53,17 +59,35 @@ pub type LineSink = Arc<dyn Fn(&Line) + Send + Sync>;
 pub struct Log {
     shared: Arc<Shared>,
     calls: bool,
+    /// Who makes lines where calls end; `None` where every line goes through the writer's hands.
+    at_once: Option<AtOnce>,
     /// Nothing is ever sent: it closes when the last thread has ended.
     ended: Mutex<Receiver<()>>,
+}
+
+/// Makes lines as all places get them.
+struct AtOnce {
+    lines: Arc<Lines>,
+    service: String,
+}
+
+/// What a thread that carries calls keeps from one line to the next.
+struct Desk {
+    text: Vec<u8>,
+    second: Second,
+    clocks: Clocks,
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> =
+        RefCell::new(Desk { text: Vec::new(), second: Second::default(), clocks: Clocks::now() });
 }
 
 /// What the path and the threads share.
 struct Shared {
     /// The least severe line that is written.
     level: LogLevel,
-    records: Queue<Record>,
-    /// With so many records the writer collects no longer.
-    enough: usize,
+    inbox: Inbox,
     /// The writer sleeps until somebody wakes it.
     asleep: AtomicBool,
     stopping: AtomicBool,
@@ -97,8 +121,7 @@ impl Log {
         }
         let shared = Arc::new(Shared {
             level: logs.level,
-            records: Queue::new(logs.queue),
-            enough: (logs.queue / 2).max(1),
+            inbox: Inbox::new(logs.queue),
             asleep: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             writer: OnceLock::new(),
@@ -110,9 +133,13 @@ impl Log {
             let (shared, waiting) = (Arc::clone(&shared), Arc::clone(waiting));
             spawn(name, &running, move || sink::run(&shared, &waiting, place))?;
         }
-        let writer = Writer::new(Arc::clone(&shared), Lines::new(config), format, also);
+        let lines = Arc::new(Lines::new(config));
+        let only_json = format.pretty.is_none() && also.is_none();
+        let at_once =
+            only_json.then(|| AtOnce { lines: Arc::clone(&lines), service: format.service.clone() });
+        let writer = Writer::new(Arc::clone(&shared), lines, format, also);
         spawn("log", &running, move || writer.run())?;
-        Ok(Self { shared, calls: logs.calls, ended: Mutex::new(ended) })
+        Ok(Self { shared, calls: logs.calls, at_once, ended: Mutex::new(ended) })
     }
 
     /// Writes one of the program's own lines, if its level is wanted.
@@ -123,7 +150,7 @@ impl Log {
     /// Waits until lines were made of all that was left so far, and whoever else wants them has got them.
     pub async fn handed_on(&self) {
         let (mark, handed_on) = oneshot::channel();
-        if self.shared.records.push(|| Record::Mark(mark)).is_some() {
+        if self.shared.inbox.leave(|| Record::Mark(mark)).is_some() {
             self.shared.wake();
         }
         // The mark is dropped when its turn has come, or at once where there is no room for it.
@@ -149,13 +176,36 @@ impl Log {
             call: self.calls && (debugged || self.shared.wants(call::level(call, ending))),
             payload: carried && (debugged || self.shared.wants(LogLevel::Debug)),
         };
-        if wanted.call || wanted.payload {
+        let is_written = wanted.call
+            && !wanted.payload
+            && self.at_once.as_ref().is_some_and(|at_once| at_once.write(&self.shared, call, ending));
+        if !is_written && (wanted.call || wanted.payload) {
             self.shared.leave(|| Record::Call {
                 call: Arc::clone(call),
                 ending: Box::new(ending.clone()),
                 wanted,
             });
         }
+    }
+}
+
+impl AtOnce {
+    /// Leaves the line of a call as it will be written; false where somebody has to look for secrets first.
+    fn write(&self, shared: &Shared, call: &Call, ending: &Ending) -> bool {
+        let write = |desk: &RefCell<Desk>| {
+            let Desk { text, second, clocks } = &mut *desk.borrow_mut();
+            text.clear();
+            *clocks = clocks.near(ending.at);
+            let mut json = Json { service: &self.service, second, out: text };
+            let is_line = call::at_once(&self.lines, (call, ending), *clocks, &mut json).is_some();
+            if is_line {
+                text.extend_from_slice(b"}\n");
+                shared.waits(shared.inbox.write(text));
+            }
+            is_line
+        };
+        // A thread that ends has no desk any more.
+        DESK.try_with(write).unwrap_or(false)
     }
 }
 
@@ -196,11 +246,16 @@ impl Shared {
 
     /// Leaves what `make` makes for the writer, or counts that there was no room.
     fn leave(&self, make: impl FnOnce() -> Record) {
-        match self.records.push(make) {
+        self.waits(self.inbox.leave(make));
+    }
+
+    /// Wakes the writer where that is due, or counts that there was no room.
+    fn waits(&self, left: Option<Waits>) {
+        match left {
             None => self.lost(1, DropReason::QueueFull),
-            Some(waiting) => {
-                // Whoever pushes after the writer looked sees that it sleeps: the queue's lock orders the two.
-                if waiting == self.enough
+            Some(waits) => {
+                // Whoever leaves something after the writer looked sees that it sleeps: the inbox's lock orders the two.
+                if waits.is_enough
                     || (self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel))
                 {
                     self.wake();
@@ -234,7 +289,7 @@ impl Shared {
     /// How many lines wait, at the place where the most do.
     fn waiting(&self) -> usize {
         let most = self.places.iter().map(|place| place.lines()).max();
-        self.records.len() + most.unwrap_or(0)
+        self.inbox.lines() + most.unwrap_or(0)
     }
 
     fn tell_depth(&self) {

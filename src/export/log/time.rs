@@ -18,9 +18,48 @@ impl Clocks {
 
     /// When `at` was.
     pub(super) fn wall(self, at: Instant) -> SystemTime {
-        self.wall.checked_sub(self.monotonic.saturating_duration_since(at)).unwrap_or(self.wall)
+        let ago = self.monotonic.saturating_duration_since(at);
+        let later = at.saturating_duration_since(self.monotonic);
+        self.wall.checked_sub(ago).and_then(|wall| wall.checked_add(later)).unwrap_or(self.wall)
+    }
+
+    /// These, or new ones where they are too far from `at` for the wall's clock not to have been set since.
+    pub(super) fn near(self, at: Instant) -> Self {
+        let apart =
+            at.saturating_duration_since(self.monotonic).max(self.monotonic.saturating_duration_since(at));
+        if apart < COMPARED_EVERY { self } else { Self::now() }
     }
 }
+
+/// How long what the two clocks showed together stands.
+const COMPARED_EVERY: Duration = Duration::from_secs(1);
+
+/// The second that was last written, as it was: most lines are of the same one as the line before.
+#[derive(Debug, Default)]
+pub(super) struct Second {
+    since_epoch: Option<u64>,
+    /// `2026-11-20T19:02:07.`
+    text: Vec<u8>,
+}
+
+impl Second {
+    /// Appends what [`timestamp`] does.
+    pub(super) fn timestamp(&mut self, at: SystemTime, out: &mut Vec<u8>) {
+        let since = since_epoch(at);
+        if self.since_epoch != Some(since.as_secs()) {
+            self.since_epoch = Some(since.as_secs());
+            self.text.clear();
+            timestamp(at, &mut self.text);
+            self.text.truncate(SECOND_BYTES);
+        }
+        out.extend_from_slice(&self.text);
+        digits(u64::from(since.subsec_millis()), 3, out);
+        out.push(b'Z');
+    }
+}
+
+/// Of a timestamp, up to the full stop.
+const SECOND_BYTES: usize = 20;
 
 /// Appends RFC 3339, UTC, milliseconds. Every line has it, so it does without the formatting machinery.
 pub(super) fn timestamp(at: SystemTime, out: &mut Vec<u8>) {
@@ -92,5 +131,14 @@ mod tests {
         let mut out = Vec::new();
         timestamp(at, &mut out);
         assert_eq!(out, b"2026-11-20T19:02:07.000Z");
+        let mut second = Second::default();
+        for more in [0, 1, 999_999, 1_000_000, 86_400_000_000, 5] {
+            let at = at + Duration::from_micros(more);
+            let mut same = Vec::new();
+            out.clear();
+            timestamp(at, &mut out);
+            second.timestamp(at, &mut same);
+            assert_eq!(out, same);
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::thread::{current, park, park_timeout};
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
+use super::inbox::Left;
 use super::record::{Lines, Record};
 use super::time::Clocks;
 use super::{LineSink, Shared, format};
@@ -14,9 +15,9 @@ use crate::export::line::{Line, Value};
 use crate::observe::{DropReason, DroppedWhat};
 
 /// How long a writer that was woken lets records come together.
-const COLLECT: Duration = Duration::from_millis(5);
+const COLLECT: Duration = Duration::from_millis(40);
 
-/// Records that become lines at once.
+/// Records that become lines at once, and pieces of text.
 const BATCH_RECORDS: usize = 1024;
 
 /// How often it is told that telemetry was dropped.
@@ -35,7 +36,7 @@ pub(super) struct Format {
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    lines: Lines,
+    lines: Arc<Lines>,
     format: Format,
     also: Option<LineSink>,
     losses: Told,
@@ -49,7 +50,12 @@ struct Told {
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, lines: Lines, format: Format, also: Option<LineSink>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        lines: Arc<Lines>,
+        format: Format,
+        also: Option<LineSink>,
+    ) -> Self {
         Self { shared, lines, format, also, losses: Told::default() }
     }
 
@@ -59,9 +65,9 @@ impl Writer {
         loop {
             // Asked before taking, so that nothing that was left before the end is missed.
             let stopping = self.shared.stopping.load(Ordering::Acquire);
-            let records = self.shared.records.take(BATCH_RECORDS);
-            let (any, more) = (!records.is_empty(), records.len() == BATCH_RECORDS);
-            self.write(records);
+            let left = self.shared.inbox.take(BATCH_RECORDS);
+            let (any, more) = (!left.is_empty(), left.len() == BATCH_RECORDS);
+            self.write(left);
             if more {
                 continue;
             }
@@ -79,7 +85,7 @@ impl Writer {
     /// Sleeps until a record is left, or there are losses to be told.
     fn sleep(&mut self) {
         self.shared.asleep.store(true, Ordering::Release);
-        if self.shared.records.len() == 0 && !self.shared.stopping.load(Ordering::Acquire) {
+        if self.shared.inbox.lines() == 0 && !self.shared.stopping.load(Ordering::Acquire) {
             match self.until_losses() {
                 Some(wait) => park_timeout(wait),
                 None => park(),
@@ -88,26 +94,31 @@ impl Writer {
         self.shared.asleep.store(false, Ordering::Release);
     }
 
-    fn write(&mut self, records: Vec<Record>) {
+    fn write(&mut self, left: Vec<Left>) {
         let clocks = Clocks::now();
-        let mut lines = Vec::with_capacity(records.len() + 1);
-        let mut marks = Vec::new();
-        for record in records {
-            if let Record::Mark(mark) = record {
-                marks.push(mark);
-                continue;
+        let (mut pieces, mut lines, mut marks) = (Vec::new(), Vec::new(), Vec::new());
+        for left in left {
+            match left {
+                Left::Record(Record::Mark(mark), _) => marks.push(mark),
+                Left::Record(record, _) => self.lines.of(record, clocks, &mut lines),
+                Left::Text(text) => {
+                    pieces.push(Piece::Lines(std::mem::take(&mut lines)));
+                    pieces.push(Piece::Text(text));
+                }
             }
-            self.lines.of(record, clocks, &mut lines);
         }
         lines.extend(self.dropped());
-        if lines.is_empty() {
-            return;
-        }
+        pieces.push(Piece::Lines(lines));
+        pieces.retain(|piece| !matches!(piece, Piece::Lines(lines) if lines.is_empty()));
         if let Some(also) = &self.also {
-            lines.iter().filter(|line| line.event != Line::LIBRARY).for_each(|line| also(line));
+            let lines = pieces.iter().filter_map(Piece::lines).flatten();
+            lines.filter(|line| line.event != Line::LIBRARY).for_each(|line| also(line));
         }
         drop(marks);
-        for (place, batch) in self.shared.places.iter().zip(self.format.batches(&lines)) {
+        if pieces.is_empty() {
+            return;
+        }
+        for (place, batch) in self.shared.places.iter().zip(self.format.batches(pieces)) {
             if !place.offer(&batch) {
                 self.shared.lost(batch.lines(), DropReason::QueueFull);
             }
@@ -145,25 +156,50 @@ impl Writer {
     }
 }
 
-impl Format {
-    /// The lines as the console gets them and, where there is one, as the file does.
-    fn batches(&self, lines: &[Line]) -> Vec<Arc<Batch>> {
-        let json = || formatted(lines, |line, out| format::json(line, &self.service, out));
-        let console = match self.pretty {
-            Some(color) => formatted(lines, |line, out| format::pretty(line, color, out)),
-            None => json(),
-        };
-        let file = self.file.then(|| if self.pretty.is_some() { json() } else { Arc::clone(&console) });
-        [Some(console), file].into_iter().flatten().collect()
+/// Lines that stand one after the other.
+enum Piece {
+    /// As they will be written.
+    Text(Batch),
+    Lines(Vec<Line>),
+}
+
+impl Piece {
+    fn lines(&self) -> Option<&Vec<Line>> {
+        match self {
+            Self::Text(_) => None,
+            Self::Lines(lines) => Some(lines),
+        }
     }
 }
 
-fn formatted(lines: &[Line], write: impl Fn(&Line, &mut Vec<u8>)) -> Arc<Batch> {
-    let mut batch = Batch::default();
-    for line in lines {
-        batch.add(|out| write(line, out));
+impl Format {
+    /// The lines as the console gets them and, where there is one, as the file does. What is text already is JSON.
+    fn batches(&self, mut pieces: Vec<Piece>) -> Vec<Arc<Batch>> {
+        let json = |line: &Line, out: &mut Vec<u8>| format::json(line, &self.service, out);
+        if let Some(color) = self.pretty {
+            let console = formatted(&pieces, |line, out| format::pretty(line, color, out));
+            let file = self.file.then(|| formatted(&pieces, json));
+            return std::iter::once(console).chain(file).map(Arc::new).collect();
+        }
+        let batch = match &mut *pieces {
+            [Piece::Text(text)] => std::mem::take(text),
+            pieces => formatted(pieces, json),
+        };
+        let batch = Arc::new(batch);
+        let file = self.file.then(|| Arc::clone(&batch));
+        std::iter::once(batch).chain(file).collect()
     }
-    Arc::new(batch)
+}
+
+fn formatted(pieces: &[Piece], write: impl Fn(&Line, &mut Vec<u8>)) -> Batch {
+    let mut batch = Batch::default();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => batch.append(text),
+            Piece::Lines(lines) => lines.iter().for_each(|line| batch.add(|out| write(line, out))),
+        }
+    }
+    batch
 }
 
 fn pairs() -> impl Iterator<Item = (DroppedWhat, DropReason)> {

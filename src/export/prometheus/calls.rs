@@ -76,10 +76,12 @@ impl Prometheus {
     fn operation_ended(&self, of: &Server, call: &Call, ending: &Ending) {
         let tool = call.tool.as_ref().map(|_| ending.tool.number());
         let key = (call.method, tool, ending.error, call.client.version);
-        let error_type = ending.error.map(ErrorType::label);
-        let labels = operation_labels(call, ending, error_type.as_deref());
-        let (name, seconds) = ("mcp_server_operation_duration_seconds", ending.took.as_secs_f64());
-        self.record(&of.operations, key, name, of, &labels, seconds);
+        let make = || {
+            let error_type = ending.error.map(ErrorType::label);
+            let labels = operation_labels(call, ending, error_type.as_deref());
+            self.histograms.handle("mcp_server_operation_duration_seconds", &of.labelled(&labels))
+        };
+        of.operations.with(key, make, |histogram| histogram.record(ending.took.as_secs_f64()));
     }
 
     fn tool_ended(&self, of: &Server, call: &Call, ending: &Ending) {

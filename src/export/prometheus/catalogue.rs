@@ -2,7 +2,6 @@
 //! other name but the standard `process_*`.
 
 use metrics::{KeyName, Recorder};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 
 use crate::config;
 
@@ -94,18 +93,6 @@ pub(super) const SEMCONV: [f64; 14] =
     [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 const CALLS: [f64; 8] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0];
 
-/// A builder that knows every histogram's buckets.
-pub(super) fn with_buckets(settings: &config::Metrics) -> Result<PrometheusBuilder, BuildError> {
-    let mut builder = PrometheusBuilder::new();
-    for (name, kind, _) in CATALOGUE {
-        if let Histogram(buckets) = kind {
-            builder = builder
-                .set_buckets_for_metric(Matcher::Full((*name).to_owned()), &bounds(*buckets, settings))?;
-        }
-    }
-    Ok(builder)
-}
-
 /// Gives the page its help texts.
 pub(super) fn describe(recorder: &impl Recorder) {
     for (name, kind, help) in CATALOGUE {
@@ -113,12 +100,14 @@ pub(super) fn describe(recorder: &impl Recorder) {
         match kind {
             Counter => recorder.describe_counter(name, None, help),
             Gauge => recorder.describe_gauge(name, None, help),
-            Histogram(_) => recorder.describe_histogram(name, None, help),
+            // They write their own.
+            Histogram(_) => {}
         }
     }
 }
 
-fn bounds(buckets: Buckets, settings: &config::Metrics) -> Vec<f64> {
+/// The upper bounds of a histogram, ascending.
+pub(super) fn bounds(buckets: Buckets, settings: &config::Metrics) -> Vec<f64> {
     match buckets {
         Latency => settings.latency_buckets.clone(),
         Short => SHORT.iter().chain(&settings.latency_buckets).copied().collect(),

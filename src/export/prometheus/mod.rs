@@ -3,6 +3,7 @@
 mod calls;
 mod catalogue;
 mod durations;
+mod histogram;
 mod losses;
 mod page;
 mod series;
@@ -12,10 +13,11 @@ mod traffic;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use metrics::{Counter, Gauge, Histogram};
-use metrics_exporter_prometheus::{BuildError, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 pub(in crate::export) use self::durations::durations;
+use self::histogram::{Histogram, Histograms};
 use self::series::{Pair, Series};
 use self::server::Server;
 use super::{Exemplars, Exporter, Losses};
@@ -26,6 +28,7 @@ use crate::observe::{Event, Export, LabelName, Transport, Usage};
 pub struct Prometheus {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    histograms: Histograms,
     process: metrics_process::Collector,
     servers: Vec<Server>,
     /// What belongs to no server: the label `none`.
@@ -82,14 +85,15 @@ impl Export for Prometheus {
 }
 
 impl Prometheus {
-    /// An empty page for these servers. Fails only on buckets that the configuration should have refused.
+    /// An empty page for these servers.
     pub fn new(config: &Config) -> Result<Self, BuildError> {
-        let recorder = catalogue::with_buckets(&config.metrics)?.build_recorder();
+        let recorder = PrometheusBuilder::new().build_recorder();
         catalogue::describe(&recorder);
         let process = metrics_process::Collector::default();
         metrics::with_local_recorder(&recorder, || process.describe());
         let prometheus = Self {
             handle: recorder.handle(),
+            histograms: Histograms::new(&config.metrics),
             process,
             servers: config.servers.iter().map(Server::of).collect(),
             nobody: Server::nobody(),
@@ -124,10 +128,10 @@ impl Prometheus {
     /// request waits for it.
     pub fn page(&self, usage: Usage) -> String {
         self.refresh(usage);
-        page::sorted(&self.handle.render())
+        page::sorted(&self.handle.render(), &self.histograms.page())
     }
 
-    /// Folds what was recorded into the histograms; to be called every few seconds.
+    /// What the recorder wants done every few seconds.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
     }
@@ -205,7 +209,7 @@ impl Prometheus {
         labels: &[Pair<'_>],
         value: f64,
     ) {
-        let make = || series::histogram(&self.recorder, name, &of.labelled(labels));
+        let make = || self.histograms.handle(name, &of.labelled(labels));
         family.with(key, make, |histogram| histogram.record(value));
     }
 

@@ -3,36 +3,31 @@
 use crate::config::Limits;
 use crate::observe::Usage;
 
-/// Families by name, series by labels; a histogram's lines stay as they are.
+/// Families by name, series by labels; `histograms` are families by name that are in order already.
 ///
 /// # Why
 /// The renderer walks hash maps. A page that keeps its order can be read, compared and tested.
-pub(super) fn sorted(page: &str) -> String {
-    let mut families: Vec<&str> =
-        page.split("\n\n").map(str::trim).filter(|family| !family.is_empty()).collect();
-    families.sort_unstable_by_key(|family| name(family));
-    let mut out = String::with_capacity(page.len());
-    for family in families {
-        let (head, series): (Vec<&str>, Vec<&str>) = family.lines().partition(|line| line.starts_with('#'));
-        let is_histogram =
-            head.iter().any(|line| line.starts_with("# TYPE ") && line.ends_with(" histogram"));
-        let mut groups = grouped(&series, is_histogram);
-        groups.sort_unstable();
-        for line in head.iter().chain(groups.iter().flatten()) {
+pub(super) fn sorted(page: &str, histograms: &[(&'static str, String)]) -> String {
+    let rendered = page.split("\n\n").map(str::trim).filter(|family| !family.is_empty());
+    let rendered = rendered.map(|family| (name(family), family, false));
+    let whole = histograms.iter().map(|(name, family)| (*name, family.as_str(), true));
+    let mut families: Vec<(&str, &str, bool)> = rendered.chain(whole).collect();
+    families.sort_unstable_by_key(|(name, ..)| *name);
+    let mut out = String::with_capacity(families.iter().map(|(_, family, _)| family.len() + 1).sum());
+    for (_, family, is_in_order) in families {
+        if is_in_order {
+            out.push_str(family);
+            continue;
+        }
+        let (head, mut series): (Vec<&str>, Vec<&str>) =
+            family.lines().partition(|line| line.starts_with('#'));
+        series.sort_unstable();
+        for line in head.iter().chain(&series) {
             out.push_str(line);
             out.push('\n');
         }
     }
     out
-}
-
-/// The lines of one histogram series stand together: up to and including its `_count`.
-fn grouped<'a>(series: &[&'a str], is_histogram: bool) -> Vec<Vec<&'a str>> {
-    if !is_histogram {
-        return series.iter().map(|line| vec![*line]).collect();
-    }
-    let ends = |line: &&str| line.split(['{', ' ']).next().is_some_and(|name| name.ends_with("_count"));
-    series.split_inclusive(ends).map(<[&str]>::to_vec).collect()
 }
 
 /// The family's name, from its `# TYPE` or `# HELP` line.
@@ -93,23 +88,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_and_series_stand_in_order_and_histograms_stay_whole() {
-        let page = "# TYPE b counter\nb{x=\"2\"} 1\nb{x=\"1\"} 1\n\n# TYPE a histogram\n\
-                    a_bucket{x=\"2\",le=\"1\"} 0\na_bucket{x=\"2\",le=\"+Inf\"} 1\na_sum{x=\"2\"} 3\na_count{x=\"2\"} 1\n\
-                    a_bucket{x=\"1\",le=\"1\"} 0\na_bucket{x=\"1\",le=\"+Inf\"} 1\na_sum{x=\"1\"} 3\na_count{x=\"1\"} 1\n\n";
-        insta::assert_snapshot!(sorted(page), @r#"
-        # TYPE a histogram
-        a_bucket{x="1",le="1"} 0
-        a_bucket{x="1",le="+Inf"} 1
-        a_sum{x="1"} 3
-        a_count{x="1"} 1
-        a_bucket{x="2",le="1"} 0
-        a_bucket{x="2",le="+Inf"} 1
-        a_sum{x="2"} 3
-        a_count{x="2"} 1
-        # TYPE b counter
-        b{x="1"} 1
-        b{x="2"} 1
+    fn families_and_series_stand_in_order_and_histograms_stay_as_they_are() {
+        let page = "# TYPE c counter\nc{x=\"2\"} 1\nc{x=\"1\"} 1\n\n# TYPE a gauge\na 2\n\n";
+        let histogram = "# TYPE b histogram\nb_bucket{x=\"1\",le=\"2\"} 0\nb_bucket{x=\"1\",le=\"+Inf\"} 1\n";
+        insta::assert_snapshot!(sorted(page, &[("b", histogram.to_owned())]), @r#"
+        # TYPE a gauge
+        a 2
+        # TYPE b histogram
+        b_bucket{x="1",le="2"} 0
+        b_bucket{x="1",le="+Inf"} 1
+        # TYPE c counter
+        c{x="1"} 1
+        c{x="2"} 1
         "#);
     }
 }

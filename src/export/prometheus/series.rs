@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock};
 
-use metrics::{Counter, Gauge, Histogram, Key, Level, Metadata, Recorder};
+use metrics::{Counter, Gauge, Key, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
 /// One label of a series.
@@ -29,11 +29,6 @@ pub(super) fn counter(recorder: &PrometheusRecorder, name: &'static str, labels:
 /// The handle of a gauge.
 pub(super) fn gauge(recorder: &PrometheusRecorder, name: &'static str, labels: &[Pair<'_>]) -> Gauge {
     recorder.register_gauge(&key(name, labels), &METADATA)
-}
-
-/// The handle of a histogram.
-pub(super) fn histogram(recorder: &PrometheusRecorder, name: &'static str, labels: &[Pair<'_>]) -> Histogram {
-    recorder.register_histogram(&key(name, labels), &METADATA)
 }
 
 fn key(name: &'static str, labels: &[Pair<'_>]) -> Key {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Counter, Gauge};
 use tokio::time::Instant;
 
+use super::histogram::Histogram;
 use super::series::{Pair, Series};
 use crate::config;
 use crate::mcp::{Era, Method, Unreadable, Version};
@@ -62,7 +63,7 @@ pub(super) struct Server {
 pub(super) type Operation = (Method, Option<u32>, Option<ErrorType>, Option<Version>);
 
 /// The unanswered calls of each tool: its name, and when each began, with its number.
-pub(super) type Inflight = HashMap<u32, (String, BTreeSet<(Instant, u64)>)>;
+pub(super) type Inflight = HashMap<u32, (String, BTreeSet<(Instant, u64)>), foldhash::fast::RandomState>;
 
 impl Server {
     pub(super) fn of(server: &config::Server) -> Self {

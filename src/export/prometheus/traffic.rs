@@ -20,9 +20,9 @@ impl Prometheus {
             Event::ConnectionClosed { transport, lasted, reason } => {
                 self.connection(transport, -1.0);
                 let labels = [("transport", transport.as_str()), ("disconnect_reason", reason.as_str())];
-                let make = || series::histogram(&self.recorder, "mcp_connection_duration_seconds", &labels);
+                let make = || self.histograms.handle("mcp_connection_duration_seconds", &labels);
                 let key = (transport, reason.as_str());
-                self.connection_durations.with(key, make, |histogram| histogram.record(lasted));
+                self.connection_durations.with(key, make, |histogram| histogram.record(lasted.as_secs_f64()));
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::RwLock;
 
 use crate::observe::lock;
 
@@ -21,7 +21,7 @@ const DIGITS_MAX: usize = 8;
 /// Texts that were looked at, and what is told of them where that is something else.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    texts: Mutex<HashMap<Box<str>, Option<Box<str>>, foldhash::fast::RandomState>>,
+    texts: RwLock<HashMap<Box<str>, Option<Box<str>>, foldhash::fast::RandomState>>,
 }
 
 /// Whether a text is too short and too simple to hold a secret: a word, a version, a small number.
@@ -38,11 +38,11 @@ impl Known {
         if text.len() > TEXT_BYTES_MAX {
             return look();
         }
-        if let Some(told) = lock::lock(&self.texts).get(text) {
-            return told.as_ref().map_or(Cow::Borrowed(text), |told| Cow::Owned(told.clone().into()));
+        if let Some(told) = self.remembered(text) {
+            return told;
         }
         let told = look();
-        let mut texts = lock::lock(&self.texts);
+        let mut texts = lock::write(&self.texts);
         if texts.len() >= TEXTS_MAX {
             texts.clear();
         }
@@ -52,6 +52,13 @@ impl Known {
         };
         texts.insert(text.into(), other);
         told
+    }
+
+    /// What was told of `text` before.
+    pub(super) fn remembered<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
+        let texts = lock::read(&self.texts);
+        let told = texts.get(text)?;
+        Some(told.as_ref().map_or(Cow::Borrowed(text), |told| Cow::Owned(told.clone().into())))
     }
 }
 
@@ -81,10 +88,10 @@ mod tests {
             let text = number.to_string();
             known.told(&text, || Cow::Borrowed(&text));
         }
-        assert!(lock::lock(&known.texts).len() <= TEXTS_MAX);
+        assert!(lock::read(&known.texts).len() <= TEXTS_MAX);
         let long = "x".repeat(TEXT_BYTES_MAX + 1);
         known.told(&long, || Cow::Borrowed(&long));
-        assert!(!lock::lock(&known.texts).contains_key(long.as_str()));
+        assert!(!lock::read(&known.texts).contains_key(long.as_str()));
     }
 
     #[test]

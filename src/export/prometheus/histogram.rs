@@ -1,0 +1,161 @@
+//! Histograms: fixed buckets, counted where the value is measured, written to the page as they stand.
+//!
+//! # Why
+//! The recorder's own keep every value until somebody folds them into buckets, and writing 10,000 series takes it half
+//! a second. Here a value is two additions, a page is a walk over numbers, and there is nothing to fold.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::catalogue::{CATALOGUE, Kind, bounds};
+use super::series::Pair;
+use crate::config;
+
+/// A handle of one series; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Histogram(Arc<Cells>);
+
+struct Cells {
+    /// Upper bounds, ascending.
+    bounds: Arc<[f64]>,
+    /// How many values were in each bucket; the last is that of all others.
+    counts: Box<[AtomicU64]>,
+    /// The bits of a float.
+    sum: AtomicU64,
+}
+
+impl Histogram {
+    fn new(bounds: &Arc<[f64]>) -> Self {
+        let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        Self(Arc::new(Cells { bounds: Arc::clone(bounds), counts, sum: AtomicU64::new(0) }))
+    }
+
+    /// One more value.
+    pub(super) fn record(&self, value: f64) {
+        let cells = &*self.0;
+        if let Some(count) = cells.counts.get(cells.bounds.partition_point(|bound| *bound < value)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let add = |sum| Some((f64::from_bits(sum) + value).to_bits());
+        // It never refuses.
+        let _ = cells.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+}
+
+/// All histograms of a page.
+pub(super) struct Histograms {
+    families: HashMap<&'static str, Family>,
+}
+
+struct Family {
+    help: &'static str,
+    bounds: Arc<[f64]>,
+    /// The bounds as the page writes them, the last one included.
+    shown: Vec<String>,
+    /// By their labels as the page writes them, up to the value of `le`; in the page's order.
+    series: Mutex<BTreeMap<Arc<str>, Histogram>>,
+}
+
+/// What ends the labels of a bucket before its bound.
+const BOUND: &str = ",le=\"";
+
+impl Histograms {
+    /// None yet.
+    pub(super) fn new(settings: &config::Metrics) -> Self {
+        let family = |(name, kind, help): &(&'static str, Kind, &'static str)| {
+            let Kind::Histogram(buckets) = kind else { return None };
+            let bounds = bounds(*buckets, settings);
+            let shown = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]).collect();
+            Some((*name, Family { help, bounds: bounds.into(), shown, series: Mutex::default() }))
+        };
+        Self { families: CATALOGUE.iter().filter_map(family).collect() }
+    }
+
+    /// The handle of a series; the same for the same labels.
+    pub(super) fn handle(&self, name: &'static str, labels: &[Pair<'_>]) -> Histogram {
+        let Some(family) = self.families.get(name) else {
+            // The catalogue lacks it: it is counted, and stands on no page.
+            return Histogram::new(&Arc::default());
+        };
+        let mut text = String::new();
+        for (label, value) in labels {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{label}=\"{}\",", escaped(value));
+        }
+        text.pop();
+        text.push_str(BOUND);
+        let mut series = family.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.entry(text.into()).or_insert_with(|| Histogram::new(&family.bounds)).clone()
+    }
+
+    /// Each family that has series, as the page writes it. Whoever makes a series waits for a copy of its family's list
+    /// alone.
+    pub(super) fn page(&self) -> Vec<(&'static str, String)> {
+        self.families.iter().filter_map(|(name, family)| Some((*name, family.page(name)?))).collect()
+    }
+}
+
+impl Family {
+    fn page(&self, name: &str) -> Option<String> {
+        let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let series: Vec<(Arc<str>, Histogram)> =
+            series.iter().map(|(labels, histogram)| (Arc::clone(labels), histogram.clone())).collect();
+        let line = name.len() + 32 + series.first()?.0.len();
+        let mut out = String::with_capacity(series.len() * (self.shown.len() + 2) * line);
+        let _ = write!(out, "# HELP {name} {}\n# TYPE {name} histogram\n", self.help);
+        for (labels, histogram) in &series {
+            self.write(name, labels, histogram, &mut out);
+        }
+        Some(out)
+    }
+
+    fn write(&self, name: &str, labels: &str, histogram: &Histogram, out: &mut String) {
+        let mut count = 0;
+        for (cell, bound) in histogram.0.counts.iter().zip(&self.shown) {
+            count += cell.load(Ordering::Relaxed);
+            for part in [name, "_bucket{", labels, bound] {
+                out.push_str(part);
+            }
+            let _ = writeln!(out, "\"}} {count}");
+        }
+        let labels = labels.strip_suffix(BOUND).unwrap_or(labels);
+        let sum = f64::from_bits(histogram.0.sum.load(Ordering::Relaxed));
+        let _ = write!(out, "{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}\n");
+    }
+}
+
+/// A label's value as the page writes it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_value_is_in_the_first_bucket_whose_bound_is_not_below_it() {
+        let config = Config::from_upstreams(&["http://127.0.0.1:1/mcp".to_owned()]).unwrap();
+        let histograms = Histograms::new(&config.metrics);
+        let calls = |server| {
+            histograms.handle("mcp_session_tool_calls", &[("server", server), ("user_tier", "none")])
+        };
+        for value in [0.0, 1.0, 2.0, 2.5, 1000.0] {
+            calls("b").record(value);
+        }
+        calls("a\"").record(1.0);
+        let pages = histograms.page();
+        let [("mcp_session_tool_calls", page)] = &*pages else { panic!("one family has series") };
+        let lines: Vec<&str> = page.lines().skip(2).collect();
+        assert_eq!(lines.len(), 2 * 11);
+        assert_eq!(lines[0], r#"mcp_session_tool_calls_bucket{server="a\"",user_tier="none",le="1"} 1"#);
+        let counts: Vec<&str> =
+            lines[11..20].iter().filter_map(|line| Some(line.rsplit_once(' ')?.1)).collect();
+        assert_eq!(counts, ["2", "3", "4", "4", "4", "4", "4", "4", "5"]);
+        assert_eq!(lines[20], r#"mcp_session_tool_calls_sum{server="b",user_tier="none"} 1005.5"#);
+        assert_eq!(lines[21], r#"mcp_session_tool_calls_count{server="b",user_tier="none"} 5"#);
+    }
+}
