@@ -4,6 +4,8 @@
 //! `benches/parse.sh` prints instructions, which do not. It runs this program under valgrind as
 //! `parse <method> <body> <times>`.
 
+mod bodies;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -18,7 +20,7 @@ fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if let [method, body, times] = &*arguments {
-        let body = build(body);
+        let body = bodies::build(body);
         let method = reader(method);
         for _ in 0..times.parse().unwrap_or(1_u32) {
             method(black_box(&body));
@@ -33,7 +35,7 @@ fn main() {
 fn print_nanoseconds() {
     println!("{:16}{}", "ns", BODIES.map(|body| format!("{body:>14}")).concat());
     for method in METHODS {
-        let costs = BODIES.map(|body| format!("{:>14}", nanoseconds(reader(method), &build(body))));
+        let costs = BODIES.map(|body| format!("{:>14}", nanoseconds(reader(method), &bodies::build(body))));
         println!("{method:16}{}", costs.concat());
     }
 }
@@ -67,25 +69,4 @@ fn scan(body: &[u8], frame: usize) {
         scanner.feed(frame, &mut |message| drop(black_box(message)));
     }
     black_box(scanner.finish());
-}
-
-/// A tool's answer with its id last, as the TypeScript SDK writes it.
-fn build(body: &str) -> Vec<u8> {
-    let text = |bytes: usize| {
-        let line = "The quick brown fox jumps over the lazy dog, says \\\"why not\\\" and goes home.\\n";
-        format!(r#"{{"type":"text","text":"{}"}}"#, line.repeat(bytes / line.len()))
-    };
-    let objects = |bytes: usize| {
-        let row = r#"{"id":12345,"name":"a customer","tags":["new","gold"],"active":true,"total":99.5}"#;
-        let rows = vec![row; bytes / row.len()].join(",");
-        format!(r#"{{"type":"data","rows":[{rows}]}}"#)
-    };
-    let content = match body {
-        "10KB-text" => text(10_000),
-        "10KB-objects" => objects(10_000),
-        "1MB-text" => text(1_000_000),
-        "1MB-objects" => objects(1_000_000),
-        _ => text(400),
-    };
-    format!(r#"{{"result":{{"content":[{content}],"isError":false}},"jsonrpc":"2.0","id":42}}"#).into_bytes()
 }

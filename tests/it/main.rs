@@ -3,6 +3,7 @@
 
 mod admin;
 mod agree;
+mod allocations;
 mod bounded;
 mod collector;
 mod compare;

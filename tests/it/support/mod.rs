@@ -2,6 +2,7 @@
 //! within a limit that only a hang reaches.
 
 pub(crate) mod body;
+pub(crate) mod canned;
 pub(crate) mod client;
 pub(crate) mod collector;
 pub(crate) mod logged;
