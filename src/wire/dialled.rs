@@ -38,7 +38,8 @@ impl Dialled {
             checked: shared.hosts.check_hosts(head::hosts(head)),
             said: Said::of(link.peer.ip(), link.tls, host.as_deref()),
             trusted: shared.trusts(link.peer.ip()),
-            line: named.cloned(),
+            // A copy: the line is a part of all that was read with it.
+            line: named.and_then(|line| HeaderValue::from_bytes(line.as_bytes()).ok()),
             host,
         });
         link.remember(&dialled);

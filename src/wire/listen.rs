@@ -100,7 +100,7 @@ fn welcome(
         Some(workers) => {
             // It is polled by another runtime from now on.
             let Ok(stream) = stream.into_std() else { return };
-            workers.spawn(async move {
+            workers.spawn(async move || {
                 if let Ok(stream) = TcpStream::from_std(stream) {
                     serve(shared, stream).await;
                 }

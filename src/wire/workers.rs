@@ -52,13 +52,17 @@ impl Workers {
         }
     }
 
-    /// Runs a connection on the thread that has the fewest.
-    pub(super) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a connection on the thread that has the fewest. It is begun there: a future that is handed over takes its
+    /// room twice for as long as it lives.
+    pub(super) fn spawn<F>(&self, connection: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send,
+    {
         let busy = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
         let Some(worker) = self.all.iter().min_by_key(busy) else { return };
         let open = Open::new(&worker.connections);
         worker.runtime.spawn(async move {
-            connection.await;
+            connection().await;
             drop(open);
         });
     }
