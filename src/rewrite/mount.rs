@@ -120,8 +120,8 @@ impl Mounts {
                 *place = at;
             }
         }
-        let described = || entries.iter().map(|entry| (entry.host.as_deref(), entry.mount.prefix()));
-        let index = (entries.len() > FEW).then(|| Index::new(described()));
+        let described = entries.iter().map(|entry| (entry.host.as_deref(), entry.mount.prefix()));
+        let index = (entries.len() > FEW).then(|| Index::new(described));
         Self { entries, places, index }
     }
 
@@ -135,7 +135,7 @@ impl Mounts {
             before.entry(old.identity()).or_insert(&old.mount.named);
         }
         for entry in &mut mounts.entries {
-            let named = before.get(&entry.identity()).map(|named| Arc::clone(named));
+            let named = before.get(&entry.identity()).copied().map(Arc::clone);
             if let (Some(named), Some(mount)) = (named, Arc::get_mut(&mut entry.mount)) {
                 mount.named = named;
             }

@@ -107,8 +107,8 @@ impl Redactor {
 /// Has the patterns made on a thread of their own, once a process.
 ///
 /// # Why
-/// They take 28 million instructions, 4 to 8 ms: too long for the start, too long for the first call with an error. Who
-/// needs one before it is made waits for that one, or makes it.
+/// They take 28 million instructions: too long for the start, too long for the first call with an error. Who needs one
+/// before it is made waits for that one, or makes it.
 fn make_patterns() {
     static MADE: Once = Once::new();
     MADE.call_once(|| {
