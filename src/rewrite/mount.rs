@@ -566,7 +566,7 @@ mod tests {
             "*",
         ]);
         (start, prop::collection::vec(segment, 0..5), tail).prop_map(|(start, segments, tail)| {
-            let segments: String = segments.iter().map(|segment| format!("/{segment}")).collect();
+            let segments = segments.iter().fold(String::new(), |path, segment| path + "/" + segment);
             format!("{start}{segments}{tail}")
         })
     }
