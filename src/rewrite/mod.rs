@@ -11,6 +11,7 @@ pub mod endpoint;
 mod event;
 pub mod forwarded;
 pub mod hop;
+mod index;
 pub mod location;
 pub mod media;
 pub mod mount;

@@ -9,10 +9,12 @@
 //! a mount never opens more of an origin than the operator or the server itself did. Dot segments could leave the
 //! prefix once the server resolves them, so they are refused; without a prefix there is nothing to leave.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::index::{Index, host_name};
 use super::names::Names;
-use super::path::{has_dot_segment, split_port, split_query, under};
+use super::path::{has_dot_segment, split_query, under};
 use crate::config::{Config, Server, Url};
 
 /// The segment under a mount's path that leads to what its server named outside `url`.
@@ -68,7 +70,14 @@ pub struct Mount {
 pub struct Mounts {
     /// In the order in which they are asked: with `host` first, then the longest path.
     entries: Vec<Entry>,
+    /// Where in `entries` each server of the configuration is.
+    places: Vec<usize>,
+    /// For more than [`FEW`].
+    index: Option<Index>,
 }
+
+/// So many mounts are asked one after the other, which costs less than to look one up.
+const FEW: usize = 4;
 
 /// Where a request goes.
 #[derive(Debug, Clone)]
@@ -105,7 +114,15 @@ impl Mounts {
             let length = entry.mount.prefix.as_ref().map_or(0, |prefix| prefix.len() + 1);
             (entry.host.is_none(), std::cmp::Reverse(length))
         });
-        Self { entries }
+        let mut places = vec![0; entries.len()];
+        for (at, entry) in entries.iter().enumerate() {
+            if let Some(place) = places.get_mut(entry.server) {
+                *place = at;
+            }
+        }
+        let described = entries.iter().map(|entry| (entry.host.as_deref(), entry.mount.prefix()));
+        let index = (entries.len() > FEW).then(|| Index::new(described));
+        Self { entries, places, index }
     }
 
     /// The mounts of a reloaded configuration: what servers named under `previous` stays served where `url`, `path`
@@ -113,13 +130,12 @@ impl Mounts {
     #[must_use]
     pub fn reloaded(config: &Config, previous: &Self) -> Self {
         let mut mounts = Self::new(config);
+        let mut before = HashMap::new();
+        for old in &previous.entries {
+            before.entry(old.identity()).or_insert(&old.mount.named);
+        }
         for entry in &mut mounts.entries {
-            let same = |old: &&Entry| {
-                old.host == entry.host
-                    && old.mount.prefix == entry.mount.prefix
-                    && old.mount.url == entry.mount.url
-            };
-            let named = previous.entries.iter().find(same).map(|old| Arc::clone(&old.mount.named));
+            let named = before.get(&entry.identity()).copied().map(Arc::clone);
             if let (Some(named), Some(mount)) = (named, Arc::get_mut(&mut entry.mount)) {
                 mount.named = named;
             }
@@ -133,27 +149,53 @@ impl Mounts {
     /// segment boundary. Host names compare without case, trailing dot and, unless the configuration names one,
     /// port.
     pub fn route(&self, host: Option<&str>, path_and_query: &str) -> Result<Routed, RouteError> {
-        let mut here = self.entries.iter().filter(|entry| entry.is_for(host));
-        let (entry, place) = here
-            .find_map(|entry| entry.mount.find(path_and_query).map(|place| (entry, place)))
-            .ok_or(RouteError::NotFound)?;
+        let found = match &self.index {
+            None => self.first_of_few(host, path_and_query),
+            Some(index) => self.looked_up(index, host, path_and_query),
+        };
+        let (entry, place) = found.ok_or(RouteError::NotFound)?;
         Ok(Routed { server: entry.server, mount: Arc::clone(&entry.mount), upstream: place? })
+    }
+
+    fn first_of_few(
+        &self,
+        host: Option<&str>,
+        path_and_query: &str,
+    ) -> Option<(&Entry, Result<Upstream, RouteError>)> {
+        let mut here = self.entries.iter().filter(|entry| entry.is_for(host));
+        here.find_map(|entry| entry.mount.find(path_and_query).map(|place| (entry, place)))
+    }
+
+    /// The same by the index, which knows nothing of [`Mount::owns_well_known`]: that is a mount alone.
+    fn looked_up(
+        &self,
+        index: &Index,
+        host: Option<&str>,
+        path_and_query: &str,
+    ) -> Option<(&Entry, Result<Upstream, RouteError>)> {
+        let (path, _) = split_query(path_and_query);
+        let about = split_well_known(path).map(|(_, place)| place);
+        let entry = self.entries.get(index.first(host, path, about)?)?;
+        entry.mount.find(path_and_query).map(|place| (entry, place))
     }
 
     /// The mount of the server at `index` in [`Config::servers`].
     pub fn server(&self, index: usize) -> Option<&Arc<Mount>> {
-        self.entries.iter().find(|entry| entry.server == index).map(|entry| &entry.mount)
+        self.entries.get(*self.places.get(index)?).map(|entry| &entry.mount)
     }
 }
 
 impl Entry {
+    /// What makes it the same mount after a reload.
+    fn identity(&self) -> (Option<String>, Option<String>, Url) {
+        (self.host.clone(), self.mount.prefix.clone(), self.mount.url.clone())
+    }
+
     fn is_for(&self, host: Option<&str>) -> bool {
         let Some(wanted) = &self.host else { return true };
         let Some(host) = host else { return false };
-        let (wanted_name, wanted_port) = split_port(wanted);
-        let (name, port) = split_port(host);
-        let name = name.strip_suffix('.').unwrap_or(name);
-        let wanted_name = wanted_name.strip_suffix('.').unwrap_or(wanted_name);
+        let (wanted_name, wanted_port) = host_name(wanted);
+        let (name, port) = host_name(host);
         name.eq_ignore_ascii_case(wanted_name) && (wanted_port.is_none() || wanted_port == port)
     }
 }
@@ -313,6 +355,8 @@ fn split_well_known(path: &str) -> Option<(&'static str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn url(path: &str) -> Url {
@@ -501,5 +545,78 @@ mod tests {
         let public = before.server(0).unwrap().to_public("/messages/1");
         assert!(routed(&Mounts::reloaded(&config, &before), "h", &public).is_ok());
         assert_eq!(routed(&Mounts::new(&config), "h", &public), Err(RouteError::NotFound));
+    }
+
+    fn one_of(of: &[&str]) -> impl Strategy<Value = String> + use<> {
+        let of: Vec<String> = of.iter().map(|text| (*text).to_owned()).collect();
+        prop::sample::select(of)
+    }
+
+    /// A path of segments that meet each other often.
+    fn some_path() -> impl Strategy<Value = String> {
+        let segment = one_of(&["a", "b", "ab", "", "_origin", "..", "é", "x%2Fy"]);
+        let tail = one_of(&["", "", "/", "?q", "?/a/b", "/?.."]);
+        let start = one_of(&[
+            "",
+            "",
+            "",
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/openid-configuration",
+            "/.well-known/other",
+            "*",
+        ]);
+        (start, prop::collection::vec(segment, 0..5), tail).prop_map(|(start, segments, tail)| {
+            let segments = segments.iter().fold(String::new(), |path, segment| path + "/" + segment);
+            format!("{start}{segments}{tail}")
+        })
+    }
+
+    fn some_server() -> impl Strategy<Value = Server> {
+        let prefix = prop::collection::vec(one_of(&["a", "b", "ab", "é"]), 0..4)
+            .prop_map(|segments| format!("/{}", segments.join("/")));
+        let host = one_of(&["One.example", "one.example:80", "one.example.", "two.example:8443", "[::1]:1"]);
+        (prop::option::of(prefix), prop::option::of(host), one_of(&["/", "/mcp", "/mcp/", "/.well-known"]))
+            .prop_map(|(prefix, host, path)| Server { host, ..server(prefix.as_deref(), &path) })
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_finds_what_a_walk_finds(
+            servers in prop::collection::vec(some_server(), 1..24),
+            requests in prop::collection::vec(
+                (
+                    prop::option::of(one_of(&[
+                        "one.example", "ONE.example.", "one.example:80", "one.example.:8443", "two.example",
+                        "two.example:8443", "two.EXAMPLE:8443", "[::1]", "[::1]:1", "", ":", "h:x",
+                    ])),
+                    some_path(),
+                ),
+                1..24,
+            ),
+        ) {
+            let several = servers.len() > 1;
+            let mounts = Mounts::new(&Config { servers, ..Config::default() });
+            let described = mounts.entries.iter().map(|entry| (entry.host.as_deref(), entry.mount.prefix()));
+            let index = Index::new(described);
+            for (host, path) in requests.iter().filter(|_| several) {
+                let told = |(entry, place): (&Entry, _)| (entry.server, place);
+                let walked = mounts.first_of_few(host.as_deref(), path).map(told);
+                let looked_up = mounts.looked_up(&index, host.as_deref(), path).map(told);
+                prop_assert_eq!(looked_up, walked, "{:?} {}", host, path);
+            }
+        }
+    }
+
+    #[test]
+    fn each_of_many_servers_is_found_by_its_place_in_the_configuration() {
+        let servers: Vec<Server> =
+            (0..1000).map(|number| server(Some(&format!("/{number}")), &format!("/mcp{number}"))).collect();
+        let mounts = Mounts::new(&Config { servers, ..Config::default() });
+        for number in 0..1000 {
+            assert_eq!(mounts.server(number).unwrap().prefix(), Some(format!("/{number}").as_str()));
+            let path = format!("/{number}/x");
+            assert_eq!(routed(&mounts, "h", &path), Ok((number, format!("/mcp{number}/x"))));
+        }
+        assert!(mounts.server(1000).is_none());
     }
 }

@@ -17,6 +17,8 @@ mod shapes;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Once;
+use std::thread;
 
 use self::keys::Keys;
 use self::known::Known;
@@ -39,10 +41,8 @@ pub struct Redactor {
 impl Redactor {
     /// The built-in names and shapes, and `keys` beside them, in lower case.
     pub fn new(keys: &[String]) -> Self {
-        let redactor = Self { keys: Keys::new(keys), known: Known::default() };
-        // Every detector looks at this, so that they are made now and not when traffic waits for them.
-        redactor.text("-----BEGIN ://@");
-        redactor
+        make_patterns();
+        Self { keys: Keys::new(keys), known: Known::default() }
     }
 
     /// Free text: an error message, a name, a header. Borrowed where there was nothing to redact.
@@ -102,6 +102,23 @@ impl Redactor {
         }
         told
     }
+}
+
+/// Has the patterns made on a thread of their own, once a process.
+///
+/// # Why
+/// They take 28 million instructions: too long for the start, too long for the first call with an error. Who needs one
+/// before it is made waits for that one, or makes it.
+fn make_patterns() {
+    static MADE: Once = Once::new();
+    MADE.call_once(|| {
+        // Every detector looks at this. Where there is no thread, whoever looks first makes them.
+        let look = || {
+            pairs::find(&Keys::new(&[]), "", &mut Vec::new());
+            shapes::find("-----BEGIN ://@", &mut Vec::new());
+        };
+        let _ = thread::Builder::new().name("patterns".to_owned()).spawn(look);
+    });
 }
 
 /// Of a word without an end so many bytes are left out at most: a longer beginning of a secret has its shape.
