@@ -19,6 +19,8 @@ const LARGE_READ: usize = 128 * 1024;
 const SMALL: usize = 4 * 1024;
 /// What may wait to be written before more is asked for.
 const HIGH_WATER: usize = 256 * 1024;
+/// Pieces that may wait to be written, however small: each takes more memory than its bytes.
+const PIECES: usize = 1024;
 /// Slices of one write.
 const SLICES: usize = 16;
 
@@ -34,6 +36,8 @@ pub(in crate::wire) struct Buffered<S> {
     stream: S,
     input: BytesMut,
     output: Output,
+    /// The stream may hold back what was written to it, as TLS does.
+    is_unflushed: bool,
 }
 
 /// Bytes on their way out, in order: `flat` first.
@@ -48,7 +52,7 @@ struct Output {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
     pub(in crate::wire) fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), output: Output::default() }
+        Self { stream, input: BytesMut::new(), output: Output::default(), is_unflushed: false }
     }
 
     /// What was read and not yet used.
@@ -109,17 +113,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
 
     /// Whether so much waits to be written that no more should be asked for.
     pub(super) fn is_full(&self) -> bool {
-        self.output.len() >= HIGH_WATER
+        self.output.len() >= HIGH_WATER || self.output.queue.len() >= PIECES
     }
 
     /// Whether nothing waits to be written.
     pub(super) fn is_flushed(&self) -> bool {
-        self.output.is_empty()
+        self.output.is_empty() && !self.is_unflushed
     }
 
     /// Writes what waits.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.output.is_empty() {
+        if self.is_flushed() {
             return Poll::Ready(Ok(()));
         }
         while !self.output.is_empty() {
@@ -128,8 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.output.advance(written);
+            self.is_unflushed = true;
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
     }
 
     /// What another connection was to write.
@@ -140,6 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
     /// Forgets what was to be written.
     pub(super) fn drop_output(&mut self) {
         self.output = Output::default();
+        self.is_unflushed = false;
     }
 
     /// Ends our side.
@@ -201,6 +209,10 @@ impl Output {
         self.written += flat;
         if self.written == self.flat.len() {
             self.flat = Vec::new();
+            self.written = 0;
+        } else if self.written >= SMALL.max(self.flat.len() - self.written) {
+            // A reader that never catches up would have all that was ever written kept. Moves less than was written.
+            self.flat.drain(..self.written);
             self.written = 0;
         }
         written -= flat;
