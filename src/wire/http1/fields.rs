@@ -39,7 +39,7 @@ impl Fields {
         let is_spelled = |field: &Header<'_>| field.name.bytes().fold(false, is_upper);
         let mut fields = Self {
             // What is added on the way finds room.
-            map: HeaderMap::with_capacity(parsed.len() + 8),
+            map: HeaderMap::try_with_capacity(parsed.len() + 8).map_err(|_too_many| Malformed::TooLarge)?,
             spelling: parsed.iter().any(is_spelled).then(|| Vec::with_capacity(parsed.len())),
             length: None,
             chunked: None,
@@ -69,7 +69,12 @@ impl Fields {
             if *self.length.get_or_insert(length) != length {
                 return Err(Malformed::Length);
             }
-            return Ok(is_first);
+            let is_list = value.contains(&b',');
+            if is_first && is_list {
+                // Nobody behind this proxy shall have to read it as one number.
+                self.map.append(header::CONTENT_LENGTH, length.into());
+            }
+            return Ok(is_first && !is_list);
         }
         if *name == header::TRANSFER_ENCODING {
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
@@ -122,20 +127,30 @@ pub(super) fn value(head: &Bytes, field: &Header<'_>) -> Result<HeaderValue, Mal
 /// Digits, and nothing else (RFC 9110 §8.6); a list of the same number is that number.
 fn length(value: &[u8]) -> Result<u64, Malformed> {
     let mut members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let number = |member: &[u8]| {
-        if member.is_empty() || !member.iter().all(u8::is_ascii_digit) {
-            return Err(Malformed::Length);
-        }
-        std::str::from_utf8(member).ok().and_then(|digits| digits.parse().ok()).ok_or(Malformed::Length)
-    };
-    let first: u64 = number(members.next().unwrap_or_default())?;
-    for member in members {
-        if number(member)? != first {
-            return Err(Malformed::Length);
-        }
-    }
-    Ok(first)
+    let first = number(members.next().unwrap_or_default()).ok_or(Malformed::Length)?;
+    if members.all(|member| number(member) == Some(first)) { Ok(first) } else { Err(Malformed::Length) }
 }
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let digit = char::from(*digit).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
+}
+
+/// The length that a head declares on its way out; [`Doubtful`] where it is not one number, said once: a message that
+/// came over HTTP/2 may say it twice.
+pub(super) fn declared_length(fields: &HeaderMap) -> Result<Option<u64>, Doubtful> {
+    let mut lines = fields.get_all(header::CONTENT_LENGTH).into_iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let length = number(line.as_bytes()).ok_or(Doubtful)?;
+    if lines.next().is_none() { Ok(Some(length)) } else { Err(Doubtful) }
+}
+
+/// A length that not everybody reads alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Doubtful;
 
 /// Adds one field.
 pub(super) fn write_one(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {

@@ -31,6 +31,8 @@ pub(super) enum Decoder {
     Chunked(Chunks),
     UntilEnd,
     Done,
+    /// What came is no body: nothing behind it is understood any more.
+    Broken(Malformed),
 }
 
 /// What [`Decoder::decode`] found.
@@ -86,7 +88,7 @@ impl Decoder {
         match self {
             Self::Known(left) => Some(*left),
             Self::Done => Some(0),
-            Self::Chunked(_) | Self::UntilEnd => None,
+            Self::Chunked(_) | Self::UntilEnd | Self::Broken(_) => None,
         }
     }
 
@@ -94,6 +96,7 @@ impl Decoder {
     pub(super) fn decode(&mut self, input: &mut BytesMut) -> Result<Decoded, Malformed> {
         match self {
             Self::Done => Ok(Decoded::End),
+            Self::Broken(malformed) => Err(*malformed),
             Self::UntilEnd if input.is_empty() => Ok(Decoded::More(0)),
             Self::UntilEnd => Ok(Decoded::Data(input.split().freeze())),
             Self::Known(left) => {
@@ -107,11 +110,13 @@ impl Decoder {
                 Ok(Decoded::Data(data))
             }
             Self::Chunked(chunks) => {
-                let decoded = chunks.decode(input)?;
-                if matches!(decoded, Decoded::End | Decoded::Trailers(_)) {
-                    *self = Self::Done;
+                let decoded = chunks.decode(input);
+                match &decoded {
+                    Ok(Decoded::End | Decoded::Trailers(_)) => *self = Self::Done,
+                    Ok(Decoded::Data(_) | Decoded::More(_)) => {}
+                    Err(malformed) => *self = Self::Broken(*malformed),
                 }
-                Ok(decoded)
+                decoded
             }
         }
     }
@@ -123,7 +128,7 @@ impl Decoder {
                 *self = Self::Done;
                 Ok(())
             }
-            Self::Known(_) | Self::Chunked(_) => Err(Malformed::CutShort),
+            Self::Known(_) | Self::Chunked(_) | Self::Broken(_) => Err(Malformed::CutShort),
         }
     }
 }

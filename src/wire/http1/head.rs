@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response};
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
@@ -38,6 +38,10 @@ pub(in crate::wire) enum Malformed {
     Chunk,
     #[error("the message was cut short")]
     CutShort,
+    #[error("there are too many interim answers")]
+    Interim,
+    #[error("the protocol is switched before the request was there")]
+    EarlySwitch,
 }
 
 impl Malformed {
@@ -48,9 +52,14 @@ impl Malformed {
             Self::TooLarge | Self::Head(httparse::Error::TooManyHeaders) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::Head(_) | Self::Field | Self::Target | Self::Length | Self::Chunk | Self::CutShort => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Head(_)
+            | Self::Field
+            | Self::Target
+            | Self::Length
+            | Self::Chunk
+            | Self::CutShort
+            | Self::Interim
+            | Self::EarlySwitch => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -116,8 +125,8 @@ pub(super) fn request(
     with_fields(limits.fields, |fields| {
         let mut parsed = httparse::Request::new(&mut []);
         match parsed.parse_with_uninit_headers(&head, fields).map_err(Malformed::Head)? {
-            Status::Complete(_) => from_request(&head, &parsed).map(Some),
-            Status::Partial => Err(Malformed::Field),
+            Status::Complete(length) if length == head.len() => from_request(&head, &parsed).map(Some),
+            Status::Complete(_) | Status::Partial => Err(Malformed::Field),
         }
     })
 }
@@ -146,8 +155,10 @@ pub(super) fn response(
         let mut parsed = httparse::Response::new(&mut []);
         let status = config.parse_response_with_uninit_headers(&mut parsed, &head, fields);
         match status.map_err(Malformed::Head)? {
-            Status::Complete(_) => from_response(&head, &parsed, method).map(Some),
-            Status::Partial => Err(Malformed::Field),
+            Status::Complete(length) if length == head.len() => {
+                from_response(&head, &parsed, method).map(Some)
+            }
+            Status::Complete(_) | Status::Partial => Err(Malformed::Field),
         }
     })
 }
@@ -155,10 +166,10 @@ pub(super) fn response(
 /// Trailers (§7.1.2), up to and with the empty line.
 pub(super) fn trailers(section: &Bytes) -> Result<HeaderMap, Malformed> {
     let mut fields = [EMPTY_HEADER; TRAILER_FIELDS];
-    let Status::Complete((_, parsed)) =
-        httparse::parse_headers(section, &mut fields).map_err(Malformed::Head)?
-    else {
-        return Err(Malformed::Field);
+    let parsed = match httparse::parse_headers(section, &mut fields).map_err(Malformed::Head)? {
+        Status::Complete((length, parsed)) if length == section.len() => parsed,
+        // An empty line without CR ends it for some, and not for others.
+        Status::Complete(_) | Status::Partial => return Err(Malformed::Field),
     };
     let mut map = HeaderMap::with_capacity(parsed.len());
     for field in parsed {
@@ -176,9 +187,10 @@ fn complete(
     parse: impl FnOnce(&[u8]) -> Result<(), httparse::Error>,
 ) -> Result<Option<Bytes>, Malformed> {
     // §2.2: empty lines before a request are ignored.
-    let blank = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    if blank > 0 && tried.searched == 0 {
-        let _blank = input.split_to(blank);
+    while tried.searched == 0
+        && let Some(blank) = blank_line(input)
+    {
+        input.advance(blank);
     }
     if let Some(end) = end(input, tried.searched) {
         if end > limits.bytes {
@@ -193,6 +205,14 @@ fn complete(
         parse(input).map_err(Malformed::Head)?;
     }
     if input.len() > limits.bytes { Err(Malformed::TooLarge) } else { Ok(None) }
+}
+
+fn blank_line(input: &[u8]) -> Option<usize> {
+    match input {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
 }
 
 /// Behind the empty line that ends a head. A line may end in a bare LF (§2.2).
@@ -270,9 +290,16 @@ fn from_response(
         (Some(false), _) | (None, None) => Length::UntilEnd,
         (None, Some(length)) => Length::Known(length),
     };
+    // Whoever sent both may have meant the other one (§6.1); what knows no chunks, and what can have no body, either.
+    let is_doubtful = match (fields.chunked, fields.length) {
+        (Some(_), length) => {
+            length.is_some() || version == Version::HTTP_10 || status == StatusCode::NO_CONTENT
+        }
+        (None, length) => status == StatusCode::NO_CONTENT && length.unwrap_or(0) > 0,
+    };
     let about = About {
         length,
-        keep_alive: fields.keep_alive(version) && length != Length::UntilEnd,
+        keep_alive: fields.keep_alive(version) && length != Length::UntilEnd && !is_doubtful,
         expects: false,
         trailers: fields.trailers,
     };
