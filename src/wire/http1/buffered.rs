@@ -274,3 +274,117 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Buffered<S> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes so many bytes, then none until it is asked again; what was taken is held back until it is flushed twice.
+    #[derive(Default)]
+    struct Slow {
+        takes: usize,
+        is_tired: bool,
+        flushes: usize,
+        taken: Vec<u8>,
+    }
+
+    impl AsyncRead for Slow {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+            _buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+            data: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.is_tired = !self.is_tired;
+            if !self.is_tired {
+                return Poll::Pending;
+            }
+            let taken = data.get(..self.takes).unwrap_or(data);
+            self.taken.extend_from_slice(taken);
+            Poll::Ready(Ok(taken.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            if self.flushes.is_multiple_of(2) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn slow(takes: usize) -> Buffered<Slow> {
+        Buffered::new(Slow { takes, ..Slow::default() })
+    }
+
+    #[test]
+    fn a_reader_that_never_catches_up_holds_only_what_it_has_not_read() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut io = slow(1000);
+        io.push_slice(&[b'x'; 20_000]);
+        for _ in 0..1000 {
+            io.push_slice(&[b'x'; 1000]);
+            assert!(io.poll_flush(&mut context).is_pending());
+        }
+        assert!(io.output.len() >= 19_000);
+        assert!(io.output.flat.capacity() < 200_000, "{} bytes are held", io.output.flat.capacity());
+    }
+
+    #[test]
+    fn bytes_keep_their_order_however_they_are_taken() {
+        let mut context = Context::from_waker(Waker::noop());
+        for takes in [1, 7, 4096, 5000, 100_000] {
+            let mut io = slow(takes);
+            let mut expected = Vec::new();
+            for (number, size) in (0_u8..).zip([10, 5000, 3, 4096, 4097, 0, 1, 70_000]) {
+                let data = vec![number; size];
+                expected.extend_from_slice(&data);
+                if number % 2 == 0 {
+                    io.push(data.into());
+                } else {
+                    io.push_slice(&data);
+                }
+                let _part = io.poll_flush(&mut context);
+            }
+            while io.poll_flush(&mut context).is_pending() {}
+            assert!(io.stream.taken == expected, "taken in pieces of {takes}");
+        }
+    }
+
+    #[test]
+    fn what_a_stream_holds_back_is_flushed_until_it_says_so() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut io = slow(100);
+        io.push_slice(b"hello");
+        assert!(io.poll_flush(&mut context).is_pending());
+        assert_eq!(io.stream.taken, b"hello");
+        assert!(!io.is_flushed(), "the stream has not said so");
+        assert!(io.poll_flush(&mut context).is_ready());
+        assert!(io.is_flushed());
+        assert!(io.poll_flush(&mut context).is_ready());
+        assert_eq!(io.stream.flushes, 2, "there is nothing to flush any more");
+    }
+
+    #[test]
+    fn thousands_of_tiny_pieces_are_as_much_as_many_bytes() {
+        let mut io = slow(100);
+        io.push(vec![b'x'; 2 * SMALL].into());
+        for _ in 1..PIECES {
+            assert!(!io.is_full());
+            io.push_slice(b"x");
+        }
+        assert!(io.is_full());
+    }
+}

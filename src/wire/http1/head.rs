@@ -343,3 +343,145 @@ pub(super) fn write_response(to: &mut Vec<u8>, head: &response::Parts) {
     to.extend_from_slice(b"\r\n");
     fields::write(to, &head.headers, head.extensions.get());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { bytes: 8 * 1024, fields: 100 };
+
+    /// What is made of pieces of a head, and of what stands behind it.
+    fn read<T: Debug>(
+        bytes: &[u8],
+        sizes: &[usize],
+        read: impl Fn(&mut BytesMut, &mut Tried) -> Result<Option<T>, Malformed>,
+    ) -> Result<Option<(String, Vec<u8>)>, Malformed> {
+        let (mut input, mut tried, mut rest) = (BytesMut::new(), Tried::default(), bytes);
+        for size in sizes.iter().copied().chain([bytes.len()]) {
+            let (piece, later) = rest.split_at(rest.len().min(size));
+            input.extend_from_slice(piece);
+            rest = later;
+            if input.is_empty() {
+                continue;
+            }
+            if let Some(head) = read(&mut input, &mut tried)? {
+                input.extend_from_slice(rest);
+                return Ok(Some((format!("{head:?}"), input.to_vec())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn of_client(input: &mut BytesMut, tried: &mut Tried) -> Result<Option<impl Debug + use<>>, Malformed> {
+        request(input, tried, LIMITS)
+    }
+
+    fn of_server(input: &mut BytesMut, tried: &mut Tried) -> Result<Option<impl Debug + use<>>, Malformed> {
+        response(input, tried, LIMITS, &Method::GET)
+    }
+
+    /// Something like a head, which ends.
+    fn head() -> impl Strategy<Value = Vec<u8>> {
+        let start =
+            ["GET / HTTP/1.1\r\n", "\r\nPOST /a?b HTTP/1.0\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.0 204\n", ""];
+        let whole = [
+            "host: a\r\n",
+            "Content-Length: 5\r\n",
+            "transfer-encoding: chunked\r\n",
+            "x:\r\n",
+            "x: 1\n",
+            "connection: close\r\n",
+            "x: \t\u{e9} 1 \r\n",
+            "content-length: 5, 5\r\n",
+        ];
+        let torn = ["\r", "\n", " ", ":", "\0", "x", "\r\n 1", "content-length: +5\r\n", "\r\n\r\n", "\n\n"];
+        let part =
+            prop_oneof![6 => prop::sample::select(whole.to_vec()), 1 => prop::sample::select(torn.to_vec())];
+        let parts = prop::collection::vec(part, 0..10);
+        (prop::sample::select(start.to_vec()), parts)
+            .prop_map(|(start, parts)| format!("{start}{}\r\n\r\nbehind", parts.concat()).into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn a_head_is_the_same_however_it_is_cut(
+            bytes in head(),
+            sizes in prop::collection::vec(0_usize..9, 0..60),
+        ) {
+            let (whole, cut) = (read(&bytes, &[], of_client), read(&bytes, &sizes, of_client));
+            prop_assert_eq!(whole.is_err(), cut.is_err());
+            if whole.is_ok() {
+                prop_assert_eq!(whole, cut);
+            }
+            let (whole, cut) = (read(&bytes, &[], of_server), read(&bytes, &sizes, of_server));
+            prop_assert_eq!(whole.is_err(), cut.is_err());
+            if whole.is_ok() {
+                prop_assert_eq!(whole, cut);
+            }
+        }
+
+        #[test]
+        fn any_bytes_leave_it_without_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            sizes in prop::collection::vec(0_usize..50, 0..9),
+        ) {
+            let _whatever = read(&bytes, &sizes, of_client);
+            let _whatever = read(&bytes, &sizes, of_server);
+            let _whatever = trailers(&Bytes::from(bytes));
+        }
+
+        #[test]
+        fn what_is_written_is_read_as_it_was(bytes in head()) {
+            let mut input = BytesMut::from(&*bytes);
+            if let Ok(Some((first, about))) = request(&mut input, &mut Tried::default(), LIMITS) {
+                let mut written = Vec::new();
+                write_request(&mut written, &first);
+                written.extend_from_slice(b"\r\n");
+                let mut input = BytesMut::from(&*written);
+                let again = request(&mut input, &mut Tried::default(), LIMITS);
+                let Ok(Some((second, again))) = again else { panic!("not read again: {written:?}") };
+                prop_assert_eq!(&first.method, &second.method);
+                prop_assert_eq!(&first.headers, &second.headers);
+                if first.version == second.version {
+                    prop_assert_eq!(about.length, again.length);
+                }
+                prop_assert!(input.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn single_bytes_are_not_read_over_and_over() {
+        let bytes = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(4000)).into_bytes();
+        let (mut input, mut tried, mut parsed) = (BytesMut::new(), Tried::default(), 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            input.extend_from_slice(&[*byte]);
+            let head = complete(&mut input, &mut tried, LIMITS, |data| {
+                parsed += data.len();
+                Ok(())
+            });
+            assert_eq!(head.unwrap().is_some(), at + 1 == bytes.len());
+        }
+        assert!(parsed < 2 * bytes.len(), "{parsed} bytes were parsed");
+    }
+
+    #[test]
+    fn more_fields_than_a_map_may_hold_are_too_many() {
+        let limits = Limits { bytes: 1 << 20, fields: 100_000 };
+        let head = format!("GET / HTTP/1.1\r\n{}\r\n", "a:\r\n".repeat(40_000));
+        let read = request(&mut BytesMut::from(&*head), &mut Tried::default(), limits);
+        assert_eq!(read.err(), Some(Malformed::TooLarge));
+    }
+
+    #[test]
+    fn trailers_end_where_all_agree() {
+        assert_eq!(trailers(&Bytes::from_static(b"x: 1\r\n\r\n")).unwrap()["x"], "1");
+        for section in ["x: 1\n\ny: 2\r\n\r\n", "\nx: 1\r\n\r\n", "x: 1\r\n"] {
+            assert_eq!(trailers(&Bytes::from(section)).err(), Some(Malformed::Field), "{section:?}");
+        }
+    }
+}
