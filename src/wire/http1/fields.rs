@@ -77,6 +77,10 @@ impl Fields {
             return Ok(is_first && !is_list);
         }
         if *name == header::TRANSFER_ENCODING {
+            if self.chunked.is_some() || !value.eq_ignore_ascii_case(b"chunked") {
+                // Its other codings may hide where it ends.
+                self.persistence = Some(Persistence::Close);
+            }
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
             self.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
         } else if *name == header::CONNECTION {
