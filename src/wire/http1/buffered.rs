@@ -333,7 +333,7 @@ mod tests {
     fn a_reader_that_never_catches_up_holds_only_what_it_has_not_read() {
         let mut context = Context::from_waker(Waker::noop());
         let mut io = slow(1000);
-        io.push_slice(&[b'x'; 20_000]);
+        io.push_slice(&vec![b'x'; 20_000]);
         for _ in 0..1000 {
             io.push_slice(&[b'x'; 1000]);
             assert!(io.poll_flush(&mut context).is_pending());

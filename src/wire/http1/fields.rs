@@ -198,8 +198,8 @@ mod tests {
     use super::*;
 
     fn read(lines: &[(&str, &str)]) -> Result<Fields, Malformed> {
-        let text =
-            lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>() + "\r\n";
+        let lines = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>();
+        let text = lines.concat() + "\r\n";
         let head = Bytes::from(text);
         let mut parsed = [httparse::EMPTY_HEADER; 64];
         let httparse::Status::Complete((_, parsed)) = httparse::parse_headers(&head, &mut parsed).unwrap()
@@ -259,7 +259,7 @@ mod tests {
             let all = map.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>();
             *map = all.into_iter().rev().collect();
         });
-        let expected = names.iter().rev().map(|name| format!("{name}: 1\r\n")).collect::<String>();
+        let expected = names.iter().rev().map(|name| format!("{name}: 1\r\n")).collect::<Vec<_>>().concat();
         assert_eq!(backwards, expected);
     }
 
