@@ -104,7 +104,10 @@ async fn converse(shared: &Arc<Shared>, client: &Arc<Client>, stream: Stream) ->
         drive(shared, link, conversation).await
     };
     match over {
-        Over::Ended(reason) => reason,
+        Over::Ended(reason) => {
+            served.leave();
+            reason
+        }
         // What few connections need takes no room in all of them.
         Over::Switched => Box::pin(tunnel(shared, link, served)).await,
         Over::Http2(said) => match served.into_buffered() {

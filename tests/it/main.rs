@@ -13,6 +13,7 @@ mod debug;
 mod exact;
 mod failures;
 mod framing;
+mod http1;
 mod http2;
 mod logfile;
 mod logs;

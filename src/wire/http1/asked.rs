@@ -5,11 +5,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header, request, response};
 use http_body::{Body, Frame};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::buffered::Buffered;
 use super::fields;
@@ -19,6 +20,11 @@ use crate::net::{Connection, Stamps};
 use crate::wire::inbound::{Inbound, InboundError};
 use crate::wire::pool::Pool;
 use crate::wire::request_body::{RequestBody, RequestBodyError};
+
+/// Interim answers before the answer: a server could send them for ever.
+const INTERIM: u16 = 1000;
+/// How long the rest of a request may take that was answered before it was all there.
+const REST: Duration = Duration::from_secs(30);
 
 /// A server's connection, from our side.
 pub(in crate::wire) struct Asking {
@@ -31,6 +37,8 @@ pub(in crate::wire) struct Asking {
     /// When the connection last wrote, before this request.
     written_before: Option<std::time::Instant>,
     method: Method,
+    /// Interim answers so far.
+    interim: u16,
     answer: Decoder,
     keep_alive: bool,
     /// It has carried a request before.
@@ -78,6 +86,7 @@ impl Asking {
             sending: None,
             written_before: None,
             method: Method::GET,
+            interim: 0,
             answer: Decoder::Done,
             keep_alive: true,
             is_used: false,
@@ -96,10 +105,17 @@ impl Asking {
     pub(in crate::wire) fn begin(&mut self, head: &request::Parts, body: RequestBody) {
         self.written_before = self.stamps.last_write();
         self.method = head.method.clone();
+        self.interim = 0;
         let to = self.io.head();
-        head::write_request(to, head);
-        let declared = head.headers.get(header::CONTENT_LENGTH);
-        let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
+        let declared = if let Ok(declared) = fields::declared_length(&head.headers) {
+            head::write_request(to, head);
+            declared
+        } else {
+            let mut undeclared = head.clone();
+            undeclared.headers.remove(header::CONTENT_LENGTH);
+            head::write_request(to, &undeclared);
+            None
+        };
         let encoder = match declared {
             Some(length) => Some(Encoder::Known(length)),
             None if body.is_end_stream() => None,
@@ -150,7 +166,17 @@ impl Asking {
                 let head = head::response(input, &mut self.tried, self.limits, &self.method);
                 match head.map_err(AskError::Malformed)? {
                     // Interim answers concern this hop, but for the one that changes protocols.
-                    Some((head, _)) if is_interim(head.status) => continue,
+                    Some((head, _)) if is_interim(head.status) => {
+                        self.interim += 1;
+                        if self.interim > INTERIM {
+                            return Poll::Ready(Err(AskError::Malformed(Malformed::Interim)));
+                        }
+                        continue;
+                    }
+                    // What is left of the request would go into the tunnel.
+                    Some((head, _)) if is_switch(head.status) && !self.is_sent() => {
+                        return Poll::Ready(Err(AskError::Malformed(Malformed::EarlySwitch)));
+                    }
                     Some((head, about)) => {
                         self.answer = Decoder::new(about.length);
                         self.keep_alive &= about.keep_alive;
@@ -165,6 +191,11 @@ impl Asking {
                 Err(error) => return Poll::Ready(Err(AskError::Broken(error))),
             }
         }
+    }
+
+    /// Whether all of the request is written.
+    fn is_sent(&self) -> bool {
+        self.sending.is_none() && self.io.is_flushed()
     }
 
     /// Moves the request's body on. Ready = all of it is written.
@@ -220,7 +251,7 @@ impl Asking {
 
     fn answered(mut self: Box<Self>, head: response::Parts) -> Answer {
         let stamps = Arc::clone(&self.stamps);
-        let (body, switched) = if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        let (body, switched) = if is_switch(head.status) {
             (Inbound::empty(), Some(self.io))
         } else if self.answer.is_done() {
             self.io.release();
@@ -234,11 +265,11 @@ impl Asking {
 
     /// The answer is over: what is left of the request goes on by itself.
     fn finish(mut self: Box<Self>) {
-        if self.sending.is_none() && self.io.is_flushed() {
+        if self.is_sent() {
             return self.go_home();
         }
         tokio::spawn(async move {
-            if let Ok(()) = poll_fn(|context| self.poll_send(context)).await {
+            if let Ok(Ok(())) = timeout(REST, poll_fn(|context| self.poll_send(context))).await {
                 self.go_home();
             }
         });
@@ -285,7 +316,7 @@ impl ServerBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
         let Some(asking) = &mut self.0 else { return Poll::Ready(None) };
-        if asking.sending.is_some() || !asking.io.is_flushed() {
+        if !asking.is_sent() {
             match asking.poll_send(context) {
                 Poll::Ready(Err(AskError::Body(_))) => {
                     let broken = io::Error::from(io::ErrorKind::ConnectionAborted);
@@ -317,5 +348,9 @@ impl ServerBody {
 }
 
 fn is_interim(status: StatusCode) -> bool {
-    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+    status.is_informational() && !is_switch(status)
+}
+
+fn is_switch(status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS
 }

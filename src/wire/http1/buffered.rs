@@ -19,6 +19,8 @@ const LARGE_READ: usize = 128 * 1024;
 const SMALL: usize = 4 * 1024;
 /// What may wait to be written before more is asked for.
 const HIGH_WATER: usize = 256 * 1024;
+/// Pieces that may wait to be written, however small: each takes more memory than its bytes.
+const PIECES: usize = 1024;
 /// Slices of one write.
 const SLICES: usize = 16;
 
@@ -34,6 +36,8 @@ pub(in crate::wire) struct Buffered<S> {
     stream: S,
     input: BytesMut,
     output: Output,
+    /// The stream may hold back what was written to it, as TLS does.
+    is_unflushed: bool,
 }
 
 /// Bytes on their way out, in order: `flat` first.
@@ -48,7 +52,7 @@ struct Output {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
     pub(in crate::wire) fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), output: Output::default() }
+        Self { stream, input: BytesMut::new(), output: Output::default(), is_unflushed: false }
     }
 
     /// What was read and not yet used.
@@ -109,17 +113,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
 
     /// Whether so much waits to be written that no more should be asked for.
     pub(super) fn is_full(&self) -> bool {
-        self.output.len() >= HIGH_WATER
+        self.output.len() >= HIGH_WATER || self.output.queue.len() >= PIECES
     }
 
     /// Whether nothing waits to be written.
     pub(super) fn is_flushed(&self) -> bool {
-        self.output.is_empty()
+        self.output.is_empty() && !self.is_unflushed
     }
 
     /// Writes what waits.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.output.is_empty() {
+        if self.is_flushed() {
             return Poll::Ready(Ok(()));
         }
         while !self.output.is_empty() {
@@ -128,8 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.output.advance(written);
+            self.is_unflushed = true;
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        self.is_unflushed = false;
+        Poll::Ready(Ok(()))
     }
 
     /// What another connection was to write.
@@ -140,6 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
     /// Forgets what was to be written.
     pub(super) fn drop_output(&mut self) {
         self.output = Output::default();
+        self.is_unflushed = false;
     }
 
     /// Ends our side.
@@ -202,6 +210,10 @@ impl Output {
         if self.written == self.flat.len() {
             self.flat = Vec::new();
             self.written = 0;
+        } else if self.written >= SMALL.max(self.flat.len() - self.written) {
+            // A reader that never catches up would have all that was ever written kept. Moves less than was written.
+            self.flat.drain(..self.written);
+            self.written = 0;
         }
         written -= flat;
         self.queued -= written;
@@ -260,5 +272,119 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Buffered<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes so many bytes, then none until it is asked again; what was taken is held back until it is flushed twice.
+    #[derive(Default)]
+    struct Slow {
+        takes: usize,
+        is_tired: bool,
+        flushes: usize,
+        taken: Vec<u8>,
+    }
+
+    impl AsyncRead for Slow {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+            _buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+            data: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.is_tired = !self.is_tired;
+            if !self.is_tired {
+                return Poll::Pending;
+            }
+            let taken = data.get(..self.takes).unwrap_or(data);
+            self.taken.extend_from_slice(taken);
+            Poll::Ready(Ok(taken.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.flushes += 1;
+            if self.flushes.is_multiple_of(2) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn slow(takes: usize) -> Buffered<Slow> {
+        Buffered::new(Slow { takes, ..Slow::default() })
+    }
+
+    #[test]
+    fn a_reader_that_never_catches_up_holds_only_what_it_has_not_read() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut io = slow(1000);
+        io.push_slice(&vec![b'x'; 20_000]);
+        for _ in 0..1000 {
+            io.push_slice(&[b'x'; 1000]);
+            assert!(io.poll_flush(&mut context).is_pending());
+        }
+        assert!(io.output.len() >= 19_000);
+        assert!(io.output.flat.capacity() < 200_000, "{} bytes are held", io.output.flat.capacity());
+    }
+
+    #[test]
+    fn bytes_keep_their_order_however_they_are_taken() {
+        let mut context = Context::from_waker(Waker::noop());
+        for takes in [1, 7, 4096, 5000, 100_000] {
+            let mut io = slow(takes);
+            let mut expected = Vec::new();
+            for (number, size) in (0_u8..).zip([10, 5000, 3, 4096, 4097, 0, 1, 70_000]) {
+                let data = vec![number; size];
+                expected.extend_from_slice(&data);
+                if number % 2 == 0 {
+                    io.push(data.into());
+                } else {
+                    io.push_slice(&data);
+                }
+                let _part = io.poll_flush(&mut context);
+            }
+            while io.poll_flush(&mut context).is_pending() {}
+            assert!(io.stream.taken == expected, "taken in pieces of {takes}");
+        }
+    }
+
+    #[test]
+    fn what_a_stream_holds_back_is_flushed_until_it_says_so() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut io = slow(100);
+        io.push_slice(b"hello");
+        assert!(io.poll_flush(&mut context).is_pending());
+        assert_eq!(io.stream.taken, b"hello");
+        assert!(!io.is_flushed(), "the stream has not said so");
+        assert!(io.poll_flush(&mut context).is_ready());
+        assert!(io.is_flushed());
+        assert!(io.poll_flush(&mut context).is_ready());
+        assert_eq!(io.stream.flushes, 2, "there is nothing to flush any more");
+    }
+
+    #[test]
+    fn thousands_of_tiny_pieces_are_as_much_as_many_bytes() {
+        let mut io = slow(100);
+        io.push(vec![b'x'; 2 * SMALL].into());
+        for _ in 1..PIECES {
+            assert!(!io.is_full());
+            io.push_slice(b"x");
+        }
+        assert!(io.is_full());
     }
 }

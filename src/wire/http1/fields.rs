@@ -39,7 +39,7 @@ impl Fields {
         let is_spelled = |field: &Header<'_>| field.name.bytes().fold(false, is_upper);
         let mut fields = Self {
             // What is added on the way finds room.
-            map: HeaderMap::with_capacity(parsed.len() + 8),
+            map: HeaderMap::try_with_capacity(parsed.len() + 8).map_err(|_too_many| Malformed::TooLarge)?,
             spelling: parsed.iter().any(is_spelled).then(|| Vec::with_capacity(parsed.len())),
             length: None,
             chunked: None,
@@ -69,9 +69,18 @@ impl Fields {
             if *self.length.get_or_insert(length) != length {
                 return Err(Malformed::Length);
             }
-            return Ok(is_first);
+            let is_list = value.contains(&b',');
+            if is_first && is_list {
+                // Nobody behind this proxy shall have to read it as one number.
+                self.map.append(header::CONTENT_LENGTH, length.into());
+            }
+            return Ok(is_first && !is_list);
         }
         if *name == header::TRANSFER_ENCODING {
+            if self.chunked.is_some() || !value.eq_ignore_ascii_case(b"chunked") {
+                // Its other codings may hide where it ends.
+                self.persistence = Some(Persistence::Close);
+            }
             let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
             self.chunked = Some(last.eq_ignore_ascii_case(b"chunked"));
         } else if *name == header::CONNECTION {
@@ -122,20 +131,30 @@ pub(super) fn value(head: &Bytes, field: &Header<'_>) -> Result<HeaderValue, Mal
 /// Digits, and nothing else (RFC 9110 §8.6); a list of the same number is that number.
 fn length(value: &[u8]) -> Result<u64, Malformed> {
     let mut members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    let number = |member: &[u8]| {
-        if member.is_empty() || !member.iter().all(u8::is_ascii_digit) {
-            return Err(Malformed::Length);
-        }
-        std::str::from_utf8(member).ok().and_then(|digits| digits.parse().ok()).ok_or(Malformed::Length)
-    };
-    let first: u64 = number(members.next().unwrap_or_default())?;
-    for member in members {
-        if number(member)? != first {
-            return Err(Malformed::Length);
-        }
-    }
-    Ok(first)
+    let first = number(members.next().unwrap_or_default()).ok_or(Malformed::Length)?;
+    if members.all(|member| number(member) == Some(first)) { Ok(first) } else { Err(Malformed::Length) }
 }
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let digit = char::from(*digit).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
+}
+
+/// The length that a head declares on its way out; [`Doubtful`] where it is not one number, said once: a message that
+/// came over HTTP/2 may say it twice.
+pub(super) fn declared_length(fields: &HeaderMap) -> Result<Option<u64>, Doubtful> {
+    let mut lines = fields.get_all(header::CONTENT_LENGTH).into_iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    let length = number(line.as_bytes()).ok_or(Doubtful)?;
+    if lines.next().is_none() { Ok(Some(length)) } else { Err(Doubtful) }
+}
+
+/// A length that not everybody reads alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Doubtful;
 
 /// Adds one field.
 pub(super) fn write_one(to: &mut Vec<u8>, name: &[u8], value: &[u8]) {
@@ -172,4 +191,121 @@ pub(super) fn write(to: &mut Vec<u8>, fields: &HeaderMap, spelling: Option<&Spel
 
 pub(super) fn size(fields: &HeaderMap) -> usize {
     fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[(&str, &str)]) -> Result<Fields, Malformed> {
+        let lines = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>();
+        let text = lines.concat() + "\r\n";
+        let head = Bytes::from(text);
+        let mut parsed = [httparse::EMPTY_HEADER; 64];
+        let httparse::Status::Complete((_, parsed)) = httparse::parse_headers(&head, &mut parsed).unwrap()
+        else {
+            panic!("no fields");
+        };
+        Fields::of(&head, parsed)
+    }
+
+    /// How they go on once `change` was at them.
+    fn rewritten(lines: &[(&str, &str)], change: impl FnOnce(&mut HeaderMap)) -> String {
+        let mut fields = read(lines).unwrap();
+        change(&mut fields.map);
+        let mut extensions = Extensions::new();
+        fields.spell(&mut extensions);
+        let mut written = Vec::new();
+        write(&mut written, &fields.map, extensions.get());
+        String::from_utf8(written).unwrap()
+    }
+
+    const LINES: [(&str, &str); 5] = [("Host", "a"), ("x-A", "1"), ("X-B", "2"), ("X-c", "3"), ("x-d", "4")];
+
+    #[test]
+    fn fields_go_on_as_they_were_spelled() {
+        assert_eq!(rewritten(&LINES, |_| {}), "Host: a\r\nx-A: 1\r\nX-B: 2\r\nX-c: 3\r\nx-d: 4\r\n");
+    }
+
+    #[test]
+    fn what_is_added_or_dropped_changes_no_others_spelling() {
+        let changed = rewritten(&LINES, |map| {
+            let mut to = HeaderMap::new();
+            to.append("x-new", HeaderValue::from_static("0"));
+            for (name, value) in map.iter().filter(|(name, _)| *name != "x-a") {
+                to.append(name.clone(), value.clone());
+            }
+            to.append("x-last", HeaderValue::from_static("9"));
+            *map = to;
+        });
+        assert_eq!(changed, "x-new: 0\r\nHost: a\r\nX-B: 2\r\nX-c: 3\r\nx-d: 4\r\nx-last: 9\r\n");
+    }
+
+    #[test]
+    fn lines_of_one_name_keep_their_order_and_each_its_spelling() {
+        let lines = [("X-a", "1"), ("x-B", "2"), ("x-A", "3"), ("X-A", "4")];
+        assert_eq!(rewritten(&lines, |_| {}), "X-a: 1\r\nx-A: 3\r\nX-A: 4\r\nx-B: 2\r\n");
+        let more = rewritten(&lines, |map| {
+            map.append("x-a", HeaderValue::from_static("5"));
+        });
+        assert_eq!(more, "X-a: 1\r\nx-A: 3\r\nX-A: 4\r\nx-a: 5\r\nx-B: 2\r\n");
+    }
+
+    #[test]
+    fn another_order_finds_every_spelling() {
+        let names = (0..60).map(|number| format!("X-{number}")).collect::<Vec<_>>();
+        let lines = names.iter().map(|name| (&**name, "1")).collect::<Vec<_>>();
+        let backwards = rewritten(&lines, |map| {
+            let all = map.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>();
+            *map = all.into_iter().rev().collect();
+        });
+        let expected = names.iter().rev().map(|name| format!("{name}: 1\r\n")).collect::<Vec<_>>().concat();
+        assert_eq!(backwards, expected);
+    }
+
+    #[test]
+    fn lower_case_needs_no_spelling() {
+        assert!(read(&[("host", "a"), ("x-a", "B")]).unwrap().spelling.is_none());
+    }
+
+    #[test]
+    fn a_length_is_digits_and_one() {
+        for (value, length) in
+            [("0", 0), ("5", 5), ("05", 5), ("5 , 5", 5), ("18446744073709551615", u64::MAX)]
+        {
+            let fields = read(&[("content-length", value), ("Content-Length", value)]).unwrap();
+            assert_eq!(fields.length, Some(length), "{value}");
+            assert_eq!(declared_length(&fields.map), Ok(Some(length)), "{value}");
+        }
+        for value in ["", "+5", "-5", "5,", ",5", "5,6", "5 5", "0x5", "5a", "18446744073709551616"] {
+            assert_eq!(read(&[("content-length", value)]).err(), Some(Malformed::Length), "{value}");
+        }
+        assert_eq!(read(&[("content-length", "5"), ("content-length", "6")]).err(), Some(Malformed::Length));
+    }
+
+    #[test]
+    fn a_length_that_goes_out_is_one_number() {
+        let declared = |values: &[&'static str]| {
+            let mut map = HeaderMap::new();
+            for value in values {
+                map.append(header::CONTENT_LENGTH, HeaderValue::from_static(value));
+            }
+            declared_length(&map)
+        };
+        assert_eq!(declared(&[]), Ok(None));
+        assert_eq!(declared(&["7"]), Ok(Some(7)));
+        for values in [&["7", "7"][..], &["7, 7"], &["+7"], &[""], &[" 7"]] {
+            assert_eq!(declared(values), Err(Doubtful), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn close_wins() {
+        let keeps = |value: &str, version| read(&[("connection", value)]).unwrap().keep_alive(version);
+        assert!(keeps("x", Version::HTTP_11) && !keeps("x", Version::HTTP_10));
+        assert!(keeps("Keep-Alive", Version::HTTP_10));
+        for value in ["close", "keep-alive, close", "CLOSE ,keep-alive"] {
+            assert!(!keeps(value, Version::HTTP_11) && !keeps(value, Version::HTTP_10), "{value}");
+        }
+    }
 }

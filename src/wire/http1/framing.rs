@@ -31,6 +31,8 @@ pub(super) enum Decoder {
     Chunked(Chunks),
     UntilEnd,
     Done,
+    /// What came is no body: nothing behind it is understood any more.
+    Broken(Malformed),
 }
 
 /// What [`Decoder::decode`] found.
@@ -86,7 +88,7 @@ impl Decoder {
         match self {
             Self::Known(left) => Some(*left),
             Self::Done => Some(0),
-            Self::Chunked(_) | Self::UntilEnd => None,
+            Self::Chunked(_) | Self::UntilEnd | Self::Broken(_) => None,
         }
     }
 
@@ -94,6 +96,7 @@ impl Decoder {
     pub(super) fn decode(&mut self, input: &mut BytesMut) -> Result<Decoded, Malformed> {
         match self {
             Self::Done => Ok(Decoded::End),
+            Self::Broken(malformed) => Err(*malformed),
             Self::UntilEnd if input.is_empty() => Ok(Decoded::More(0)),
             Self::UntilEnd => Ok(Decoded::Data(input.split().freeze())),
             Self::Known(left) => {
@@ -107,11 +110,13 @@ impl Decoder {
                 Ok(Decoded::Data(data))
             }
             Self::Chunked(chunks) => {
-                let decoded = chunks.decode(input)?;
-                if matches!(decoded, Decoded::End | Decoded::Trailers(_)) {
-                    *self = Self::Done;
+                let decoded = chunks.decode(input);
+                match &decoded {
+                    Ok(Decoded::End | Decoded::Trailers(_)) => *self = Self::Done,
+                    Ok(Decoded::Data(_) | Decoded::More(_)) => {}
+                    Err(malformed) => *self = Self::Broken(*malformed),
                 }
-                Ok(decoded)
+                decoded
             }
         }
     }
@@ -123,7 +128,7 @@ impl Decoder {
                 *self = Self::Done;
                 Ok(())
             }
-            Self::Known(_) | Self::Chunked(_) => Err(Malformed::CutShort),
+            Self::Known(_) | Self::Chunked(_) | Self::Broken(_) => Err(Malformed::CutShort),
         }
     }
 }
@@ -291,4 +296,156 @@ fn size_line<S: AsyncRead + AsyncWrite + Unpin>(size: usize, to: &mut Buffered<S
         }
     }
     to.push_slice(line.get(at..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// What is made of these pieces: the body, its trailers, and what stands behind; `None` where it does not end.
+    type Read = Result<Option<(Vec<u8>, Option<HeaderMap>, Vec<u8>)>, Malformed>;
+
+    fn read<'a>(length: Length, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
+        let mut decoder = Decoder::new(length);
+        let (mut input, mut body, mut trailers) = (BytesMut::new(), Vec::new(), None);
+        for piece in pieces {
+            input.extend_from_slice(piece);
+            while !decoder.is_done() {
+                match decoder.decode(&mut input) {
+                    Ok(Decoded::Data(data)) => body.extend_from_slice(&data),
+                    Ok(Decoded::Trailers(map)) => trailers = Some(map),
+                    Ok(Decoded::More(_)) => break,
+                    Ok(Decoded::End) => {}
+                    Err(malformed) => {
+                        input.extend_from_slice(b"0\r\n\r\n");
+                        assert_eq!(decoder.decode(&mut input).unwrap_err(), malformed, "read on");
+                        assert!(decoder.end().is_err());
+                        return Err(malformed);
+                    }
+                }
+            }
+        }
+        if !decoder.is_done() && decoder.end().is_err() {
+            return Ok(None);
+        }
+        Ok(Some((body, trailers, input.to_vec())))
+    }
+
+    /// `bytes` cut at these places.
+    fn cut<'a>(mut bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
+        let mut pieces = Vec::new();
+        for size in sizes {
+            let (piece, rest) = bytes.split_at(bytes.len().min(*size));
+            pieces.push(piece);
+            bytes = rest;
+        }
+        pieces.push(bytes);
+        pieces
+    }
+
+    /// What `write` makes of it.
+    fn written(write: impl FnOnce(&mut Buffered<DuplexStream>)) -> Vec<u8> {
+        let (ours, mut theirs) = duplex(1 << 20);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut io = Buffered::new(ours);
+        write(&mut io);
+        assert!(io.poll_flush(&mut context).is_ready());
+        drop(io);
+        let mut bytes = Vec::new();
+        assert!(matches!(pin!(theirs.read_to_end(&mut bytes)).poll(&mut context), Poll::Ready(Ok(_))));
+        bytes
+    }
+
+    /// Something like chunks.
+    fn chunks() -> impl Strategy<Value = Vec<u8>> {
+        let whole =
+            ["5\r\nhello\r\n", "0\r\n", "x: 1\r\n", "\r\n", "1;a\r\nb\r\n", "00\r\n\r\n", "2 \r\nok\r\n"];
+        let torn = ["5", "a", ";", "\r", "\n", "\r\n", "0", "ffffffffffffffff\r\n", "\n\n", ":"];
+        let part =
+            prop_oneof![4 => prop::sample::select(whole.to_vec()), 1 => prop::sample::select(torn.to_vec())];
+        prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat().into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_the_same_however_they_are_cut(
+            bytes in chunks(),
+            sizes in prop::collection::vec(0_usize..7, 0..40),
+        ) {
+            let whole = read(Length::Chunked, [&*bytes]);
+            let in_pieces = read(Length::Chunked, cut(&bytes, &sizes));
+            prop_assert_eq!(whole.is_err(), in_pieces.is_err());
+            if whole.is_ok() {
+                prop_assert_eq!(whole, in_pieces);
+            }
+        }
+
+        #[test]
+        fn any_bytes_leave_it_without_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            length in prop_oneof![
+                any::<u64>().prop_map(Length::Known),
+                Just(Length::Chunked),
+                Just(Length::UntilEnd),
+            ],
+        ) {
+            let _whatever = read(length, [&*bytes]);
+        }
+
+        #[test]
+        fn what_is_written_in_chunks_is_read_as_it_was(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6000), 0..6),
+            has_trailers in any::<bool>(),
+            sizes in prop::collection::vec(0_usize..3000, 0..10),
+        ) {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-sum", "1".parse().unwrap());
+            let bytes = written(|io| {
+                let mut encoder = Encoder::Chunked;
+                for piece in &pieces {
+                    encoder.data(piece.clone().into(), io).unwrap();
+                }
+                encoder.end(has_trailers.then_some(&trailers), io).unwrap();
+                io.push_slice(b"behind");
+            });
+            let expected = (pieces.concat(), has_trailers.then_some(trailers), b"behind".to_vec());
+            prop_assert_eq!(read(Length::Chunked, cut(&bytes, &sizes)), Ok(Some(expected)));
+        }
+    }
+
+    #[test]
+    fn a_known_length_ends_where_it_says() {
+        let read = |length, bytes: &[u8]| read(Length::Known(length), [bytes]);
+        assert_eq!(read(2, b"okGET"), Ok(Some((b"ok".to_vec(), None, b"GET".to_vec()))));
+        assert_eq!(read(0, b"GET"), Ok(Some((Vec::new(), None, b"GET".to_vec()))));
+        assert_eq!(read(u64::MAX, b"ok"), Ok(None));
+    }
+
+    #[test]
+    fn the_largest_chunk_is_no_overflow() {
+        let mut decoder = Decoder::new(Length::Chunked);
+        let mut input = BytesMut::from(&b"ffffffffffffffff\r\nok"[..]);
+        assert!(matches!(decoder.decode(&mut input), Ok(Decoded::Data(data)) if data == "ok"));
+        assert!(matches!(decoder.decode(&mut input), Ok(Decoded::More(_))));
+        assert_eq!(read(Length::Chunked, [&b"10000000000000000\r\n"[..]]), Err(Malformed::Chunk));
+    }
+
+    #[test]
+    fn a_body_is_as_long_as_its_head_declared_or_breaks() {
+        let bytes = written(|io| {
+            let mut encoder = Encoder::Known(3);
+            assert_eq!(encoder.end(None, io), Err(WrongLength));
+            assert_eq!(encoder.data(Bytes::from_static(b"four"), io), Err(WrongLength));
+            assert_eq!(encoder.data(Bytes::from_static(b"abc"), io), Ok(()));
+            assert_eq!(encoder.end(None, io), Ok(()));
+            assert_eq!(encoder.data(Bytes::from_static(b"d"), io), Err(WrongLength));
+        });
+        assert_eq!(bytes, b"abc");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response};
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Status};
 
@@ -38,6 +38,10 @@ pub(in crate::wire) enum Malformed {
     Chunk,
     #[error("the message was cut short")]
     CutShort,
+    #[error("there are too many interim answers")]
+    Interim,
+    #[error("the protocol is switched before the request was there")]
+    EarlySwitch,
 }
 
 impl Malformed {
@@ -48,9 +52,14 @@ impl Malformed {
             Self::TooLarge | Self::Head(httparse::Error::TooManyHeaders) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::Head(_) | Self::Field | Self::Target | Self::Length | Self::Chunk | Self::CutShort => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Head(_)
+            | Self::Field
+            | Self::Target
+            | Self::Length
+            | Self::Chunk
+            | Self::CutShort
+            | Self::Interim
+            | Self::EarlySwitch => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -116,8 +125,8 @@ pub(super) fn request(
     with_fields(limits.fields, |fields| {
         let mut parsed = httparse::Request::new(&mut []);
         match parsed.parse_with_uninit_headers(&head, fields).map_err(Malformed::Head)? {
-            Status::Complete(_) => from_request(&head, &parsed).map(Some),
-            Status::Partial => Err(Malformed::Field),
+            Status::Complete(length) if length == head.len() => from_request(&head, &parsed).map(Some),
+            Status::Complete(_) | Status::Partial => Err(Malformed::Field),
         }
     })
 }
@@ -146,8 +155,10 @@ pub(super) fn response(
         let mut parsed = httparse::Response::new(&mut []);
         let status = config.parse_response_with_uninit_headers(&mut parsed, &head, fields);
         match status.map_err(Malformed::Head)? {
-            Status::Complete(_) => from_response(&head, &parsed, method).map(Some),
-            Status::Partial => Err(Malformed::Field),
+            Status::Complete(length) if length == head.len() => {
+                from_response(&head, &parsed, method).map(Some)
+            }
+            Status::Complete(_) | Status::Partial => Err(Malformed::Field),
         }
     })
 }
@@ -155,10 +166,10 @@ pub(super) fn response(
 /// Trailers (§7.1.2), up to and with the empty line.
 pub(super) fn trailers(section: &Bytes) -> Result<HeaderMap, Malformed> {
     let mut fields = [EMPTY_HEADER; TRAILER_FIELDS];
-    let Status::Complete((_, parsed)) =
-        httparse::parse_headers(section, &mut fields).map_err(Malformed::Head)?
-    else {
-        return Err(Malformed::Field);
+    let parsed = match httparse::parse_headers(section, &mut fields).map_err(Malformed::Head)? {
+        Status::Complete((length, parsed)) if length == section.len() => parsed,
+        // An empty line without CR ends it for some, and not for others.
+        Status::Complete(_) | Status::Partial => return Err(Malformed::Field),
     };
     let mut map = HeaderMap::with_capacity(parsed.len());
     for field in parsed {
@@ -176,9 +187,10 @@ fn complete(
     parse: impl FnOnce(&[u8]) -> Result<(), httparse::Error>,
 ) -> Result<Option<Bytes>, Malformed> {
     // §2.2: empty lines before a request are ignored.
-    let blank = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    if blank > 0 && tried.searched == 0 {
-        let _blank = input.split_to(blank);
+    while tried.searched == 0
+        && let Some(blank) = blank_line(input)
+    {
+        input.advance(blank);
     }
     if let Some(end) = end(input, tried.searched) {
         if end > limits.bytes {
@@ -193,6 +205,14 @@ fn complete(
         parse(input).map_err(Malformed::Head)?;
     }
     if input.len() > limits.bytes { Err(Malformed::TooLarge) } else { Ok(None) }
+}
+
+fn blank_line(input: &[u8]) -> Option<usize> {
+    match input {
+        [b'\n', ..] => Some(1),
+        [b'\r', b'\n', ..] => Some(2),
+        _ => None,
+    }
 }
 
 /// Behind the empty line that ends a head. A line may end in a bare LF (§2.2).
@@ -270,9 +290,16 @@ fn from_response(
         (Some(false), _) | (None, None) => Length::UntilEnd,
         (None, Some(length)) => Length::Known(length),
     };
+    // Whoever sent both may have meant the other one (§6.1); what knows no chunks, and what can have no body, either.
+    let is_doubtful = match (fields.chunked, fields.length) {
+        (Some(_), length) => {
+            length.is_some() || version == Version::HTTP_10 || status == StatusCode::NO_CONTENT
+        }
+        (None, length) => status == StatusCode::NO_CONTENT && length.unwrap_or(0) > 0,
+    };
     let about = About {
         length,
-        keep_alive: fields.keep_alive(version) && length != Length::UntilEnd,
+        keep_alive: fields.keep_alive(version) && length != Length::UntilEnd && !is_doubtful,
         expects: false,
         trailers: fields.trailers,
     };
@@ -315,4 +342,146 @@ pub(super) fn write_response(to: &mut Vec<u8>, head: &response::Parts) {
     }
     to.extend_from_slice(b"\r\n");
     fields::write(to, &head.headers, head.extensions.get());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { bytes: 8 * 1024, fields: 100 };
+
+    /// What is made of pieces of a head, and of what stands behind it.
+    fn read<T: Debug>(
+        bytes: &[u8],
+        sizes: &[usize],
+        read: impl Fn(&mut BytesMut, &mut Tried) -> Result<Option<T>, Malformed>,
+    ) -> Result<Option<(String, Vec<u8>)>, Malformed> {
+        let (mut input, mut tried, mut rest) = (BytesMut::new(), Tried::default(), bytes);
+        for size in sizes.iter().copied().chain([bytes.len()]) {
+            let (piece, later) = rest.split_at(rest.len().min(size));
+            input.extend_from_slice(piece);
+            rest = later;
+            if input.is_empty() {
+                continue;
+            }
+            if let Some(head) = read(&mut input, &mut tried)? {
+                input.extend_from_slice(rest);
+                return Ok(Some((format!("{head:?}"), input.to_vec())));
+            }
+        }
+        Ok(None)
+    }
+
+    fn of_client(input: &mut BytesMut, tried: &mut Tried) -> Result<Option<impl Debug + use<>>, Malformed> {
+        request(input, tried, LIMITS)
+    }
+
+    fn of_server(input: &mut BytesMut, tried: &mut Tried) -> Result<Option<impl Debug + use<>>, Malformed> {
+        response(input, tried, LIMITS, &Method::GET)
+    }
+
+    /// Something like a head, which ends.
+    fn head() -> impl Strategy<Value = Vec<u8>> {
+        let start =
+            ["GET / HTTP/1.1\r\n", "\r\nPOST /a?b HTTP/1.0\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.0 204\n", ""];
+        let whole = [
+            "host: a\r\n",
+            "Content-Length: 5\r\n",
+            "transfer-encoding: chunked\r\n",
+            "x:\r\n",
+            "x: 1\n",
+            "connection: close\r\n",
+            "x: \t\u{e9} 1 \r\n",
+            "content-length: 5, 5\r\n",
+        ];
+        let torn = ["\r", "\n", " ", ":", "\0", "x", "\r\n 1", "content-length: +5\r\n", "\r\n\r\n", "\n\n"];
+        let part =
+            prop_oneof![6 => prop::sample::select(whole.to_vec()), 1 => prop::sample::select(torn.to_vec())];
+        let parts = prop::collection::vec(part, 0..10);
+        (prop::sample::select(start.to_vec()), parts)
+            .prop_map(|(start, parts)| format!("{start}{}\r\n\r\nbehind", parts.concat()).into_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn a_head_is_the_same_however_it_is_cut(
+            bytes in head(),
+            sizes in prop::collection::vec(0_usize..9, 0..60),
+        ) {
+            let (whole, cut) = (read(&bytes, &[], of_client), read(&bytes, &sizes, of_client));
+            prop_assert_eq!(whole.is_err(), cut.is_err());
+            if whole.is_ok() {
+                prop_assert_eq!(whole, cut);
+            }
+            let (whole, cut) = (read(&bytes, &[], of_server), read(&bytes, &sizes, of_server));
+            prop_assert_eq!(whole.is_err(), cut.is_err());
+            if whole.is_ok() {
+                prop_assert_eq!(whole, cut);
+            }
+        }
+
+        #[test]
+        fn any_bytes_leave_it_without_a_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            sizes in prop::collection::vec(0_usize..50, 0..9),
+        ) {
+            let _whatever = read(&bytes, &sizes, of_client);
+            let _whatever = read(&bytes, &sizes, of_server);
+            let _whatever = trailers(&Bytes::from(bytes));
+        }
+
+        #[test]
+        fn what_is_written_is_read_as_it_was(bytes in head()) {
+            let mut input = BytesMut::from(&*bytes);
+            if let Ok(Some((first, about))) = request(&mut input, &mut Tried::default(), LIMITS) {
+                let mut written = Vec::new();
+                write_request(&mut written, &first);
+                written.extend_from_slice(b"\r\n");
+                let mut input = BytesMut::from(&*written);
+                let again = request(&mut input, &mut Tried::default(), LIMITS);
+                let Ok(Some((second, again))) = again else { panic!("not read again: {written:?}") };
+                prop_assert_eq!(&first.method, &second.method);
+                prop_assert_eq!(&first.headers, &second.headers);
+                if first.version == second.version {
+                    prop_assert_eq!(about.length, again.length);
+                }
+                prop_assert!(input.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn single_bytes_are_not_read_over_and_over() {
+        let bytes = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(4000)).into_bytes();
+        let (mut input, mut tried, mut parsed) = (BytesMut::new(), Tried::default(), 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            input.extend_from_slice(&[*byte]);
+            let head = complete(&mut input, &mut tried, LIMITS, |data| {
+                parsed += data.len();
+                Ok(())
+            });
+            assert_eq!(head.unwrap().is_some(), at + 1 == bytes.len());
+        }
+        assert!(parsed < 2 * bytes.len(), "{parsed} bytes were parsed");
+    }
+
+    #[test]
+    fn more_fields_than_a_map_may_hold_are_too_many() {
+        let limits = Limits { bytes: 1 << 20, fields: 100_000 };
+        let head = format!("GET / HTTP/1.1\r\n{}\r\n", "a:\r\n".repeat(40_000));
+        let read = request(&mut BytesMut::from(&*head), &mut Tried::default(), limits);
+        assert_eq!(read.err(), Some(Malformed::TooLarge));
+    }
+
+    #[test]
+    fn trailers_end_where_all_agree() {
+        assert_eq!(trailers(&Bytes::from_static(b"x: 1\r\n\r\n")).unwrap()["x"], "1");
+        for section in ["x: 1\n\ny: 2\r\n\r\n", "\nx: 1\r\n\r\n", "x: 1\r\n"] {
+            assert_eq!(trailers(&Bytes::from(section)).err(), Some(Malformed::Field), "{section:?}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! A client's connection: its requests, one after the other, and the answers.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -21,6 +22,8 @@ use crate::wire::response_body::ResponseBody;
 /// What an HTTP/2 client says first (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+/// What may have been sent ahead before no more is read of it.
+const AHEAD: usize = 64 * 1024;
 /// Reads that the rest of a body nobody wants is worth, before its connection is closed instead.
 const UNWANTED_READS: usize = 16;
 
@@ -45,6 +48,10 @@ struct Shared {
     expects: bool,
     /// Waits for the body to be read or let go.
     waiting: Option<Waker>,
+    /// Waits for more of the body.
+    reader: Option<Waker>,
+    /// Nobody serves this connection any more.
+    is_left: bool,
 }
 
 /// What is to be known of a request when it is answered.
@@ -93,6 +100,8 @@ impl Served {
             is_held: false,
             expects: false,
             waiting: None,
+            reader: None,
+            is_left: false,
         };
         let asked = Asked { version: Version::HTTP_11, is_head: false, keep_alive: true, trailers: false };
         let shared = Arc::new(Mutex::new(shared));
@@ -109,9 +118,18 @@ impl Served {
         Some(shared.into_inner().unwrap_or_else(PoisonError::into_inner).io)
     }
 
+    /// Serves it no more: whatever still reads a body of it, in a task of its own, ends.
+    pub(in crate::wire) fn leave(&self) {
+        let mut shared = self.lock();
+        if shared.is_held {
+            shared.is_left = true;
+            shared.reader.take().into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// Waits for the next request.
     pub(in crate::wire) async fn next(&mut self, link: &Link) -> Next {
-        let mut is_ahead = !self.lock().io.input().is_empty();
+        let mut is_ahead = (1..AHEAD).contains(&self.lock().io.input().len());
         let next = poll_fn(|context| {
             // What was sent ahead is begun only while the client is there to see it answered.
             if std::mem::take(&mut is_ahead) && self.lock().poll_has_ended(context) {
@@ -189,7 +207,11 @@ impl Served {
         let (mut head, body) = answer.into_parts();
         let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
         self.asked.keep_alive &= !link.is_ending();
-        let encoder = self.asked.encoder(&head, &body);
+        let declared = fields::declared_length(&head.headers).unwrap_or_else(|_doubtful| {
+            head.headers.remove(header::CONTENT_LENGTH);
+            None
+        });
+        let encoder = self.asked.encoder(&head, declared, &body);
         self.asked.keep_alive &= encoder != Some(Encoder::UntilEnd);
         head.version = self.asked.version;
         {
@@ -224,8 +246,8 @@ impl Served {
         let mut reads = UNWANTED_READS;
         poll_fn(|context| {
             let mut shared = self.lock();
-            if shared.is_held && !shared.body.is_done() {
-                shared.waiting = Some(context.waker().clone());
+            if shared.is_held {
+                shared.wait(context);
                 return Poll::Pending;
             }
             Poll::Ready(shared.skip_rest(context, &mut reads))
@@ -259,10 +281,11 @@ impl Sending {
     fn poll(&mut self, context: &mut Context<'_>, to: &Served) -> Poll<Result<(), Cut>> {
         loop {
             // The body may read from this very connection: it is not held while the body is asked.
-            let polled = self.poll_frames(context, to)?;
+            let polled = self.poll_frames(context, to);
             let mut shared = to.lock();
             let flushed = shared.io.poll_flush(context);
-            match (polled, flushed) {
+            // What came before the break is told, as far as it can be.
+            match (polled?, flushed) {
                 (_, Poll::Ready(Err(_))) => return Poll::Ready(Err(Cut::Gone)),
                 (Poll::Ready(()), Poll::Ready(Ok(()))) if self.encoder.is_none() => {
                     return Poll::Ready(Ok(()));
@@ -329,12 +352,10 @@ impl Asked {
     }
 
     /// How the body of an answer is delimited; `None` = it has none.
-    fn encoder(&self, head: &response::Parts, body: &ResponseBody) -> Option<Encoder> {
+    fn encoder(&self, head: &response::Parts, declared: Option<u64>, body: &ResponseBody) -> Option<Encoder> {
         if self.is_bodyless(head.status) {
             return None;
         }
-        let declared = head.headers.get(header::CONTENT_LENGTH);
-        let declared = declared.and_then(|length| length.to_str().ok()?.parse().ok());
         match declared {
             Some(length) => Some(Encoder::Known(length)),
             None if body.is_end_stream() => None,
@@ -379,13 +400,24 @@ impl Shared {
         self.body = Decoder::new(about.length);
         self.is_held = true;
         self.expects = about.expects && self.io.input().is_empty();
-        Inbound::Client(ClientBody { shared: Arc::clone(shared) })
+        Inbound::Client(ClientBody { shared: Arc::clone(shared), is_over: false })
     }
 
-    /// Whether the client has left. While its request's body comes, the body will tell; what it sends ahead hides its
-    /// end.
+    /// Whether the client has left. While its request's body comes, the body will tell, and when it is over; what it
+    /// sends ahead hides its end.
     fn poll_is_gone(&mut self, context: &mut Context<'_>) -> bool {
-        self.body.is_done() && self.io.input().is_empty() && self.poll_has_ended(context)
+        if self.is_held {
+            self.wait(context);
+            return false;
+        }
+        self.io.input().is_empty() && self.poll_has_ended(context)
+    }
+
+    /// Waits for the body to be read or let go.
+    fn wait(&mut self, context: &Context<'_>) {
+        if !will_wake(self.waiting.as_ref(), context) {
+            self.waiting = Some(context.waker().clone());
+        }
     }
 
     fn poll_has_ended(&mut self, context: &mut Context<'_>) -> bool {
@@ -435,6 +467,8 @@ impl Shared {
 /// The part of a request's body that has not come with its head.
 pub(in crate::wire) struct ClientBody {
     shared: Arc<Mutex<Shared>>,
+    /// It was read to its end: what the connection reads from now on is of another request.
+    is_over: bool,
 }
 
 impl ClientBody {
@@ -446,31 +480,52 @@ impl ClientBody {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, InboundError>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
         let mut shared = self.lock();
+        if shared.is_left {
+            let left = io::Error::from(io::ErrorKind::ConnectionAborted);
+            return Poll::Ready(Some(Err(InboundError::Broken(left))));
+        }
         let polled = shared.poll_data(context);
         if shared.body.is_done() {
-            shared.waiting.take().into_iter().for_each(Waker::wake);
+            shared.is_held = false;
+            // The connection's own task looks by itself.
+            let waiting = shared.waiting.take().filter(|waiting| !waiting.will_wake(context.waker()));
+            waiting.into_iter().for_each(Waker::wake);
+            drop(shared);
+            self.is_over = true;
+        } else if polled.is_pending() && !will_wake(shared.reader.as_ref(), context) {
+            shared.reader = Some(context.waker().clone());
         }
         polled
     }
 
     /// Whether it was read to its end.
     pub(in crate::wire) fn is_over(&self) -> bool {
-        self.lock().body.is_done()
+        self.is_over
     }
 
     /// Bytes still to come, where that is known.
     pub(in crate::wire) fn left(&self) -> Option<u64> {
-        self.lock().body.left()
+        if self.is_over { Some(0) } else { self.lock().body.left() }
     }
 }
 
 impl Drop for ClientBody {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         let mut shared = self.lock();
         shared.is_held = false;
         shared.waiting.take().into_iter().for_each(Waker::wake);
     }
+}
+
+fn will_wake(waker: Option<&Waker>, context: &Context<'_>) -> bool {
+    waker.is_some_and(|waker| waker.will_wake(context.waker()))
 }
 
 fn is_preface(input: &[u8]) -> bool {
