@@ -63,9 +63,9 @@ pub(super) fn carry(
             }
         };
         let mut body = RequestBody::new(body, call.shared.limits.request_body, &call.link.activity);
-        let held = call.hold(&head, &mut body).await;
-        let placed = call.place(&head, held.as_ref().ok().map(|said| (&body, said)), &routed); // trace
-        let said = match held {
+        let holding = call.hold(&head, &mut body).await;
+        let placed = call.place(&head, holding.as_ref().ok().map(|said| (&body, said)), &routed); // trace
+        let said = match holding {
             Ok(said) => said,
             Err(error) => return call.refuse(&error, unread),
         };
