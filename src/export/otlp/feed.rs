@@ -169,6 +169,9 @@ impl<F: Feeds> Worker<F> {
                 }
                 Err(failure) => {
                     self.health.failed(&failure.reason);
+                    if let Some(rejected) = failure.rejected {
+                        return self.lose(rejected.min(Self::spans_or_lines(&batch)));
+                    }
                     if is_last || !failure.may_be_repeated {
                         break;
                     }
@@ -180,8 +183,15 @@ impl<F: Feeds> Worker<F> {
     }
 
     fn give_up(&self, batch: &[F::Item]) {
-        let many = batch.len() as u64 * u64::from(F::EACH);
+        self.lose(Self::spans_or_lines(batch));
+    }
+
+    fn lose(&self, many: u64) {
         self.feed.losses.lose(F::WHAT, DropReason::ExporterFailed, many);
+    }
+
+    fn spans_or_lines(batch: &[F::Item]) -> u64 {
+        batch.len() as u64 * u64::from(F::EACH)
     }
 
     /// One try; once the process stops it ends at the deadline.
