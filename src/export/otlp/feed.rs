@@ -252,6 +252,7 @@ mod tests {
         failures: u32,
         not_before: Option<Duration>,
         is_final: bool,
+        rejected: Option<u64>,
         tries: Arc<Mutex<Vec<(Instant, usize)>>>,
     }
 
@@ -269,10 +270,13 @@ mod tests {
                 return Ok(());
             }
             let failure = Failure::final_one("no");
-            Err(Failure { may_be_repeated: !self.is_final, not_before: self.not_before, ..failure })
+            let (may_be_repeated, rejected) = (!self.is_final, self.rejected);
+            Err(Failure { may_be_repeated, not_before: self.not_before, rejected, ..failure })
         }
 
-        fn sent(&self, _batch: &[u32]) {}
+        fn sent(&self, _batch: &[u32]) {
+            assert!(self.rejected.is_none(), "nobody knows which of them arrived");
+        }
     }
 
     impl Weighs for u32 {
@@ -354,6 +358,17 @@ mod tests {
         fed.push(3);
         seconds(60).await;
         assert_eq!((fed.tries().len(), fed.lost(DropReason::ExporterFailed)), (1, 6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_what_was_taken_in_part_the_rest_is_lost_and_no_more_than_was_sent() {
+        for (rejected, lost) in [(1, 1), (6, 6), (u64::MAX, 6)] {
+            let fed = Fed::new(Script { failures: 1, rejected: Some(rejected), ..Script::default() });
+            fed.push(3);
+            seconds(60).await;
+            assert_eq!((fed.tries().len(), fed.lost(DropReason::ExporterFailed)), (1, lost));
+            assert_eq!(fed.losses.failures(Exporter::OtlpTraces), 1);
+        }
     }
 
     #[tokio::test(start_paused = true)]

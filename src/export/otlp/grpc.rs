@@ -87,3 +87,37 @@ impl Decoder for AsWritten {
         Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::protobuf::Writer;
+    use super::*;
+
+    fn status(kind: &str, seconds: i64, nanoseconds: u64) -> Writer {
+        let mut status = Writer::default();
+        status.integer(1, 14);
+        status.text(2, &["busy"]);
+        status.nested(3, 1, |detail| {
+            detail.text(1, &[kind]);
+            detail.nested(2, 1, |info| {
+                info.nested(1, 1, |delay| {
+                    delay.integer(1, seconds.cast_unsigned());
+                    delay.integer(2, nanoseconds);
+                });
+            });
+        });
+        status
+    }
+
+    #[test]
+    fn a_status_says_how_long_to_wait() {
+        let kind = "type.googleapis.com/google.rpc.RetryInfo";
+        let delay = |kind, seconds, nanoseconds| retry_delay(status(kind, seconds, nanoseconds).written());
+        assert_eq!(delay(kind, 7, 5), Some(Duration::new(7, 5)));
+        assert_eq!(delay(kind, 0, 0), Some(Duration::ZERO));
+        assert_eq!(delay(kind, -7, 0), None);
+        assert_eq!(delay(kind, 7, u64::MAX), None);
+        assert_eq!(delay("type.googleapis.com/google.rpc.ErrorInfo", 7, 0), None);
+        assert_eq!(retry_delay(b""), None);
+    }
+}

@@ -233,3 +233,159 @@ fn take_varint(message: &mut &[u8]) -> Option<u64> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+    use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
+    use opentelemetry_proto::tonic::trace::v1::{Span, Status};
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::*;
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof!["\\PC{0,8}", Just(String::new()), any::<String>(), "[é\\x00]{60,140}", "x{16000,17000}"]
+    }
+
+    fn attributes() -> impl Strategy<Value = Vec<KeyValue>> {
+        let value = prop_oneof![
+            text().prop_map(Any::StringValue),
+            any::<i64>().prop_map(Any::IntValue),
+            (-1e300..1e300).prop_map(Any::DoubleValue),
+        ];
+        let attribute = (text(), value).prop_map(|(key, value)| KeyValue {
+            key,
+            value: Some(AnyValue { value: Some(value) }),
+            ..KeyValue::default()
+        });
+        prop::collection::vec(attribute, 0..40)
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let event = (any::<u64>(), text(), attributes()).prop_map(|(time_unix_nano, name, attributes)| {
+            Event { time_unix_nano, name, attributes, dropped_attributes_count: 0 }
+        });
+        prop::collection::vec(event, 0..3)
+    }
+
+    fn links() -> impl Strategy<Value = Vec<Link>> {
+        let link = (any::<[u8; 16]>(), any::<[u8; 8]>(), attributes(), any::<u32>());
+        let link = link.prop_map(|(trace_id, span_id, attributes, flags)| Link {
+            trace_id: trace_id.to_vec(),
+            span_id: span_id.to_vec(),
+            attributes,
+            flags,
+            ..Link::default()
+        });
+        prop::collection::vec(link, 0..3)
+    }
+
+    prop_compose! {
+        fn span()(
+            ids in (any::<[u8; 16]>(), any::<[u8; 8]>()),
+            texts in (text(), text(), text()),
+            kind in 0..6i32,
+            numbers in (any::<u64>(), any::<u64>(), any::<u32>(), any::<u32>(), 0..3i32),
+            attributes in attributes(),
+            events in events(),
+            links in links(),
+        ) -> Span {
+            let (start_time_unix_nano, end_time_unix_nano, dropped_events_count, flags, code) = numbers;
+            let (trace_state, name, message) = texts;
+            Span {
+                trace_id: ids.0.to_vec(),
+                span_id: ids.1.to_vec(),
+                trace_state,
+                parent_span_id: Vec::new(),
+                flags,
+                name,
+                kind,
+                start_time_unix_nano,
+                end_time_unix_nano,
+                attributes,
+                dropped_attributes_count: 0,
+                events,
+                dropped_events_count,
+                links,
+                dropped_links_count: 0,
+                status: Some(Status { message, code }),
+            }
+        }
+    }
+
+    fn write_attributes(field: u32, attributes: &[KeyValue], out: &mut Writer) {
+        for attribute in attributes {
+            let value = match attribute.value.as_ref().unwrap().value.as_ref().unwrap() {
+                Any::StringValue(text) => Value::Text(text),
+                Any::IntValue(number) => Value::Integer(*number),
+                Any::DoubleValue(number) => Value::Float(*number),
+                other => panic!("nobody writes {other:?}"),
+            };
+            out.attribute(field, &attribute.key, value);
+        }
+    }
+
+    fn write(span: &Span, out: &mut Writer) {
+        out.bytes(1, &span.trace_id);
+        out.bytes(2, &span.span_id);
+        out.text(3, &[&span.trace_state]);
+        out.bytes(4, &span.parent_span_id);
+        let (half, rest) = span.name.split_at(span.name.chars().next().map_or(0, char::len_utf8));
+        out.text(5, &[half, rest]);
+        out.integer(6, u64::try_from(span.kind).unwrap());
+        out.fixed64(7, span.start_time_unix_nano);
+        out.fixed64(8, span.end_time_unix_nano);
+        write_attributes(9, &span.attributes, out);
+        for event in &span.events {
+            out.nested(11, 1, |out| {
+                out.fixed64(1, event.time_unix_nano);
+                out.text(2, &[&event.name]);
+                write_attributes(3, &event.attributes, out);
+            });
+        }
+        out.integer(12, span.dropped_events_count.into());
+        for link in &span.links {
+            out.nested(13, 3, |out| {
+                out.bytes(1, &link.trace_id);
+                out.bytes(2, &link.span_id);
+                write_attributes(4, &link.attributes, out);
+                out.fixed32(6, link.flags);
+            });
+        }
+        let status = span.status.as_ref().unwrap();
+        out.nested(15, 1, |out| {
+            out.text(2, &[&status.message]);
+            out.integer(3, u64::try_from(status.code).unwrap());
+        });
+        out.fixed32(16, span.flags);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_written_reads_as_it_was_meant_and_is_what_others_write(span in span()) {
+            let mut out = Writer::default();
+            write(&span, &mut out);
+            prop_assert_eq!(&Span::decode(out.written()).unwrap(), &span);
+            prop_assert_eq!(out.written(), span.encode_to_vec().as_slice());
+        }
+
+        #[test]
+        fn a_number_takes_as_many_bytes_as_are_said(number: u64, bits in 0..64u32) {
+            let number = number >> bits;
+            let mut out = Writer::default();
+            out.varint(number);
+            prop_assert_eq!(out.written().len(), varint_bytes(number));
+            prop_assert_eq!(take_varint(&mut out.written()), Some(number));
+        }
+
+        #[test]
+        fn no_bytes_are_too_strange_to_be_read(bytes: Vec<u8>) {
+            prop_assert!(fields(&bytes).count() <= bytes.len());
+            let _ = (bytes_of(&bytes, 1), number_of(&bytes, 1));
+        }
+    }
+}

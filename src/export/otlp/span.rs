@@ -395,7 +395,7 @@ impl Pair<'_> {
         let there = [names::SERVER_ADDRESS, names::SERVER_PORT];
         match self.call.direction {
             Direction::ClientToServer => self.add_upstream(there, attributes),
-            Direction::ServerToClient => self.add_client(there, attributes),
+            Direction::ServerToClient => self.add_peer(there, attributes),
         }
     }
 
@@ -403,7 +403,7 @@ impl Pair<'_> {
     fn add_asker(&self, attributes: &mut Attributes<'_>) {
         let there = [names::CLIENT_ADDRESS, names::CLIENT_PORT];
         match self.call.direction {
-            Direction::ClientToServer => self.add_client(there, attributes),
+            Direction::ClientToServer => self.add_peer(there, attributes),
             Direction::ServerToClient => self.add_upstream(there, attributes),
         }
     }
@@ -415,13 +415,10 @@ impl Pair<'_> {
         }
     }
 
-    fn add_client(&self, [address, port]: [&'static str; 2], attributes: &mut Attributes<'_>) {
-        // Of an unknown server nothing is known to be an end of the connection.
-        if self.spans.servers.get(self.call.server).is_some() {
-            let peer = self.call.head.peer;
-            attributes.add(address, address_of(peer).as_str());
-            attributes.add(port, i64::from(peer.port()));
-        }
+    fn add_peer(&self, [address, port]: [&'static str; 2], attributes: &mut Attributes<'_>) {
+        let peer = self.call.head.peer;
+        attributes.add(address, address_of(peer).as_str());
+        attributes.add(port, i64::from(peer.port()));
     }
 
     /// What the head of the client's request and its introduction said.

@@ -150,13 +150,96 @@ impl Envelope {
     /// What stands before so many bytes of spans.
     fn around(&self, spans_bytes: usize) -> Writer {
         let of_scope = self.scope.written().len() + spans_bytes;
-        let of_resource =
-            self.resource.written().len() + 1 + varint_bytes(of_scope as u64) + of_scope;
+        let of_resource = self.resource.written().len() + 1 + varint_bytes(of_scope as u64) + of_scope;
         let mut head = Writer::with_room(of_resource - spans_bytes + 32);
         head.delimited(field::RESOURCE_SPANS, of_resource);
         head.fields(self.resource.written());
         head.delimited(field::SCOPE_SPANS, of_scope);
         head.fields(self.scope.written());
         head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    };
+    use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use prost::Message;
+
+    use super::*;
+
+    fn attributes(of: &[(&str, &str)]) -> Vec<KeyValue> {
+        let attribute = |&(key, value): &(&str, &str)| {
+            let value = Some(AnyValue { value: Some(Any::StringValue(value.to_owned())) });
+            KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+        };
+        of.iter().map(attribute).collect()
+    }
+
+    fn expected(resource: &[(&str, &str)], spans: Vec<Span>) -> ExportTraceServiceRequest {
+        let scope = InstrumentationScope {
+            name: names::SCOPE.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..InstrumentationScope::default()
+        };
+        let schema_url = names::SCHEMA_URL.to_owned();
+        let scope_spans = vec![ScopeSpans { scope: Some(scope), spans, schema_url: schema_url.clone() }];
+        let resource = Resource { attributes: attributes(resource), ..Resource::default() };
+        let resource_spans = vec![ResourceSpans { resource: Some(resource), scope_spans, schema_url }];
+        ExportTraceServiceRequest { resource_spans }
+    }
+
+    #[test]
+    fn the_envelope_is_that_of_the_definitions_whatever_it_holds() {
+        let long = "é".repeat(10_000);
+        let resources: [&[(&str, &str)]; 4] =
+            [&[], &[("service.name", "")], &[("service.name", "s"), ("a", "\"\0")], &[("long", &long)]];
+        for resource in resources {
+            let owned: Vec<_> = resource.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            let envelope = Envelope::new(&owned);
+            for bytes in [0, 1, 100, 127, 128, 20_000, 3_000_000] {
+                let span = Span { name: "x".repeat(bytes), ..Span::default() };
+                let spans = if bytes == 0 { Vec::new() } else { vec![span] };
+                let mut written = Writer::default();
+                for span in &spans {
+                    written.nested(2, 2, |out| out.text(5, &[&span.name]));
+                }
+                let head = envelope.around(written.written().len());
+                let whole = [head.written(), written.written()].concat();
+                let read = ExportTraceServiceRequest::decode(whole.as_slice()).unwrap();
+                assert_eq!(read, expected(resource, spans));
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_value_of_an_attribute_of_the_process_counts() {
+        let twice = [("a", "1"), ("b", "2"), ("a", "3")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let head = Envelope::new(&twice).around(0);
+        let read = ExportTraceServiceRequest::decode(head.written()).unwrap();
+        assert_eq!(read, expected(&[("b", "2"), ("a", "3")], Vec::new()));
+    }
+
+    #[test]
+    fn what_a_collector_rejects_is_read_and_nothing_is_made_of_a_remark() {
+        let said = |rejected_spans: i64, message: &str| {
+            let error_message = message.to_owned();
+            let partial_success = Some(ExportTracePartialSuccess { rejected_spans, error_message });
+            rejected(&ExportTraceServiceResponse { partial_success }.encode_to_vec())
+        };
+        let failure = said(3, "too old").unwrap();
+        assert_eq!((failure.rejected, failure.may_be_repeated), (Some(3), false));
+        assert_eq!(failure.reason, "it rejected 3 spans: too old");
+        assert!(said(0, "mind the clock").is_none());
+        assert!(said(-1, "").is_none());
+        assert!(rejected(b"").is_none());
+        assert!(rejected(b"<html>no protobuf</html>").is_none());
+        let both = more(said(3, "a"), more(None, said(4, "b"))).unwrap();
+        assert_eq!(both.rejected, Some(7));
     }
 }

@@ -18,8 +18,8 @@ use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{
-    Compression, ExporterBuildError, LogExporter, MetricExporter, Protocol, RetryPolicy,
-    WithExportConfig, WithHttpConfig, WithTonicConfig,
+    Compression, ExporterBuildError, LogExporter, MetricExporter, Protocol, RetryPolicy, WithExportConfig,
+    WithHttpConfig, WithTonicConfig,
 };
 use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::metrics::Temporality;
@@ -392,6 +392,14 @@ mod tests {
         for code in ["InvalidArgument", "Unauthenticated", "Unimplemented", ""] {
             assert!(!said(code).may_be_repeated, "{code}");
         }
+    }
+
+    #[test]
+    fn what_is_packed_unpacks_to_what_it_was() {
+        let mut unpacked = Vec::new();
+        let packed = gzipped([b"head", b"spans"]);
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&packed[..]), &mut unpacked).unwrap();
+        assert_eq!(unpacked, b"headspans");
     }
 
     #[test]
