@@ -4,7 +4,8 @@
 //! # Why
 //! The exporters read `OTEL_EXPORTER_OTLP_*` for themselves and would add those headers to ours. The configuration has
 //! read them already, so whatever an exporter puts on a request is replaced by what was resolved: a token that is meant
-//! for one signal's receiver must not reach another's. Only compression cannot be taken back.
+//! for one signal's receiver must not reach another's. Only compression cannot be taken back. Spans, which are many, pass
+//! no exporter: they come as the bytes that are sent, and the collector's answer is read here.
 
 use std::collections::HashMap;
 use std::fmt;
