@@ -86,7 +86,9 @@ impl Writer {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         if length > 0 {
             self.delimited(field, length);
-            parts.iter().for_each(|part| self.0.extend_from_slice(part.as_bytes()));
+            for part in parts {
+                self.0.extend_from_slice(part.as_bytes());
+            }
         }
     }
 
@@ -315,6 +317,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest is not made here")]
     fn write_attributes(field: u32, attributes: &[KeyValue], out: &mut Writer) {
         for attribute in attributes {
             let value = match attribute.value.as_ref().unwrap().value.as_ref().unwrap() {
