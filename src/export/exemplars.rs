@@ -2,11 +2,12 @@
 //!
 //! # Why
 //! An exemplar is an invitation to open a trace, so it is kept only once the trace was really sent. The renderer of the
-//! page knows no exemplars: they are put in where a line of the finished page names the same series and bucket.
+//! page knows no exemplars: they are put in where a line of the finished page names the same series and bucket. Writing
+//! the names of series costs more than the rest, and calls are of few kinds: so the names are remembered by kind.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -14,7 +15,11 @@ use tokio::time::Instant;
 use super::prometheus::durations;
 use crate::config::Config;
 use crate::mcp::trace::TraceId;
-use crate::observe::{Call, Ending};
+use crate::mcp::{Method, Version};
+use crate::observe::{Call, Direction, Ending, ErrorType, Outcome};
+
+/// The names of so many kinds of calls are remembered; when there are more, all are forgotten.
+const KINDS_MAX: usize = 1024;
 
 /// Traces to point at, by series and bucket: as many as the page has series, and those are bounded by their labels.
 #[derive(Debug, Default)]
@@ -22,11 +27,29 @@ pub struct Exemplars {
     servers: Vec<String>,
     latency_buckets: Vec<f64>,
     semconv: bool,
+    series: Mutex<HashMap<Kind, Arc<[Series]>, foldhash::fast::RandomState>>,
     newest: Mutex<Newest>,
 }
 
 /// By the series as the page writes it, without braces; of each bucket that has one.
-type Newest = HashMap<String, Vec<Exemplar>>;
+type Newest = HashMap<String, Vec<Exemplar>, foldhash::fast::RandomState>;
+
+/// A series' name, and its upper bounds where they are not the configured ones.
+type Series = (String, Option<&'static [f64]>);
+
+/// All that a call's series depend on.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Kind {
+    server: usize,
+    direction: Direction,
+    method: Method,
+    is_tool: bool,
+    /// The number of the tool's label.
+    tool: u32,
+    version: Option<Version>,
+    outcome: Outcome,
+    error: Option<ErrorType>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Exemplar {
@@ -45,26 +68,53 @@ impl Exemplars {
             servers: config.servers.iter().map(|server| server.name.clone()).collect(),
             latency_buckets: config.metrics.latency_buckets.clone(),
             semconv: config.metrics.semconv,
+            series: Mutex::default(),
             newest: Mutex::default(),
         }
     }
 
-    /// The spans of a call were exported: its histograms may point at them. Costs microseconds, so it is not for the
-    /// path.
+    /// The spans of a call were exported: its histograms may point at them. Takes locks, so it is not for the path.
     pub fn exported(&self, call: &Call, ending: &Ending) {
         let (Some(trace), Some(server)) = (call.trace(), self.servers.get(call.server)) else { return };
         let at = SystemTime::now().checked_sub(Instant::now().duration_since(ending.at));
         let (trace, at) = (trace.id, at.unwrap_or(SystemTime::UNIX_EPOCH));
         let seconds = ending.took.as_secs_f64();
-        for duration in durations(call, ending, server, self.semconv) {
-            let upper = upper_bound(duration.buckets.unwrap_or(&self.latency_buckets), seconds);
-            self.keep(duration.series, Exemplar { upper, trace, seconds, at });
+        for (series, buckets) in &*self.series(call, ending, server) {
+            let upper = upper_bound(buckets.unwrap_or(&self.latency_buckets), seconds);
+            self.keep(series, Exemplar { upper, trace, seconds, at });
         }
     }
 
-    fn keep(&self, series: String, exemplar: Exemplar) {
+    fn series(&self, call: &Call, ending: &Ending, server: &str) -> Arc<[Series]> {
+        let kind = Kind {
+            server: call.server,
+            direction: call.direction,
+            method: call.method,
+            is_tool: call.tool.is_some(),
+            tool: ending.tool.number(),
+            version: call.client.version,
+            outcome: ending.outcome,
+            error: ending.error,
+        };
+        let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.get(&kind) {
+            return Arc::clone(series);
+        }
+        if known.len() >= KINDS_MAX {
+            known.clear();
+        }
+        let all = durations(call, ending, server, self.semconv);
+        let all: Arc<[Series]> = all.into_iter().map(|one| (one.series, one.buckets)).collect();
+        known.insert(kind, Arc::clone(&all));
+        all
+    }
+
+    fn keep(&self, series: &str, exemplar: Exemplar) {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = newest.entry(series).or_default();
+        let Some(kept) = newest.get_mut(series) else {
+            newest.insert(series.to_owned(), vec![exemplar]);
+            return;
+        };
         match kept.iter_mut().find(|kept| is_same(kept.upper, exemplar.upper)) {
             Some(kept) if kept.at <= exemplar.at => *kept = exemplar,
             Some(_) => {}

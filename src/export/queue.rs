@@ -32,20 +32,31 @@ struct Waiting<T> {
     bytes: usize,
 }
 
+impl<T> Waiting<T> {
+    fn has_room(&self, max: usize) -> bool {
+        self.things.len() < max && self.bytes < WAITING_BYTES_MAX
+    }
+}
+
 impl<T: Weighs> Queue<T> {
     /// An empty queue.
     pub(super) fn new(max: usize) -> Self {
         Self { waiting: Mutex::new(Waiting { things: VecDeque::new(), bytes: 0 }), max }
     }
 
-    /// Puts what `make` makes in and says how many wait now; `None` when there was no room, and nothing was made.
+    /// Puts what `make` makes in and says how many wait now; `None` when there was no room. Where there was none to begin
+    /// with, nothing was made.
     pub(super) fn push(&self, make: impl FnOnce() -> T) -> Option<usize> {
-        let mut waiting = self.lock();
-        if waiting.things.len() >= self.max || waiting.bytes >= WAITING_BYTES_MAX {
+        if !self.lock().has_room(self.max) {
             return None;
         }
+        // Nobody else waits while it is made.
         let thing = make();
         let weight = thing.weight();
+        let mut waiting = self.lock();
+        if !waiting.has_room(self.max) {
+            return None;
+        }
         waiting.bytes += weight;
         waiting.things.push_back((thing, weight));
         Some(waiting.things.len())

@@ -169,6 +169,9 @@ impl<F: Feeds> Worker<F> {
                 }
                 Err(failure) => {
                     self.health.failed(&failure.reason);
+                    if let Some(rejected) = failure.rejected {
+                        return self.lose(rejected.min(Self::spans_or_lines(&batch)));
+                    }
                     if is_last || !failure.may_be_repeated {
                         break;
                     }
@@ -180,8 +183,15 @@ impl<F: Feeds> Worker<F> {
     }
 
     fn give_up(&self, batch: &[F::Item]) {
-        let many = batch.len() as u64 * u64::from(F::EACH);
+        self.lose(Self::spans_or_lines(batch));
+    }
+
+    fn lose(&self, many: u64) {
         self.feed.losses.lose(F::WHAT, DropReason::ExporterFailed, many);
+    }
+
+    fn spans_or_lines(batch: &[F::Item]) -> u64 {
+        batch.len() as u64 * u64::from(F::EACH)
     }
 
     /// One try; once the process stops it ends at the deadline.
@@ -242,6 +252,7 @@ mod tests {
         failures: u32,
         not_before: Option<Duration>,
         is_final: bool,
+        rejected: Option<u64>,
         tries: Arc<Mutex<Vec<(Instant, usize)>>>,
     }
 
@@ -259,10 +270,13 @@ mod tests {
                 return Ok(());
             }
             let failure = Failure::final_one("no");
-            Err(Failure { may_be_repeated: !self.is_final, not_before: self.not_before, ..failure })
+            let (may_be_repeated, rejected) = (!self.is_final, self.rejected);
+            Err(Failure { may_be_repeated, not_before: self.not_before, rejected, ..failure })
         }
 
-        fn sent(&self, _batch: &[u32]) {}
+        fn sent(&self, _batch: &[u32]) {
+            assert!(self.rejected.is_none(), "nobody knows which of them arrived");
+        }
     }
 
     impl Weighs for u32 {
@@ -344,6 +358,17 @@ mod tests {
         fed.push(3);
         seconds(60).await;
         assert_eq!((fed.tries().len(), fed.lost(DropReason::ExporterFailed)), (1, 6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_what_was_taken_in_part_the_rest_is_lost_and_no_more_than_was_sent() {
+        for (rejected, lost) in [(1, 1), (6, 6), (u64::MAX, 6)] {
+            let fed = Fed::new(Script { failures: 1, rejected: Some(rejected), ..Script::default() });
+            fed.push(3);
+            seconds(60).await;
+            assert_eq!((fed.tries().len(), fed.lost(DropReason::ExporterFailed)), (1, lost));
+            assert_eq!(fed.losses.failures(Exporter::OtlpTraces), 1);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,8 +9,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::logs::{LogBatch, LogExporter as _, SdkLogRecord, SdkLogger, SdkLoggerProvider};
 
 use super::feed::Feeds;
-use super::transport::{Failure, Transport};
-use super::{OtlpError, names, span};
+use super::transport::{Failure, REQUEST_BYTES_MAX, Transport};
+use super::{OtlpError, names};
 use crate::config::LogLevel;
 use crate::export::line::{Line, Value};
 use crate::export::queue::Weighs;
@@ -31,7 +31,7 @@ impl Logs {
         let mut exporter = transport.logs()?;
         exporter.set_resource(resource);
         let logger = SdkLoggerProvider::builder().build().logger(names::SCOPE);
-        Ok(Self { exporter, transport, logger, scope: span::scope() })
+        Ok(Self { exporter, transport, logger, scope: super::scope() })
     }
 
     fn record(&self, line: &Line) -> SdkLogRecord {
@@ -89,7 +89,7 @@ fn parts(mut lines: &[Line]) -> impl Iterator<Item = &[Line]> {
         let mut bytes = 0;
         let fits = |line: &&Line| {
             bytes += line.weight();
-            bytes <= span::REQUEST_BYTES_MAX
+            bytes <= REQUEST_BYTES_MAX
         };
         let many = lines.iter().take_while(fits).count().max(1);
         let (part, rest) = lines.split_at_checked(many)?;

@@ -49,7 +49,7 @@ impl Meters {
             .with_resource(resource)
             .with_view(|_: &Instrument| Stream::builder().with_cardinality_limit(SERIES_MAX).build().ok())
             .build();
-        let meter = provider.meter_with_scope(super::span::scope());
+        let meter = provider.meter_with_scope(super::scope());
         let histogram = |name: &'static str, description: &'static str| {
             let boundaries = names::DURATION_BUCKETS.to_vec();
             let builder = meter.f64_histogram(name).with_unit("s").with_description(description);

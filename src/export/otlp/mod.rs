@@ -2,20 +2,22 @@
 //! is slow, down, or answers errors costs no request anything: what waits is bounded, and what is given up is counted.
 
 mod feed;
+mod grpc;
 mod health;
 mod logs;
 mod metrics;
 mod names;
+mod protobuf;
 mod span;
+mod traces;
 mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanExporter as _;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,13 +26,14 @@ use tokio::time::{Instant, timeout_at};
 use self::feed::{Feed, Feeds, Stop, Worker};
 use self::logs::Logs;
 use self::metrics::Meters;
-use self::span::{Record, Spans, TaskRecord};
-use self::transport::{Failure, Transport};
-use super::{Exemplars, Exporter, Line, Losses, QueueName};
+use self::span::{Record, TaskRecord};
+use self::traces::Traces;
+use self::transport::Transport;
+use super::{Exemplars, Line, Losses};
 use crate::config::{self, Config};
 use crate::mcp::trace;
 use crate::net::ConnectorError;
-use crate::observe::{Call, DroppedWhat, Ending, Event, Export, TaskStatus};
+use crate::observe::{Call, Ending, Event, Export, TaskStatus};
 
 /// What is told on the path: decides what is exported and hands it to the background.
 pub struct Otlp {
@@ -72,7 +75,7 @@ impl Otlp {
         let mut spans = None;
         if let Some(url) = &otlp.traces {
             let feed = Feed::new(config.tracing.queue, Arc::clone(losses));
-            let traces = Traces::new(config, Transport::new(otlp, url)?, &resource, Arc::clone(exemplars))?;
+            let traces = Traces::new(config, Transport::new(otlp, url)?, Arc::clone(exemplars));
             workers.push(work(Arc::clone(&feed), traces, stopping.clone()));
             spans = Some(feed);
         }
@@ -96,9 +99,7 @@ impl Otlp {
             meters.call_ended(call, ending);
         }
         if let Some(spans) = self.spans.as_ref().filter(|_| span::is_exported(call, ending, self.slow)) {
-            // No span tells the payload: it does not wait either.
-            let ending = || Ending { arguments: None, result: None, ..ending.clone() };
-            spans.push(|| Record::Call { call: Arc::clone(call), ending: ending() });
+            spans.push(|| Record::of_call(call, ending));
         }
     }
 }
@@ -187,48 +188,10 @@ fn resource(config: &Config) -> Resource {
     Resource::builder_empty().with_schema_url(attributes, names::SCHEMA_URL).build()
 }
 
-/// Sends spans.
-struct Traces {
-    exporter: SpanExporter,
-    transport: Transport,
-    spans: Spans,
-    exemplars: Arc<Exemplars>,
-}
-
-impl Traces {
-    fn new(
-        config: &Config,
-        transport: Transport,
-        resource: &Resource,
-        exemplars: Arc<Exemplars>,
-    ) -> Result<Self, OtlpError> {
-        let mut exporter = transport.spans()?;
-        exporter.set_resource(resource);
-        Ok(Self { exporter, transport, spans: Spans::new(config), exemplars })
-    }
-}
-
-impl Feeds for Traces {
-    type Item = Record;
-    const EXPORTER: Exporter = Exporter::OtlpTraces;
-    const WHAT: DroppedWhat = DroppedWhat::Span;
-    const DEPTH: Option<QueueName> = Some(QueueName::Spans);
-    /// A call has two.
-    const EACH: u32 = 2;
-
-    async fn send(&self, batch: &[Record]) -> Result<(), Failure> {
-        for part in span::parts(self.spans.of(batch)) {
-            let result = self.exporter.export(part).await;
-            result.map_err(|error| self.transport.failure(&error))?;
-        }
-        Ok(())
-    }
-
-    fn sent(&self, batch: &[Record]) {
-        for record in batch {
-            if let Record::Call { call, ending } = record {
-                self.exemplars.exported(call, ending);
-            }
-        }
-    }
+/// Whose instrumentation it is.
+fn scope() -> InstrumentationScope {
+    InstrumentationScope::builder(names::SCOPE)
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(names::SCHEMA_URL)
+        .build()
 }
