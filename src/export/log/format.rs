@@ -1,6 +1,6 @@
 //! How a line looks: one JSON object for collectors, columns for people.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::time::{time_of_day, timestamp};
@@ -68,19 +68,29 @@ fn list(texts: &[String], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// JSON lets control characters beyond ASCII stand, but a terminal that shows the file would obey them.
+/// Appends a text in quotes.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
-    // All of them, whatever comes: so it is done sixteen at a time.
-    if !text.bytes().fold(false, |found, byte| found | needs_a_look(byte)) {
-        out.push(b'"');
+    out.push(b'"');
+    escaped(text, out);
+    out.push(b'"');
+}
+
+/// Appends a text as it stands between quotes. JSON lets control characters beyond ASCII stand, but a terminal that
+/// shows the file would obey them.
+#[inline]
+pub(super) fn escaped(text: &str, out: &mut Vec<u8>) {
+    if stands_as_it_is(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-        return;
+    } else {
+        escape(text, out);
     }
-    if text.bytes().all(|byte| !may_be_obeyed(byte)) {
-        return written(serde_json::to_writer(out, text));
-    }
-    for character in serde_json::to_string(text).unwrap_or_default().chars() {
+}
+
+#[cold]
+fn escape(text: &str, out: &mut Vec<u8>) {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    let inside = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or_default();
+    for character in inside.chars() {
         if ('\u{7f}'..='\u{9f}').contains(&character) {
             out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
         } else {
@@ -89,61 +99,84 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-#[inline]
-fn needs_a_look(byte: u8) -> bool {
-    byte < b' ' || matches!(byte, b'"' | b'\\') || may_be_obeyed(byte)
+/// Whether nothing in a text needs escaping; where in doubt, it does not. Eight bytes at a time.
+fn stands_as_it_is(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    let found = words.iter().fold(0, |found, word| found | needs_a_look(u64::from_le_bytes(*word)));
+    let mut last = [b' '; 8];
+    for (byte, kept) in rest.iter().zip(&mut last) {
+        *kept = *byte;
+    }
+    found | needs_a_look(u64::from_le_bytes(last)) == 0
 }
 
-/// Delete, or the first byte of U+0080 to U+00BF.
+/// Not zero where one of eight bytes is a control character, a quote, a backslash, delete, or the first byte of U+0080
+/// to U+00BF.
 #[inline]
-fn may_be_obeyed(byte: u8) -> bool {
-    matches!(byte, 0x7f | 0xc2)
+fn needs_a_look(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let is = |byte: u8| {
+        let other = bytes ^ (ONES * u64::from(byte));
+        other.wrapping_sub(ONES) & !other
+    };
+    let is_control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
+    (is_control | is(b'"') | is(b'\\') | is(0x7f) | is(0xc2)) & (ONES * 0x80)
 }
 
 /// Appends a number.
+#[inline]
 pub(super) fn decimal(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let (mut at, mut left) = (digits.len(), number);
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
-        (at, left) = (place, left / 10);
-        if left == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends a number of thousandths as JSON has fractions: `12.345`, `12.5`, `12.0`.
 pub(super) fn thousandths(number: u64, out: &mut Vec<u8>) {
     decimal(number / 1000, out);
-    let rest = u16::try_from(number % 1000).unwrap_or_default();
-    let digits =
-        [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or_default());
-    let many = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
-    out.push(b'.');
-    out.extend_from_slice(digits.get(..many).unwrap_or_default());
+    let [hundreds, tens, ones] = three_digits(number % 1000);
+    match (tens, ones) {
+        (b'0', b'0') => out.extend_from_slice(&[b'.', hundreds]),
+        (_, b'0') => out.extend_from_slice(&[b'.', hundreds, tens]),
+        _ => out.extend_from_slice(&[b'.', hundreds, tens, ones]),
+    }
+}
+
+/// The last three decimal digits of a number.
+#[inline]
+pub(super) fn three_digits(number: u64) -> [u8; 3] {
+    [number / 100 % 10, number / 10 % 10, number % 10].map(|digit| b'0' | digit.to_le_bytes()[0])
 }
 
 /// Appends bytes as hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
-    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+#[inline]
+pub(super) fn hexadecimal<const BYTES: usize>(bytes: [u8; BYTES], out: &mut Vec<u8>) {
+    // Without a branch or a table, so that all bytes are done together.
+    let digit = |half: u8| half + b'0' + (u8::from(half > 9) * (b'a' - b'9' - 1));
+    out.extend_from_slice(bytes.map(|byte| [digit(byte >> 4), digit(byte & 15)]).as_flattened());
 }
 
-/// A time in milliseconds, to the tenth.
-pub(super) struct Tenths(u128);
-
-impl Tenths {
-    pub(super) fn of(time: Duration) -> Self {
-        Self((time.as_micros() + 50) / 100)
-    }
+/// Whole microseconds.
+#[inline]
+pub(super) fn microseconds(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
 }
 
-impl fmt::Display for Tenths {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.0 / 10, self.0 % 10)
+/// Room for what [`tenths`] writes.
+pub(super) const TENTHS_BYTES: usize = 24;
+
+/// A time in milliseconds, to the tenth, written into `room`.
+pub(super) fn tenths(time: Duration, room: &mut [u8; TENTHS_BYTES]) -> &str {
+    let tenths = microseconds(time).saturating_add(50) / 100;
+    let mut digits = itoa::Buffer::new();
+    let whole = digits.format(tenths / 10).as_bytes();
+    let [.., tenth] = three_digits(tenths);
+    let end = whole.len() + 2;
+    if let Some(room) = room.get_mut(..whole.len()) {
+        room.copy_from_slice(whole);
     }
+    if let Some(room) = room.get_mut(whole.len()..end) {
+        room.copy_from_slice(&[b'.', tenth]);
+    }
+    room.get(..end).and_then(|written| std::str::from_utf8(written).ok()).unwrap_or_default()
 }
 
 /// Writing texts and numbers into memory cannot fail.
@@ -352,10 +385,26 @@ mod tests {
             let milliseconds = milliseconds(Duration::from_micros(number));
             assert_eq!(text(&|out| thousandths(number, out)), serde_json::to_string(&milliseconds).unwrap());
         }
-        assert_eq!(text(&|out| hexadecimal(&[0, 0x1f, 0xa9], out)), "001fa9");
-        let tenths =
-            [0, 49, 50, 949, 950, 12_345].map(|micros| Tenths::of(Duration::from_micros(micros)).to_string());
-        assert_eq!(tenths, ["0.0", "0.0", "0.1", "0.9", "1.0", "12.3"]);
+        assert_eq!(text(&|out| hexadecimal([0, 0x1f, 0xa9], out)), "001fa9");
+        let tenths = |micros| tenths(Duration::from_micros(micros), &mut [0; TENTHS_BYTES]).to_owned();
+        assert_eq!([0, 49, 50, 949, 950, 12_345].map(tenths), ["0.0", "0.0", "0.1", "0.9", "1.0", "12.3"]);
+        assert_eq!(tenths(u64::MAX), "18446744073709551.6");
+    }
+
+    #[test]
+    fn every_character_is_escaped_wherever_it_stands_if_it_has_to_be() {
+        for character in (0..0x300).filter_map(char::from_u32).chain(['\u{2028}', '\u{1f600}']) {
+            for before in 0..10 {
+                let text = format!("{}{character}.", "x".repeat(before));
+                let mut out = Vec::new();
+                string(&text, &mut out);
+                let out = String::from_utf8(out).unwrap();
+                assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+                assert!(!out.contains(char::is_control), "{out:?}");
+                let needs_it = character.is_control() || matches!(character, '"' | '\\');
+                assert_eq!(out.contains('\\'), needs_it, "{out:?}");
+            }
+        }
     }
 
     #[test]
