@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::prometheus::durations;
+use super::prometheus::{DurationSeries, Fate, durations};
 use crate::config::Config;
 use crate::mcp::trace::TraceId;
 use crate::observe::{Call, Ending};
@@ -22,8 +22,18 @@ pub struct Exemplars {
     servers: Vec<String>,
     latency_buckets: Vec<f64>,
     semconv: bool,
-    newest: Mutex<Newest>,
+    kept: Mutex<Kept>,
 }
+
+#[derive(Debug, Default)]
+struct Kept {
+    newest: Newest,
+    /// The histograms that calls of a server stand in, by how they ended: told once, and not for each.
+    series: HashMap<(usize, Fate), Arc<[DurationSeries]>>,
+}
+
+/// So many fates of calls are remembered; when there are more, all are forgotten.
+const FATES_MAX: usize = 4096;
 
 /// By the series as the page writes it, without braces; of each bucket that has one.
 type Newest = HashMap<String, Vec<Exemplar>>;
@@ -45,7 +55,7 @@ impl Exemplars {
             servers: config.servers.iter().map(|server| server.name.clone()).collect(),
             latency_buckets: config.metrics.latency_buckets.clone(),
             semconv: config.metrics.semconv,
-            newest: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 
@@ -56,25 +66,21 @@ impl Exemplars {
         let at = SystemTime::now().checked_sub(Instant::now().duration_since(ending.at));
         let (trace, at) = (trace.id, at.unwrap_or(SystemTime::UNIX_EPOCH));
         let seconds = ending.took.as_secs_f64();
-        for duration in durations(call, ending, server, self.semconv) {
-            let upper = upper_bound(duration.buckets.unwrap_or(&self.latency_buckets), seconds);
-            self.keep(duration.series, Exemplar { upper, trace, seconds, at });
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { newest, series } = &mut *kept;
+        if series.len() >= FATES_MAX {
+            series.clear();
         }
-    }
-
-    fn keep(&self, series: String, exemplar: Exemplar) {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = newest.entry(series).or_default();
-        match kept.iter_mut().find(|kept| is_same(kept.upper, exemplar.upper)) {
-            Some(kept) if kept.at <= exemplar.at => *kept = exemplar,
-            Some(_) => {}
-            None => kept.push(exemplar),
+        let make = || durations(call, ending, server, self.semconv).into();
+        for duration in series.entry((call.server, Fate::of(call, ending))).or_insert_with(make).iter() {
+            let upper = upper_bound(duration.buckets.unwrap_or(&self.latency_buckets), seconds);
+            keep(newest, &duration.series, Exemplar { upper, trace, seconds, at });
         }
     }
 
     /// What is kept now. Who exports waits for the copy alone, and no request for either.
     pub(super) fn now(&self) -> Now {
-        Now(self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Now(self.kept.lock().unwrap_or_else(PoisonError::into_inner).newest.clone())
     }
 }
 
@@ -99,6 +105,18 @@ impl Now {
         // Writing to a String cannot fail.
         let _ = write!(text, " # {{trace_id=\"{}\"}} {} {at:.3}", exemplar.trace, exemplar.seconds);
         Some(text)
+    }
+}
+
+fn keep(newest: &mut Newest, series: &str, exemplar: Exemplar) {
+    let Some(kept) = newest.get_mut(series) else {
+        newest.insert(series.to_owned(), vec![exemplar]);
+        return;
+    };
+    match kept.iter_mut().find(|kept| is_same(kept.upper, exemplar.upper)) {
+        Some(kept) if kept.at <= exemplar.at => *kept = exemplar,
+        Some(_) => {}
+        None => kept.push(exemplar),
     }
 }
 
