@@ -201,7 +201,7 @@ impl<'a> Facts<'a> {
     fn correlate(&self, out: &mut impl Keys) {
         match &self.correlation {
             Correlation::Theirs(id) => out.text(key!("correlation_id"), id),
-            Correlation::Ours(id) => out.id(key!("correlation_id"), *id),
+            Correlation::Ours(id) => out.id(key!("correlation_id"), id),
         }
     }
 

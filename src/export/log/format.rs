@@ -101,13 +101,11 @@ fn escape(text: &str, out: &mut Vec<u8>) {
 
 /// Whether nothing in a text needs escaping; where in doubt, it does not. Eight bytes at a time.
 fn stands_as_it_is(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks::<8>();
-    let found = words.iter().fold(0, |found, word| found | needs_a_look(u64::from_le_bytes(*word)));
-    let mut last = [b' '; 8];
-    for (byte, kept) in rest.iter().zip(&mut last) {
-        *kept = *byte;
-    }
-    found | needs_a_look(u64::from_le_bytes(last)) == 0
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().all(|byte| !(*byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2)));
+    };
+    let words = text.as_chunks::<8>().0.iter().chain([last]);
+    words.fold(0, |found, word| found | needs_a_look(u64::from_le_bytes(*word))) == 0
 }
 
 /// Not zero where one of eight bytes is a control character, a quote, a backslash, delete, or the first byte of U+0080
@@ -130,14 +128,13 @@ pub(super) fn decimal(number: u64, out: &mut Vec<u8>) {
 }
 
 /// Appends a number of thousandths as JSON has fractions: `12.345`, `12.5`, `12.0`.
+#[inline]
 pub(super) fn thousandths(number: u64, out: &mut Vec<u8>) {
     decimal(number / 1000, out);
     let [hundreds, tens, ones] = three_digits(number % 1000);
-    match (tens, ones) {
-        (b'0', b'0') => out.extend_from_slice(&[b'.', hundreds]),
-        (_, b'0') => out.extend_from_slice(&[b'.', hundreds, tens]),
-        _ => out.extend_from_slice(&[b'.', hundreds, tens, ones]),
-    }
+    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
+    let zeros = if ones != b'0' { 0 } else { 1 + usize::from(tens == b'0') };
+    out.truncate(out.len() - zeros);
 }
 
 /// The last three decimal digits of a number.
@@ -146,12 +143,25 @@ pub(super) fn three_digits(number: u64) -> [u8; 3] {
     [number / 100 % 10, number / 10 % 10, number % 10].map(|digit| b'0' | digit.to_le_bytes()[0])
 }
 
-/// Appends bytes as hexadecimal digits.
+/// Appends bytes as hexadecimal digits, four bytes at a time; so many there must be.
 #[inline]
-pub(super) fn hexadecimal<const BYTES: usize>(bytes: [u8; BYTES], out: &mut Vec<u8>) {
-    // Without a branch or a table, so that all bytes are done together.
-    let digit = |half: u8| half + b'0' + (u8::from(half > 9) * (b'a' - b'9' - 1));
-    out.extend_from_slice(bytes.map(|byte| [digit(byte >> 4), digit(byte & 15)]).as_flattened());
+pub(super) fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
+    for four in bytes.as_chunks::<4>().0 {
+        out.extend_from_slice(&eight_digits(u32::from_le_bytes(*four)));
+    }
+}
+
+#[inline]
+fn eight_digits(bytes: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Each byte into two, each half into one of them, the higher first.
+    let spread = u64::from(bytes);
+    let spread = (spread | (spread << 16)) & 0x0000_ffff_0000_ffff;
+    let spread = (spread | (spread << 8)) & 0x00ff_00ff_00ff_00ff;
+    let halves = ((spread >> 4) | (spread << 8)) & (ONES * 15);
+    // One where a half is more than nine, and so a letter.
+    let letters = ((halves + ONES * 6) >> 4) & ONES;
+    (halves + ONES * 0x30 + letters * 39).to_le_bytes()
 }
 
 /// Whole microseconds.
@@ -160,23 +170,14 @@ pub(super) fn microseconds(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
 }
 
-/// Room for what [`tenths`] writes.
-pub(super) const TENTHS_BYTES: usize = 24;
-
-/// A time in milliseconds, to the tenth, written into `room`.
-pub(super) fn tenths(time: Duration, room: &mut [u8; TENTHS_BYTES]) -> &str {
+/// Tells a time in milliseconds, to the tenth, in parts: `12.3 ms`.
+#[inline]
+pub(super) fn tenths(time: Duration, mut part: impl FnMut(&str)) {
+    const ENDS: [&str; 10] =
+        [".0 ms", ".1 ms", ".2 ms", ".3 ms", ".4 ms", ".5 ms", ".6 ms", ".7 ms", ".8 ms", ".9 ms"];
     let tenths = microseconds(time).saturating_add(50) / 100;
-    let mut digits = itoa::Buffer::new();
-    let whole = digits.format(tenths / 10).as_bytes();
-    let [.., tenth] = three_digits(tenths);
-    let end = whole.len() + 2;
-    if let Some(room) = room.get_mut(..whole.len()) {
-        room.copy_from_slice(whole);
-    }
-    if let Some(room) = room.get_mut(whole.len()..end) {
-        room.copy_from_slice(&[b'.', tenth]);
-    }
-    room.get(..end).and_then(|written| std::str::from_utf8(written).ok()).unwrap_or_default()
+    part(itoa::Buffer::new().format(tenths / 10));
+    part(ENDS[usize::try_from(tenths % 10).unwrap_or_default() % ENDS.len()]);
 }
 
 /// Writing texts and numbers into memory cannot fail.
@@ -385,10 +386,17 @@ mod tests {
             let milliseconds = milliseconds(Duration::from_micros(number));
             assert_eq!(text(&|out| thousandths(number, out)), serde_json::to_string(&milliseconds).unwrap());
         }
-        assert_eq!(text(&|out| hexadecimal([0, 0x1f, 0xa9], out)), "001fa9");
-        let tenths = |micros| tenths(Duration::from_micros(micros), &mut [0; TENTHS_BYTES]).to_owned();
-        assert_eq!([0, 49, 50, 949, 950, 12_345].map(tenths), ["0.0", "0.0", "0.1", "0.9", "1.0", "12.3"]);
-        assert_eq!(tenths(u64::MAX), "18446744073709551.6");
+        let bytes: Vec<u8> = (0..=255).collect();
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(text(&|out| hexadecimal(&bytes, out)), digits);
+        let tenths = |micros| {
+            let mut text = String::new();
+            tenths(Duration::from_micros(micros), |part| text.push_str(part));
+            text
+        };
+        let shown = ["0.0 ms", "0.0 ms", "0.1 ms", "0.9 ms", "1.0 ms", "12.3 ms"];
+        assert_eq!([0, 49, 50, 949, 950, 12_345].map(tenths), shown);
+        assert_eq!(tenths(u64::MAX), "18446744073709551.6 ms");
     }
 
     #[test]

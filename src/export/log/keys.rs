@@ -80,11 +80,8 @@ impl Sentence<'_> {
         part(Part::Ours(self.after));
         match &self.end {
             End::Here => {}
-            End::Took(time) => part(Part::Ours(format::tenths(*time, &mut [0; format::TENTHS_BYTES]))),
+            End::Took(time) => format::tenths(*time, |text| part(Part::Ours(text))),
             End::Why(why) => part(Part::Theirs(why)),
-        }
-        if let End::Took(_) = self.end {
-            part(Part::Ours(" ms"));
         }
     }
 }
@@ -100,8 +97,8 @@ pub(super) trait Keys {
     fn number(&mut self, key: Key, number: u64);
     /// Milliseconds, to the microsecond.
     fn time(&mut self, key: Key, time: Duration);
-    /// Bytes as hexadecimal digits.
-    fn id<const BYTES: usize>(&mut self, key: Key, id: [u8; BYTES]);
+    /// Bytes as hexadecimal digits, in fours.
+    fn id(&mut self, key: Key, id: &[u8]);
     /// The keys `trace_id` and `span_id`.
     fn trace(&mut self, trace: TraceId, span: SpanId);
 }
@@ -133,8 +130,8 @@ impl Keys for Line {
         self.fields.push((key.name, Value::Float(milliseconds(time))));
     }
 
-    fn id<const BYTES: usize>(&mut self, key: Key, id: [u8; BYTES]) {
-        let mut text = Vec::with_capacity(2 * BYTES);
+    fn id(&mut self, key: Key, id: &[u8]) {
+        let mut text = Vec::with_capacity(2 * id.len());
         format::hexadecimal(id, &mut text);
         self.fields.push((key.name, String::from_utf8(text).unwrap_or_default().into()));
     }
@@ -197,7 +194,7 @@ impl Keys for Json<'_> {
     }
 
     #[inline]
-    fn id<const BYTES: usize>(&mut self, key: Key, id: [u8; BYTES]) {
+    fn id(&mut self, key: Key, id: &[u8]) {
         self.out.extend_from_slice(key.quoted.as_bytes());
         format::hexadecimal(id, self.out);
         self.out.push(b'"');
@@ -205,7 +202,7 @@ impl Keys for Json<'_> {
 
     #[inline]
     fn trace(&mut self, trace: TraceId, span: SpanId) {
-        self.id(key!("trace_id"), trace.0);
-        self.id(key!("span_id"), span.0);
+        self.id(key!("trace_id"), &trace.0);
+        self.id(key!("span_id"), &span.0);
     }
 }
