@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::format::Tenths;
-use super::keys::{Keys, Opening};
+use super::keys::{End, Keys, Opening, Sentence, key};
 use super::record::{Lines, Wanted};
 use super::time::Clocks;
 use crate::config::LogLevel;
@@ -96,12 +95,12 @@ struct Facts<'a> {
     clocks: Clocks,
     method: Cow<'a, str>,
     tool: Option<Cow<'a, str>>,
-    correlation: Correlation,
+    correlation: Correlation<'a>,
 }
 
 /// What the client's own logs call a request, or a name for one that has none.
-enum Correlation {
-    Theirs(String),
+enum Correlation<'a> {
+    Theirs(Cow<'a, str>),
     Ours([u8; 16]),
 }
 
@@ -116,7 +115,7 @@ impl<'a> Facts<'a> {
             None => None,
         };
         let correlation = match &call.head.correlation_id {
-            Some(id) => correlation(&teller.text(id.as_str())?),
+            Some(id) => correlation(teller.text(id.as_str())?),
             None => None,
         };
         let correlation = correlation.unwrap_or_else(|| Correlation::Ours(fastrand::u128(..).to_be_bytes()));
@@ -130,31 +129,31 @@ impl<'a> Facts<'a> {
             (Direction::ClientToServer, Method::ToolsCall) => "tool_invocation",
             (Direction::ClientToServer, _) => "mcp_request",
         };
-        self.open(level(call, ending), event, &self.sentence(), out);
-        out.word("status", ending.outcome.status().as_str());
-        out.word("outcome", ending.outcome.as_str());
+        self.open(level(call, ending), event, self.sentence(), out);
+        out.word(key!("status"), ending.outcome.status().as_str());
+        out.word(key!("outcome"), ending.outcome.as_str());
         if let Some(error) = ending.error {
-            out.text("error_type", &error.label());
+            out.text(key!("error_type"), &error.label());
         }
         if let Some(message) = &ending.message {
-            out.text("error_message", &call.without_ids(teller.kept(message)?.into_owned()));
+            out.text(key!("error_message"), &call.without_ids(teller.kept(message)?.into_owned()));
         }
-        out.time("duration_ms", ending.took);
-        maybe(ending.upstream, |took| out.time("upstream_ms", took));
-        maybe(ending.overhead, |took| out.time("overhead_ms", took));
-        out.number("request_bytes", call.request_bytes);
-        maybe(ending.response_bytes, |bytes| out.number("response_bytes", bytes));
-        maybe(ending.http_status, |status| out.number("http_status", status.as_u16().into()));
+        out.time(key!("duration_ms"), ending.took);
+        maybe(ending.upstream, |took| out.time(key!("upstream_ms"), took));
+        maybe(ending.overhead, |took| out.time(key!("overhead_ms"), took));
+        out.number(key!("request_bytes"), call.request_bytes);
+        maybe(ending.response_bytes, |bytes| out.number(key!("response_bytes"), bytes));
+        maybe(ending.http_status, |status| out.number(key!("http_status"), status.as_u16().into()));
         self.trace(out);
         self.ids(out)?;
         if let Some(name) = &call.client.name {
-            out.text("client_name", &teller.kept(name)?);
+            out.text(key!("client_name"), &teller.kept(name)?);
         }
         if let Some(version) = &call.client.client_version {
-            out.text("client_version", &teller.kept(version)?);
+            out.text(key!("client_version"), &teller.kept(version)?);
         }
-        maybe(call.client.version, |version| out.word("protocol_version", Version::as_str(version)));
-        out.word("transport", call.transport.as_str());
+        maybe(call.client.version, |version| out.word(key!("protocol_version"), Version::as_str(version)));
+        out.word(key!("transport"), call.transport.as_str());
         self.correlate(out);
         Some(())
     }
@@ -162,7 +161,8 @@ impl<'a> Facts<'a> {
     fn payload(&self) -> Line {
         let event = if self.call.method == Method::ToolsCall { "tool_payload" } else { "mcp_payload" };
         let mut line = unopened();
-        self.open(LogLevel::Debug, event, &format!("what {} carried", self.target()), &mut line);
+        let message = Sentence { before: "what ", target: self.target(), after: " carried", end: End::Here };
+        self.open(LogLevel::Debug, event, message, &mut line);
         self.trace(&mut line);
         self.ids(&mut line);
         self.correlate(&mut line);
@@ -173,12 +173,12 @@ impl<'a> Facts<'a> {
     }
 
     /// What was asked of whom.
-    fn open(&self, level: LogLevel, event: &'static str, message: &str, out: &mut impl Keys) {
+    fn open(&self, level: LogLevel, event: &'static str, message: Sentence<'_>, out: &mut impl Keys) {
         let at = self.clocks.wall(self.ending.at);
         out.open(&Opening { at, level, event, message });
-        maybe(self.teller.lines.server(self.call.server), |name| out.text("server", name));
-        out.text("method", &self.method);
-        maybe(self.tool.as_ref(), |tool| out.text("tool_name", tool));
+        maybe(self.teller.lines.server(self.call.server), |name| out.text(key!("server"), name));
+        out.text(key!("method"), &self.method);
+        maybe(self.tool.as_ref(), |tool| out.text(key!("tool_name"), tool));
     }
 
     fn trace(&self, out: &mut impl Keys) {
@@ -186,20 +186,22 @@ impl<'a> Facts<'a> {
     }
 
     fn ids(&self, out: &mut impl Keys) -> Option<()> {
-        maybe(self.call.session.as_ref(), |session| out.text("session_id", &session.id));
+        maybe(self.call.session.as_ref(), |session| out.text(key!("session_id"), &session.id));
         match &self.call.id {
             Id::Null => {}
             // The number of a card is one, too.
-            Id::Number(number) => out.text("request_id", &self.teller.text(&number.to_string())?),
-            Id::Text(text) | Id::Decimal(text) => out.text("request_id", &self.teller.kept(text)?),
+            Id::Number(number) => {
+                out.text(key!("request_id"), &self.teller.text(itoa::Buffer::new().format(*number))?);
+            }
+            Id::Text(text) | Id::Decimal(text) => out.text(key!("request_id"), &self.teller.kept(text)?),
         }
         Some(())
     }
 
     fn correlate(&self, out: &mut impl Keys) {
         match &self.correlation {
-            Correlation::Theirs(id) => out.text("correlation_id", id),
-            Correlation::Ours(id) => out.id("correlation_id", id),
+            Correlation::Theirs(id) => out.text(key!("correlation_id"), id),
+            Correlation::Ours(id) => out.id(key!("correlation_id"), id),
         }
     }
 
@@ -207,16 +209,16 @@ impl<'a> Facts<'a> {
         self.tool.as_deref().unwrap_or(&self.method)
     }
 
-    fn sentence(&self) -> String {
-        let (target, ending) = (self.target(), self.ending);
-        match ending.outcome {
-            Outcome::Ok => format!("{target} answered in {} ms", Tenths::of(ending.took)),
-            Outcome::Cancelled => format!("{target} was cancelled"),
-            Outcome::ClientDisconnect => format!("{target} was given up: its client went away"),
-            Outcome::AuthChallenge => format!("{target} needs authorization"),
-            Outcome::Refused => format!("{target} was refused"),
-            Outcome::InputRequired => format!("{target} asks for input"),
-            Outcome::Task => format!("{target} became a task"),
+    fn sentence(&self) -> Sentence<'_> {
+        let ending = self.ending;
+        let (after, end) = match ending.outcome {
+            Outcome::Ok => (" answered in ", End::Took(ending.took)),
+            Outcome::Cancelled => (" was cancelled", End::Here),
+            Outcome::ClientDisconnect => (" was given up: its client went away", End::Here),
+            Outcome::AuthChallenge => (" needs authorization", End::Here),
+            Outcome::Refused => (" was refused", End::Here),
+            Outcome::InputRequired => (" asks for input", End::Here),
+            Outcome::Task => (" became a task", End::Here),
             Outcome::ToolError
             | Outcome::JsonrpcError
             | Outcome::HttpError
@@ -226,15 +228,20 @@ impl<'a> Facts<'a> {
             | Outcome::Timeout
             | Outcome::NoResponse => {
                 let why = ending.error.map_or_else(|| ending.outcome.as_str().to_owned(), ErrorType::label);
-                format!("{target} failed: {why}")
+                (" failed: ", End::Why(why))
             }
-        }
+        };
+        Sentence { before: "", target: self.target(), after, end }
     }
 }
 
 /// What was told of an id, as far as lines tell it.
-fn correlation(told: &str) -> Option<Correlation> {
-    let told: String = told.chars().take(CORRELATION_CHARACTERS).collect();
+fn correlation(told: Cow<'_, str>) -> Option<Correlation<'_>> {
+    let told = if told.len() > CORRELATION_CHARACTERS {
+        Cow::Owned(told.chars().take(CORRELATION_CHARACTERS).collect())
+    } else {
+        told
+    };
     (!told.is_empty()).then_some(Correlation::Theirs(told))
 }
 

@@ -1,6 +1,6 @@
 //! How a line looks: one JSON object for collectors, columns for people.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::time::{time_of_day, timestamp};
@@ -68,19 +68,29 @@ fn list(texts: &[String], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// JSON lets control characters beyond ASCII stand, but a terminal that shows the file would obey them.
+/// Appends a text in quotes.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
-    // All of them, whatever comes: so it is done sixteen at a time.
-    if !text.bytes().fold(false, |found, byte| found | needs_a_look(byte)) {
-        out.push(b'"');
+    out.push(b'"');
+    escaped(text, out);
+    out.push(b'"');
+}
+
+/// Appends a text as it stands between quotes. JSON lets control characters beyond ASCII stand, but a terminal that
+/// shows the file would obey them.
+#[inline]
+pub(super) fn escaped(text: &str, out: &mut Vec<u8>) {
+    if stands_as_it_is(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-        return;
+    } else {
+        escape(text, out);
     }
-    if text.bytes().all(|byte| !may_be_obeyed(byte)) {
-        return written(serde_json::to_writer(out, text));
-    }
-    for character in serde_json::to_string(text).unwrap_or_default().chars() {
+}
+
+#[cold]
+fn escape(text: &str, out: &mut Vec<u8>) {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    let inside = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or_default();
+    for character in inside.chars() {
         if ('\u{7f}'..='\u{9f}').contains(&character) {
             out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
         } else {
@@ -89,61 +99,85 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-#[inline]
-fn needs_a_look(byte: u8) -> bool {
-    byte < b' ' || matches!(byte, b'"' | b'\\') || may_be_obeyed(byte)
+/// Whether nothing in a text needs escaping; where in doubt, it does not. Eight bytes at a time.
+fn stands_as_it_is(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().all(|byte| !(*byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2)));
+    };
+    let words = text.as_chunks::<8>().0.iter().chain([last]);
+    words.fold(0, |found, word| found | needs_a_look(u64::from_le_bytes(*word))) == 0
 }
 
-/// Delete, or the first byte of U+0080 to U+00BF.
+/// Not zero where one of eight bytes is a control character, a quote, a backslash, delete, or the first byte of U+0080
+/// to U+00BF.
 #[inline]
-fn may_be_obeyed(byte: u8) -> bool {
-    matches!(byte, 0x7f | 0xc2)
+fn needs_a_look(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let is = |byte: u8| {
+        let other = bytes ^ (ONES * u64::from(byte));
+        other.wrapping_sub(ONES) & !other
+    };
+    let is_control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
+    (is_control | is(b'"') | is(b'\\') | is(0x7f) | is(0xc2)) & (ONES * 0x80)
 }
 
 /// Appends a number.
+#[inline]
 pub(super) fn decimal(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let (mut at, mut left) = (digits.len(), number);
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + u8::try_from(left % 10).unwrap_or_default();
-        (at, left) = (place, left / 10);
-        if left == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Appends a number of thousandths as JSON has fractions: `12.345`, `12.5`, `12.0`.
+#[inline]
 pub(super) fn thousandths(number: u64, out: &mut Vec<u8>) {
     decimal(number / 1000, out);
-    let rest = u16::try_from(number % 1000).unwrap_or_default();
-    let digits =
-        [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or_default());
-    let many = digits.iter().rposition(|digit| *digit != b'0').map_or(1, |last| last + 1);
-    out.push(b'.');
-    out.extend_from_slice(digits.get(..many).unwrap_or_default());
+    let [hundreds, tens, ones] = three_digits(number % 1000);
+    out.extend_from_slice(&[b'.', hundreds, tens, ones]);
+    let zeros = if ones != b'0' { 0 } else { 1 + usize::from(tens == b'0') };
+    out.truncate(out.len() - zeros);
 }
 
-/// Appends bytes as hexadecimal digits.
+/// The last three decimal digits of a number.
+#[inline]
+pub(super) fn three_digits(number: u64) -> [u8; 3] {
+    [number / 100 % 10, number / 10 % 10, number % 10].map(|digit| b'0' | digit.to_le_bytes()[0])
+}
+
+/// Appends bytes as hexadecimal digits, four bytes at a time; so many there must be.
+#[inline]
 pub(super) fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
-    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
-}
-
-/// A time in milliseconds, to the tenth.
-pub(super) struct Tenths(u128);
-
-impl Tenths {
-    pub(super) fn of(time: Duration) -> Self {
-        Self((time.as_micros() + 50) / 100)
+    for four in bytes.as_chunks::<4>().0 {
+        out.extend_from_slice(&eight_digits(u32::from_le_bytes(*four)));
     }
 }
 
-impl fmt::Display for Tenths {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.0 / 10, self.0 % 10)
-    }
+#[inline]
+fn eight_digits(bytes: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Each byte into two, each half into one of them, the higher first.
+    let spread = u64::from(bytes);
+    let spread = (spread | (spread << 16)) & 0x0000_ffff_0000_ffff;
+    let spread = (spread | (spread << 8)) & 0x00ff_00ff_00ff_00ff;
+    let halves = ((spread >> 4) | (spread << 8)) & (ONES * 15);
+    // One where a half is more than nine, and so a letter.
+    let letters = ((halves + ONES * 6) >> 4) & ONES;
+    (halves + ONES * 0x30 + letters * 39).to_le_bytes()
+}
+
+/// Whole microseconds.
+#[inline]
+pub(super) fn microseconds(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_micros()))
+}
+
+/// Tells a time in milliseconds, to the tenth, in parts: `12.3 ms`.
+#[inline]
+pub(super) fn tenths(time: Duration, mut part: impl FnMut(&str)) {
+    const ENDS: [&str; 10] =
+        [".0 ms", ".1 ms", ".2 ms", ".3 ms", ".4 ms", ".5 ms", ".6 ms", ".7 ms", ".8 ms", ".9 ms"];
+    let tenths = microseconds(time).saturating_add(50) / 100;
+    part(itoa::Buffer::new().format(tenths / 10));
+    part(ENDS[usize::try_from(tenths % 10).unwrap_or_default() % ENDS.len()]);
 }
 
 /// Writing texts and numbers into memory cannot fail.
@@ -352,10 +386,33 @@ mod tests {
             let milliseconds = milliseconds(Duration::from_micros(number));
             assert_eq!(text(&|out| thousandths(number, out)), serde_json::to_string(&milliseconds).unwrap());
         }
-        assert_eq!(text(&|out| hexadecimal(&[0, 0x1f, 0xa9], out)), "001fa9");
-        let tenths =
-            [0, 49, 50, 949, 950, 12_345].map(|micros| Tenths::of(Duration::from_micros(micros)).to_string());
-        assert_eq!(tenths, ["0.0", "0.0", "0.1", "0.9", "1.0", "12.3"]);
+        let bytes: Vec<u8> = (0..=255).collect();
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(text(&|out| hexadecimal(&bytes, out)), digits);
+        let tenths = |micros| {
+            let mut text = String::new();
+            tenths(Duration::from_micros(micros), |part| text.push_str(part));
+            text
+        };
+        let shown = ["0.0 ms", "0.0 ms", "0.1 ms", "0.9 ms", "1.0 ms", "12.3 ms"];
+        assert_eq!([0, 49, 50, 949, 950, 12_345].map(tenths), shown);
+        assert_eq!(tenths(u64::MAX), "18446744073709551.6 ms");
+    }
+
+    #[test]
+    fn every_character_is_escaped_wherever_it_stands_if_it_has_to_be() {
+        for character in (0..0x300).filter_map(char::from_u32).chain(['\u{2028}', '\u{1f600}']) {
+            for before in 0..10 {
+                let text = format!("{}{character}.", "x".repeat(before));
+                let mut out = Vec::new();
+                string(&text, &mut out);
+                let out = String::from_utf8(out).unwrap();
+                assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
+                assert!(!out.contains(char::is_control), "{out:?}");
+                let needs_it = character.is_control() || matches!(character, '"' | '\\');
+                assert_eq!(out.contains('\\'), needs_it, "{out:?}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! # Why
 //! Every call has such a line. Told straight to JSON it costs no list of keys and no text of its own for each value;
-//! told by one piece of code, both always say the same.
+//! told by one piece of code, both always say the same. What stands before a value is one constant, which the compiler
+//! copies in place.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +13,77 @@ use crate::config::LogLevel;
 use crate::export::line::{Line, Value};
 use crate::mcp::trace::{SpanId, TraceId};
 
+/// A key, made by [`key`].
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    /// What JSON has before a value that is no text.
+    pub(super) member: &'static str,
+    /// What it has before a text.
+    pub(super) quoted: &'static str,
+}
+
+/// The [`Key`] of this name.
+macro_rules! key {
+    ($name:literal) => {
+        $crate::export::log::keys::Key {
+            name: $name,
+            member: concat!(",\"", $name, "\":"),
+            quoted: concat!(",\"", $name, "\":\""),
+        }
+    };
+}
+
+pub(super) use key;
+
 /// What every line begins with.
 pub(super) struct Opening<'a> {
     pub(super) at: SystemTime,
     pub(super) level: LogLevel,
     pub(super) event: &'static str,
-    pub(super) message: &'a str,
+    pub(super) message: Sentence<'a>,
+}
+
+/// The key `message` in its parts, so that nothing need put them together before they are written.
+pub(super) struct Sentence<'a> {
+    pub(super) before: &'static str,
+    pub(super) target: &'a str,
+    pub(super) after: &'static str,
+    pub(super) end: End,
+}
+
+/// How a sentence ends.
+pub(super) enum End {
+    /// As it is.
+    Here,
+    /// With so many milliseconds.
+    Took(Duration),
+    /// With a reason.
+    Why(String),
+}
+
+/// A part of a sentence.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
+    /// A word of our own.
+    Ours(&'a str),
+    /// What may need escaping.
+    Theirs(&'a str),
+}
+
+impl Sentence<'_> {
+    /// Tells its parts in their order.
+    #[inline]
+    pub(super) fn tell(&self, mut part: impl FnMut(Part<'_>)) {
+        part(Part::Ours(self.before));
+        part(Part::Theirs(self.target));
+        part(Part::Ours(self.after));
+        match &self.end {
+            End::Here => {}
+            End::Took(time) => format::tenths(*time, |text| part(Part::Ours(text))),
+            End::Why(why) => part(Part::Theirs(why)),
+        }
+    }
 }
 
 /// Takes the keys of a line in their order.
@@ -25,14 +91,14 @@ pub(super) trait Keys {
     /// First of all.
     fn open(&mut self, opening: &Opening<'_>);
     /// What may need escaping.
-    fn text(&mut self, key: &'static str, text: &str);
+    fn text(&mut self, key: Key, text: &str);
     /// A word of our own.
-    fn word(&mut self, key: &'static str, word: &'static str);
-    fn number(&mut self, key: &'static str, number: u64);
+    fn word(&mut self, key: Key, word: &'static str);
+    fn number(&mut self, key: Key, number: u64);
     /// Milliseconds, to the microsecond.
-    fn time(&mut self, key: &'static str, time: Duration);
-    /// Bytes as hexadecimal digits.
-    fn id(&mut self, key: &'static str, id: &[u8]);
+    fn time(&mut self, key: Key, time: Duration);
+    /// Bytes as hexadecimal digits, in fours.
+    fn id(&mut self, key: Key, id: &[u8]);
     /// The keys `trace_id` and `span_id`.
     fn trace(&mut self, trace: TraceId, span: SpanId);
 }
@@ -42,29 +108,32 @@ impl Keys for Line {
         self.at = opening.at;
         self.level = opening.level;
         self.event = opening.event.into();
-        opening.message.clone_into(&mut self.message);
+        self.message.clear();
+        opening.message.tell(|part| match part {
+            Part::Ours(text) | Part::Theirs(text) => self.message.push_str(text),
+        });
     }
 
-    fn text(&mut self, key: &'static str, text: &str) {
-        self.fields.push((key, text.to_owned().into()));
+    fn text(&mut self, key: Key, text: &str) {
+        self.fields.push((key.name, text.to_owned().into()));
     }
 
-    fn word(&mut self, key: &'static str, word: &'static str) {
-        self.fields.push((key, word.into()));
+    fn word(&mut self, key: Key, word: &'static str) {
+        self.fields.push((key.name, word.into()));
     }
 
-    fn number(&mut self, key: &'static str, number: u64) {
-        self.fields.push((key, Value::Integer(number)));
+    fn number(&mut self, key: Key, number: u64) {
+        self.fields.push((key.name, Value::Integer(number)));
     }
 
-    fn time(&mut self, key: &'static str, time: Duration) {
-        self.fields.push((key, Value::Float(milliseconds(time))));
+    fn time(&mut self, key: Key, time: Duration) {
+        self.fields.push((key.name, Value::Float(milliseconds(time))));
     }
 
-    fn id(&mut self, key: &'static str, id: &[u8]) {
+    fn id(&mut self, key: Key, id: &[u8]) {
         let mut text = Vec::with_capacity(2 * id.len());
         format::hexadecimal(id, &mut text);
-        self.fields.push((key, String::from_utf8(text).unwrap_or_default().into()));
+        self.fields.push((key.name, String::from_utf8(text).unwrap_or_default().into()));
     }
 
     fn trace(&mut self, trace: TraceId, span: SpanId) {
@@ -74,53 +143,66 @@ impl Keys for Line {
 
 /// A line as JSON, without its end.
 pub(super) struct Json<'a> {
-    pub(super) service: &'a str,
+    /// The key `service` and its value, as they stand in JSON.
+    pub(super) service: &'a [u8],
     pub(super) second: &'a mut Second,
     pub(super) out: &'a mut Vec<u8>,
 }
 
 impl Keys for Json<'_> {
+    #[inline]
     fn open(&mut self, opening: &Opening<'_>) {
         self.out.extend_from_slice(b"{\"timestamp\":\"");
         self.second.timestamp(opening.at, self.out);
+        self.out.extend_from_slice(b"\",\"level\":\"");
+        self.out.extend_from_slice(format::level(opening.level).as_bytes());
+        self.out.extend_from_slice(b"\",\"event\":\"");
+        self.out.extend_from_slice(opening.event.as_bytes());
+        self.out.extend_from_slice(b"\",\"message\":\"");
+        opening.message.tell(|part| match part {
+            Part::Ours(text) => self.out.extend_from_slice(text.as_bytes()),
+            Part::Theirs(text) => format::escaped(text, self.out),
+        });
         self.out.push(b'"');
-        self.word("level", format::level(opening.level));
-        self.word("event", opening.event);
-        self.text("message", opening.message);
-        self.text("service", self.service);
+        self.out.extend_from_slice(self.service);
     }
 
-    fn text(&mut self, key: &'static str, text: &str) {
-        format::member(key, self.out);
-        format::string(text, self.out);
+    #[inline]
+    fn text(&mut self, key: Key, text: &str) {
+        self.out.extend_from_slice(key.quoted.as_bytes());
+        format::escaped(text, self.out);
+        self.out.push(b'"');
     }
 
-    fn word(&mut self, key: &'static str, word: &'static str) {
-        format::member(key, self.out);
-        self.out.push(b'"');
+    #[inline]
+    fn word(&mut self, key: Key, word: &'static str) {
+        self.out.extend_from_slice(key.quoted.as_bytes());
         self.out.extend_from_slice(word.as_bytes());
         self.out.push(b'"');
     }
 
-    fn number(&mut self, key: &'static str, number: u64) {
-        format::member(key, self.out);
+    #[inline]
+    fn number(&mut self, key: Key, number: u64) {
+        self.out.extend_from_slice(key.member.as_bytes());
         format::decimal(number, self.out);
     }
 
-    fn time(&mut self, key: &'static str, time: Duration) {
-        format::member(key, self.out);
-        format::thousandths(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), self.out);
+    #[inline]
+    fn time(&mut self, key: Key, time: Duration) {
+        self.out.extend_from_slice(key.member.as_bytes());
+        format::thousandths(format::microseconds(time), self.out);
     }
 
-    fn id(&mut self, key: &'static str, id: &[u8]) {
-        format::member(key, self.out);
-        self.out.push(b'"');
+    #[inline]
+    fn id(&mut self, key: Key, id: &[u8]) {
+        self.out.extend_from_slice(key.quoted.as_bytes());
         format::hexadecimal(id, self.out);
         self.out.push(b'"');
     }
 
+    #[inline]
     fn trace(&mut self, trace: TraceId, span: SpanId) {
-        self.id("trace_id", &trace.0);
-        self.id("span_id", &span.0);
+        self.id(key!("trace_id"), &trace.0);
+        self.id(key!("span_id"), &span.0);
     }
 }

@@ -32,7 +32,7 @@ pub use self::format::{json, pretty};
 
 use self::file::RotatingFile;
 use self::inbox::{Inbox, Waits};
-use self::keys::Json;
+use self::keys::{Json, key};
 use self::record::{Lines, Record, Wanted};
 use self::sink::{Place, Waiting};
 use self::time::{Clocks, Second};
@@ -68,7 +68,8 @@ pub struct Log {
 /// Makes lines as all places get them.
 struct AtOnce {
     lines: Arc<Lines>,
-    service: String,
+    /// The key `service` and its value, as they stand in JSON.
+    service: Vec<u8>,
 }
 
 /// What a thread that carries calls keeps from one line to the next.
@@ -135,8 +136,7 @@ impl Log {
         }
         let lines = Arc::new(Lines::new(config));
         let only_json = format.pretty.is_none() && also.is_none();
-        let at_once =
-            only_json.then(|| AtOnce { lines: Arc::clone(&lines), service: format.service.clone() });
+        let at_once = only_json.then(|| AtOnce::new(&lines, &format.service));
         let writer = Writer::new(Arc::clone(&shared), lines, format, also);
         spawn("log", &running, move || writer.run())?;
         Ok(Self { shared, calls: logs.calls, at_once, ended: Mutex::new(ended) })
@@ -190,6 +190,12 @@ impl Log {
 }
 
 impl AtOnce {
+    fn new(lines: &Arc<Lines>, service: &str) -> Self {
+        let mut member = key!("service").member.as_bytes().to_vec();
+        format::string(service, &mut member);
+        Self { lines: Arc::clone(lines), service: member }
+    }
+
     /// Leaves the line of a call as it will be written; false where somebody has to look for secrets first.
     fn write(&self, shared: &Shared, call: &Call, ending: &Ending) -> bool {
         let write = |desk: &RefCell<Desk>| {

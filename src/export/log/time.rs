@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use super::format::three_digits;
+
 /// One moment on both clocks, so that what the monotonic one measured can be told by the wall's.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clocks {
@@ -17,16 +19,22 @@ impl Clocks {
     }
 
     /// When `at` was.
+    #[inline]
     pub(super) fn wall(self, at: Instant) -> SystemTime {
-        let ago = self.monotonic.saturating_duration_since(at);
-        let later = at.saturating_duration_since(self.monotonic);
-        self.wall.checked_sub(ago).and_then(|wall| wall.checked_add(later)).unwrap_or(self.wall)
+        let wall = match at.checked_duration_since(self.monotonic) {
+            Some(later) => self.wall.checked_add(later),
+            None => self.wall.checked_sub(self.monotonic.duration_since(at)),
+        };
+        wall.unwrap_or(self.wall)
     }
 
     /// These, or new ones where they are too far from `at` for the wall's clock not to have been set since.
+    #[inline]
     pub(super) fn near(self, at: Instant) -> Self {
-        let apart =
-            at.saturating_duration_since(self.monotonic).max(self.monotonic.saturating_duration_since(at));
+        let apart = match at.checked_duration_since(self.monotonic) {
+            Some(later) => later,
+            None => self.monotonic.duration_since(at),
+        };
         if apart < COMPARED_EVERY { self } else { Self::now() }
     }
 }
@@ -34,32 +42,40 @@ impl Clocks {
 /// How long what the two clocks showed together stands.
 const COMPARED_EVERY: Duration = Duration::from_secs(1);
 
-/// The second that was last written, as it was: most lines are of the same one as the line before.
+/// The timestamp that was last written: most lines are of the same second as the line before.
 #[derive(Debug, Default)]
 pub(super) struct Second {
     since_epoch: Option<u64>,
-    /// `2026-11-20T19:02:07.`
-    text: Vec<u8>,
+    /// `2026-11-20T19:02:07.123Z`
+    text: [u8; TIMESTAMP_BYTES],
 }
 
 impl Second {
     /// Appends what [`timestamp`] does.
+    #[inline]
     pub(super) fn timestamp(&mut self, at: SystemTime, out: &mut Vec<u8>) {
         let since = since_epoch(at);
         if self.since_epoch != Some(since.as_secs()) {
-            self.since_epoch = Some(since.as_secs());
-            self.text.clear();
-            timestamp(at, &mut self.text);
-            self.text.truncate(SECOND_BYTES);
+            self.set(at, since.as_secs());
         }
+        let millis = three_digits(since.subsec_millis().into());
+        self.text[TIMESTAMP_BYTES - 4..TIMESTAMP_BYTES - 1].copy_from_slice(&millis);
         out.extend_from_slice(&self.text);
-        digits(u64::from(since.subsec_millis()), 3, out);
-        out.push(b'Z');
+    }
+
+    #[cold]
+    fn set(&mut self, at: SystemTime, since_epoch: u64) {
+        let mut text = Vec::with_capacity(TIMESTAMP_BYTES);
+        timestamp(at, &mut text);
+        for (kept, byte) in self.text.iter_mut().zip(text) {
+            *kept = byte;
+        }
+        self.since_epoch = Some(since_epoch);
     }
 }
 
-/// Of a timestamp, up to the full stop.
-const SECOND_BYTES: usize = 20;
+/// Of every timestamp up to the year 9999.
+const TIMESTAMP_BYTES: usize = 24;
 
 /// Appends RFC 3339, UTC, milliseconds. Every line has it, so it does without the formatting machinery.
 pub(super) fn timestamp(at: SystemTime, out: &mut Vec<u8>) {

@@ -1,12 +1,9 @@
 //! "Calls": the four golden signals, tools, notifications, tasks.
 
-use std::collections::BTreeSet;
-use std::sync::PoisonError;
-
-use super::durations::{operation_labels, request_labels, tool_labels};
+use super::durations::request_labels;
 use super::server::Server;
-use super::{Prometheus, as_f64};
-use crate::observe::{Call, Direction, Ending, ErrorType, Event};
+use super::{Prometheus, series};
+use crate::observe::{Call, Direction, Ending, Event};
 
 impl Prometheus {
     #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
@@ -26,9 +23,7 @@ impl Prometheus {
         let of = self.server(Some(call.server));
         self.active(of, call, 1.0);
         if let Some(tool) = &call.tool {
-            let mut inflight = of.inflight.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || (tool.as_str().to_owned(), BTreeSet::new());
-            inflight.entry(tool.number()).or_insert_with(new).1.insert((call.started, call.number));
+            of.inflight.add(tool, (call.started, call.number));
         }
     }
 
@@ -36,76 +31,15 @@ impl Prometheus {
         let of = self.server(Some(call.server));
         self.active(of, call, -1.0);
         if let Some(tool) = &call.tool {
-            let mut inflight = of.inflight.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, calls)) = inflight.get_mut(&tool.number()) {
-                calls.remove(&(call.started, call.number));
-            }
+            of.inflight.remove(tool, (call.started, call.number));
         }
     }
 
     fn ended(&self, call: &Call, ending: &Ending) {
-        let of = self.server(Some(call.server));
-        let (method, outcome) = (call.method, ending.outcome);
-        let method_label = ("method", method.as_str());
-        let (status, precise) = (("status", outcome.status().as_str()), ("outcome", outcome.as_str()));
-        let transport = ("transport", call.transport.as_str());
         if ending.was_active {
             self.left(call);
         }
-        let labels = [method_label, status, precise, transport];
-        self.count(&of.requests, (method, outcome, call.transport), "mcp_requests_total", of, &labels);
-        if !call.is_stream() {
-            let labels = request_labels(call, ending);
-            let seconds = ending.took.as_secs_f64();
-            let name = "mcp_request_duration_seconds";
-            self.record(&of.durations, (method, outcome), name, of, &labels, seconds);
-            if self.semconv {
-                self.operation_ended(of, call, ending);
-            }
-        }
-        if let Some(error) = ending.error {
-            let labels = [method_label, ("error_type", &error.label())];
-            self.count(&of.errors, (method, error), "mcp_errors_total", of, &labels);
-        }
-        if call.tool.is_some() {
-            self.tool_ended(of, call, ending);
-        }
-    }
-
-    /// What `OTel` calls the same fact.
-    fn operation_ended(&self, of: &Server, call: &Call, ending: &Ending) {
-        let tool = call.tool.as_ref().map(|_| ending.tool.number());
-        let key = (call.method, tool, ending.error, call.client.version);
-        let make = || {
-            let error_type = ending.error.map(ErrorType::label);
-            let labels = operation_labels(call, ending, error_type.as_deref());
-            self.histograms.handle("mcp_server_operation_duration_seconds", &of.labelled(&labels))
-        };
-        of.operations.with(key, make, |histogram| histogram.record(ending.took.as_secs_f64()));
-    }
-
-    fn tool_ended(&self, of: &Server, call: &Call, ending: &Ending) {
-        let (tool, outcome) = (&ending.tool, ending.outcome);
-        let tool_label = ("tool_name", tool.as_str());
-        let (status, precise) = (("status", outcome.status().as_str()), ("outcome", outcome.as_str()));
-        let key = (tool.number(), outcome);
-        let labels = [tool_label, status, precise, ("user_tier", "none")];
-        self.count(&of.tools, key, "mcp_tool_invocations_total", of, &labels);
-        let labels = tool_labels(ending);
-        let seconds = ending.took.as_secs_f64();
-        self.record(&of.tool_durations, key, "mcp_tool_duration_seconds", of, &labels, seconds);
-        if let Some(error) = ending.error {
-            let labels = [tool_label, ("error_type", &error.label())];
-            self.count(&of.tool_errors, (tool.number(), error), "mcp_tool_errors_total", of, &labels);
-        }
-        let arguments = (Direction::ClientToServer, call.arguments_bytes);
-        for (direction, bytes) in [arguments, (Direction::ServerToClient, ending.result_bytes)] {
-            let Some(bytes) = bytes else { continue };
-            let widget = if ending.widget { "true" } else { "false" };
-            let labels = [tool_label, ("direction", direction.as_str()), ("includes_widget", widget)];
-            let key = (tool.number(), direction, ending.widget);
-            self.record(&of.payload, key, "mcp_payload_size_bytes", of, &labels, as_f64(bytes));
-        }
+        self.call_ended(self.server(Some(call.server)), call, ending);
     }
 
     fn server_request_ended(&self, call: &Call, ending: &Ending) {
@@ -161,6 +95,7 @@ impl Prometheus {
 
     fn active(&self, of: &Server, call: &Call, by: f64) {
         let labels = [("method", call.method.as_str())];
-        self.change(&of.active, call.method, "mcp_requests_active", of, &labels, by);
+        let make = || series::gauge(&self.recorder, "mcp_requests_active", &of.labelled(&labels));
+        of.active.of(call.method, make).increment(by);
     }
 }

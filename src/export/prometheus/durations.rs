@@ -8,6 +8,7 @@ use super::series::Pair;
 use crate::observe::{Call, Direction, Ending, ErrorType};
 
 /// A histogram's series that a call stands in.
+#[derive(Debug)]
 pub(in crate::export) struct Duration {
     /// As the page writes it: the name, `{`, the labels.
     pub(in crate::export) series: String,

@@ -52,7 +52,7 @@ pub(super) struct Histograms {
 struct Family {
     help: &'static str,
     bounds: Arc<[f64]>,
-    /// The bounds as the page writes them, the last one included.
+    /// The bounds as the page writes them, the last one included, and what stands before the count.
     shown: Vec<String>,
     /// By their labels as the page writes them, up to the value of `le`; in the page's order.
     series: Mutex<BTreeMap<Arc<str>, Histogram>>,
@@ -67,7 +67,8 @@ impl Histograms {
         let family = |(name, kind, help): &(&'static str, Kind, &'static str)| {
             let Kind::Histogram(buckets) = kind else { return None };
             let bounds = bounds(*buckets, settings);
-            let shown = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]).collect();
+            let shown = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+            let shown = shown.map(|bound| bound + "\"} ").collect();
             Some((*name, Family { help, bounds: bounds.into(), shown, series: Mutex::default() }))
         };
         Self { families: CATALOGUE.iter().filter_map(family).collect() }
@@ -105,20 +106,23 @@ impl Family {
         let line = name.len() + 32 + series.first()?.0.len();
         let mut out = String::with_capacity(series.len() * (self.shown.len() + 2) * line);
         let _ = write!(out, "# HELP {name} {}\n# TYPE {name} histogram\n", self.help);
+        let bucket = format!("{name}_bucket{{");
         for (labels, histogram) in &series {
-            self.write(name, labels, histogram, &mut out);
+            self.write(name, &bucket, labels, histogram, &mut out);
         }
         Some(out)
     }
 
-    fn write(&self, name: &str, labels: &str, histogram: &Histogram, out: &mut String) {
+    /// `bucket` is the beginning of a bucket's line. Nearly all of a page is such lines, so they do without the
+    /// formatting machinery.
+    fn write(&self, name: &str, bucket: &str, labels: &str, histogram: &Histogram, out: &mut String) {
+        let mut digits = itoa::Buffer::new();
         let mut count = 0;
         for (cell, bound) in histogram.0.counts.iter().zip(&self.shown) {
             count += cell.load(Ordering::Relaxed);
-            for part in [name, "_bucket{", labels, bound] {
+            for part in [bucket, labels, bound, digits.format(count), "\n"] {
                 out.push_str(part);
             }
-            let _ = writeln!(out, "\"}} {count}");
         }
         let labels = labels.strip_suffix(BOUND).unwrap_or(labels);
         let sum = f64::from_bits(histogram.0.sum.load(Ordering::Relaxed));

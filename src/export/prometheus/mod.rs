@@ -3,7 +3,9 @@
 mod calls;
 mod catalogue;
 mod durations;
+mod fates;
 mod histogram;
+mod inflight;
 mod losses;
 mod page;
 mod series;
@@ -16,7 +18,8 @@ use std::time::{Duration, SystemTime};
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-pub(in crate::export) use self::durations::durations;
+pub(in crate::export) use self::durations::{Duration as DurationSeries, durations};
+pub(in crate::export) use self::fates::Fate;
 use self::histogram::{Histogram, Histograms};
 use self::series::{Pair, Series};
 use self::server::Server;
@@ -161,7 +164,7 @@ impl Prometheus {
     fn refresh(&self, usage: Usage) {
         let now = tokio::time::Instant::now();
         for server in &self.servers {
-            for (tool, oldest) in server.oldest_inflight() {
+            for (tool, oldest) in server.inflight.oldest() {
                 let age = oldest.map_or(Duration::ZERO, |started| now.duration_since(started));
                 let labels = [("server", server.name.as_str()), ("tool_name", &tool)];
                 self.set("mcp_tool_oldest_inflight_seconds", &labels, age.as_secs_f64());

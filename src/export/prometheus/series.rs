@@ -4,12 +4,15 @@
 //! Registering costs 71–158 ns a time, a held handle 10–35 ns (`dependencies.md`). No idle timeout: with held
 //! handles it would lose increments for ever.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use metrics::{Counter, Gauge, Key, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
+
+use crate::mcp::Method;
 
 /// One label of a series.
 pub(super) type Pair<'a> = (&'static str, &'a str);
@@ -36,7 +39,10 @@ fn key(name: &'static str, labels: &[Pair<'_>]) -> Key {
     Key::from_parts(name, labels.collect::<Vec<_>>())
 }
 
-/// The handles of a family, by label values in short form.
+/// So many handles of a family are kept; when there are more, all are found by their names again.
+const HANDLES_MAX: usize = 4096;
+
+/// The handles of a family, or of several together, by label values in short form.
 pub(super) struct Series<K, H> {
     known: RwLock<HashMap<K, H, foldhash::fast::RandomState>>,
 }
@@ -55,6 +61,28 @@ impl<K: Short, H> Series<K, H> {
             return;
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= HANDLES_MAX {
+            known.clear();
+        }
         apply(known.entry(key).or_insert_with(make));
+    }
+}
+
+/// The handles of a family whose only label is the method: by its position.
+pub(super) struct ByMethod<H>([OnceLock<H>; Method::ALL.len()]);
+
+impl<H> Default for ByMethod<H> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| OnceLock::new()))
+    }
+}
+
+impl<H: Clone> ByMethod<H> {
+    /// The handle of a method, made at its first use.
+    pub(super) fn of(&self, method: Method, make: impl FnOnce() -> H) -> Cow<'_, H> {
+        match self.0.get(method as usize) {
+            Some(handle) => Cow::Borrowed(handle.get_or_init(make)),
+            None => Cow::Owned(make()),
+        }
     }
 }

@@ -1,18 +1,18 @@
 //! The series of one server.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use metrics::{Counter, Gauge};
-use tokio::time::Instant;
 
+use super::fates::{Ended, Exchanged, Fate};
 use super::histogram::Histogram;
-use super::series::{Pair, Series};
+use super::inflight::Inflight;
+use super::series::{ByMethod, Pair, Series};
 use crate::config;
 use crate::mcp::{Era, Method, Unreadable, Version};
 use crate::observe::{
-    Direction, ErrorType, MirroredHeader, Outcome, Refusal, Route, SessionEnd, StreamEnd, StreamItem,
-    StreamKind, TaskStatus, Transport,
+    Direction, MirroredHeader, Outcome, Refusal, Route, SessionEnd, StreamEnd, StreamItem, StreamKind,
+    TaskStatus, Transport,
 };
 
 /// The series of one server, and the names that its labels need. Tools and clients are keyed by their label's number.
@@ -20,16 +20,9 @@ use crate::observe::{
 pub(super) struct Server {
     pub(super) name: String,
     route: String,
-    pub(super) requests: Series<(Method, Outcome, Transport), Counter>,
-    pub(super) durations: Series<(Method, Outcome), Histogram>,
-    pub(super) operations: Series<Operation, Histogram>,
-    pub(super) active: Series<Method, Gauge>,
-    pub(super) errors: Series<(Method, ErrorType), Counter>,
-    pub(super) tools: Series<(u32, Outcome), Counter>,
-    pub(super) tool_durations: Series<(u32, Outcome), Histogram>,
-    pub(super) tool_errors: Series<(u32, ErrorType), Counter>,
-    pub(super) payload: Series<(u32, Direction, bool), Histogram>,
-    pub(super) inflight: Mutex<Inflight>,
+    pub(super) ended: Series<Fate, Ended>,
+    pub(super) active: ByMethod<Gauge>,
+    pub(super) inflight: Inflight,
     pub(super) notifications: Series<(Method, Direction), Counter>,
     pub(super) asked: Series<(Method, Outcome), Counter>,
     pub(super) asked_durations: Series<(Method, Outcome), Histogram>,
@@ -43,27 +36,18 @@ pub(super) struct Server {
     pub(super) first_events: Series<Transport, Histogram>,
     pub(super) stream_events: Series<StreamItem, Counter>,
     pub(super) resumes: Series<(), Counter>,
-    pub(super) http: Series<(Verb, Route, u16), Counter>,
-    pub(super) http_durations: Series<(Verb, Route, u16), Histogram>,
-    pub(super) request_sizes: Series<(Verb, Route), Histogram>,
-    pub(super) response_sizes: Series<(Verb, Route), Histogram>,
+    pub(super) exchanges: Series<(Verb, Route, u16), Exchanged>,
     pub(super) connects: Series<(), Histogram>,
-    pub(super) first_bytes: Series<(), Histogram>,
+    pub(super) first_bytes: OnceLock<Histogram>,
     pub(super) sessions: Series<(), Gauge>,
     pub(super) sessions_total: Series<(u32, Option<Version>), Counter>,
     pub(super) session_durations: Series<SessionEnd, Histogram>,
     pub(super) semconv_sessions: Series<Option<Version>, Histogram>,
     pub(super) session_calls: Series<(), Histogram>,
     pub(super) clients: Series<(u32, Option<Version>, Era), Counter>,
-    pub(super) overhead: Series<(), Histogram>,
+    pub(super) overhead: OnceLock<Histogram>,
     pub(super) refused: Series<Refusal, Counter>,
 }
-
-/// What tells one series of operations from another: the tool, if it is a call of one, how it failed, which version.
-pub(super) type Operation = (Method, Option<u32>, Option<ErrorType>, Option<Version>);
-
-/// The unanswered calls of each tool: its name, and when each began, with its number.
-pub(super) type Inflight = HashMap<u32, (String, BTreeSet<(Instant, u64)>), foldhash::fast::RandomState>;
 
 impl Server {
     pub(super) fn of(server: &config::Server) -> Self {
@@ -74,13 +58,6 @@ impl Server {
     /// What belongs to no server.
     pub(super) fn nobody() -> Self {
         Self { name: "none".to_owned(), route: "none".to_owned(), ..Self::default() }
-    }
-
-    /// Of each tool that was ever called, when its oldest unanswered call began. Calls wait for the copy alone.
-    pub(super) fn oldest_inflight(&self) -> Vec<(String, Option<Instant>)> {
-        let inflight = self.inflight.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = |calls: &BTreeSet<(Instant, u64)>| calls.first().map(|(started, _)| *started);
-        inflight.values().map(|(tool, calls)| (tool.clone(), oldest(calls))).collect()
     }
 
     /// The labels of one of its series: its name first.
@@ -99,14 +76,20 @@ impl Server {
     }
 }
 
-/// A standard HTTP method; anything else is `_other`.
+/// A standard HTTP method, by its position; anything else is the one behind the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Verb(pub(super) &'static str);
+pub(super) struct Verb(usize);
+
+const STANDARD: [&str; 9] = ["POST", "GET", "DELETE", "HEAD", "PUT", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 impl Verb {
     pub(super) fn of(method: &http::Method) -> Self {
-        const STANDARD: [&str; 9] =
-            ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
-        Self(STANDARD.into_iter().find(|standard| *standard == method.as_str()).unwrap_or("_other"))
+        let standard = STANDARD.iter().position(|standard| *standard == method.as_str());
+        Self(standard.unwrap_or(STANDARD.len()))
+    }
+
+    /// The label value.
+    pub(super) fn as_str(self) -> &'static str {
+        STANDARD.get(self.0).copied().unwrap_or("_other")
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::durations::NETWORK;
+use super::fates::exchange_labels;
 use super::server::{Server, Verb};
 use super::{Prometheus, as_f64, series};
 use crate::mcp::Version;
@@ -108,22 +109,18 @@ impl Prometheus {
             Event::HttpEnded { server, method, route, status, took, request_bytes, response_bytes } => {
                 let of = self.server(server);
                 let (verb, known) = (Verb::of(method), is_known_status(status));
-                let labels = [
-                    ("method", verb.0),
-                    ("route", of.route(route)),
-                    ("status_code", if known { status.as_str() } else { "_other" }),
-                ];
-                let key = (verb, route, if known { status.as_u16() } else { 0 });
-                self.count(&of.http, key, "mcp_http_requests_total", of, &labels);
-                if let Some(took) = took {
-                    let name = "mcp_http_request_duration_seconds";
-                    self.record(&of.http_durations, key, name, of, &labels, took.as_secs_f64());
-                }
-                let (key, labels) = ((verb, route), &labels[..2]);
-                let name = "mcp_http_request_size_bytes";
-                self.record(&of.request_sizes, key, name, of, labels, as_f64(request_bytes));
-                let name = "mcp_http_response_size_bytes";
-                self.record(&of.response_sizes, key, name, of, labels, as_f64(response_bytes));
+                let status_code = if known { status.as_str() } else { "_other" };
+                let make = || self.exchanged(of, verb, route, status_code);
+                of.exchanges.with((verb, route, if known { status.as_u16() } else { 0 }), make, |series| {
+                    series.requests.increment(1);
+                    if let Some(took) = took {
+                        let labels = || exchange_labels(of, verb, route, status_code);
+                        let make = || self.histogram("mcp_http_request_duration_seconds", of, &labels());
+                        series.duration.get_or_init(make).record(took.as_secs_f64());
+                    }
+                    series.request_size.record(as_f64(request_bytes));
+                    series.response_size.record(as_f64(response_bytes));
+                });
             }
             Event::UpstreamConnected { server, took } => {
                 let of = self.server(Some(server));
@@ -131,14 +128,8 @@ impl Prometheus {
             }
             Event::UpstreamFirstByte { server, took } => {
                 let of = self.server(Some(server));
-                self.record(
-                    &of.first_bytes,
-                    (),
-                    "mcp_upstream_first_byte_seconds",
-                    of,
-                    &[],
-                    took.as_secs_f64(),
-                );
+                let make = || self.histogram("mcp_upstream_first_byte_seconds", of, &[]);
+                of.first_bytes.get_or_init(make).record(took.as_secs_f64());
             }
             _ => {}
         }
@@ -159,7 +150,8 @@ impl Prometheus {
             }
             Event::Overhead { server, took } => {
                 let of = self.server(Some(server));
-                self.record(&of.overhead, (), "mcp_proxy_overhead_seconds", of, &[], took.as_secs_f64());
+                let make = || self.histogram("mcp_proxy_overhead_seconds", of, &[]);
+                of.overhead.get_or_init(make).record(took.as_secs_f64());
             }
             Event::LabelOverflow { label } => {
                 let labels = [("label", label.as_str())];

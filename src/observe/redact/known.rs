@@ -27,9 +27,18 @@ pub(super) struct Known {
 /// Whether a text is too short and too simple to hold a secret: a word, a version, a small number.
 pub(super) fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
-    bytes.len() <= PLAIN_BYTES_MAX
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/'))
-        && bytes.iter().filter(|byte| byte.is_ascii_digit()).count() <= DIGITS_MAX
+    if bytes.len() > PLAIN_BYTES_MAX {
+        return false;
+    }
+    let mut digits = 0;
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.' | b'-' | b'/' => {}
+            _ => return false,
+        }
+    }
+    digits <= DIGITS_MAX
 }
 
 impl Known {

@@ -9,6 +9,7 @@
 //! catches a bare password in a sentence: payloads are logged only where somebody asks for them.
 
 mod escapes;
+mod hexadecimal;
 mod json;
 mod keys;
 mod known;
@@ -47,7 +48,7 @@ impl Redactor {
 
     /// Free text: an error message, a name, a header. Borrowed where there was nothing to redact.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if known::is_plain(text) {
+        if known::is_plain(text) || hexadecimal::is_harmless(text) {
             return Cow::Borrowed(text);
         }
         self.known.told(text, || {
@@ -60,7 +61,11 @@ impl Redactor {
     /// What [`Redactor::text`] gives, where that takes no longer than a look-up: the text is too simple to hold a secret,
     /// or was looked at before.
     pub fn at_once<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
-        if known::is_plain(text) { Some(Cow::Borrowed(text)) } else { self.known.remembered(text) }
+        if known::is_plain(text) || hexadecimal::is_harmless(text) {
+            Some(Cow::Borrowed(text))
+        } else {
+            self.known.remembered(text)
+        }
     }
 
     /// A text of which only the beginning may have been kept: what may be the first half of a secret at its end is left

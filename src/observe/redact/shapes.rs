@@ -171,7 +171,7 @@ fn is_credential(said: &str) -> bool {
 }
 
 /// Cards and social security numbers within a run of digits, blanks and dashes.
-fn numbers(text: &str, run: Range<usize>, secrets: &mut Vec<Range<usize>>) {
+pub(super) fn numbers(text: &str, run: Range<usize>, secrets: &mut Vec<Range<usize>>) {
     let Some(digits) = text.get(run.clone()) else { return };
     if beside_word(text, &run) {
         return;
