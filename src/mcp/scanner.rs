@@ -11,6 +11,7 @@ use super::quoted::{self, Quoted};
 use super::skip::{self, Skip};
 use super::slot::{KEY_MAX, Shape, Slot};
 use super::text::Text;
+use super::word::{self, WORD};
 
 /// Reads one JSON body, an object or a batch, in whatever pieces it comes, and hands out each JSON-RPC message as
 /// its closing brace passes.
@@ -555,25 +556,15 @@ fn plain_end(inside: &[u8]) -> Option<usize> {
     while from < 2 * WORD {
         let Some(word) = inside.get(from..).and_then(<[u8]>::first_chunk) else { break };
         let word = u64::from_le_bytes(*word);
-        let special =
-            zeros(word ^ u64::from_le_bytes([b'"'; WORD])) | zeros(word ^ u64::from_le_bytes([b'\\'; WORD]));
+        let special = word::equal(word, b'"') | word::equal(word, b'\\');
         if special != 0 {
-            from += special.trailing_zeros() as usize / 8;
+            from += word::first(special);
             return (inside[from] == b'"').then_some(from);
         }
         from += WORD;
     }
     let rest = &inside[from..];
     memchr2(b'"', b'\\', rest).filter(|&at| rest[at] == b'"').map(|at| from + at)
-}
-
-const WORD: usize = 8;
-
-/// The highest bit of each byte that is zero; above the lowest of them, of others, too.
-fn zeros(word: u64) -> u64 {
-    const LOW: u64 = u64::from_le_bytes([0x01; WORD]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; WORD]);
-    word.wrapping_sub(LOW) & !word & HIGH
 }
 
 #[cfg(test)]
