@@ -143,18 +143,25 @@ impl Scanner {
 
     /// The same; a message is shown where it stands, for its reader to take what it wants.
     pub fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) {
+        if self.capture.is_some() {
+            return self.read_capturing(bytes, sink);
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
-            if let State::Broken(_) = self.state {
-                return;
-            }
-            if self.capture.is_some() {
-                self.before_step(rest[0]);
-            }
             let used = self.step(rest, sink);
-            if self.capture.is_some() {
-                self.after_step(&rest[..used]);
-            }
+            self.offset += used as u64;
+            rest = &rest[used..];
+        }
+    }
+
+    /// The same, where payloads may be wanted.
+    #[cold]
+    fn read_capturing(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            self.before_step(rest[0]);
+            let used = self.step(rest, sink);
+            self.after_step(&rest[..used]);
             self.offset += used as u64;
             rest = &rest[used..];
         }
@@ -185,7 +192,6 @@ impl Scanner {
     }
 
     /// A wanted payload may begin with `byte`.
-    #[cold]
     fn before_step(&mut self, byte: u8) {
         if let (State::Value, Some(capture), false) = (self.state, &mut self.capture, is_blank(byte)) {
             capture.begin(self.slot, self.depth);
@@ -193,7 +199,6 @@ impl Scanner {
     }
 
     /// A wanted payload may go on with what a step used, or end there.
-    #[cold]
     fn after_step(&mut self, used: &[u8]) {
         let Some(capture) = &mut self.capture else { return };
         capture.push(used);
@@ -246,6 +251,9 @@ impl Scanner {
             (State::Value | State::FirstElement, _) => return self.value(bytes),
             (State::FirstKey | State::NextKey, b'"') => return self.key(bytes),
             (State::Colon, b':') => self.state = State::Value,
+            (State::AfterValue, b',') if bytes.get(1) == Some(&b'"') && !self.is_in_array() => {
+                return 1 + self.key(&bytes[1..]);
+            }
             (State::AfterValue, byte) => self.after_value(byte, sink),
             _ => self.fail(Unreadable::InvalidJson),
         }
@@ -350,10 +358,14 @@ impl Scanner {
         self.after();
     }
 
+    /// Whether the innermost container that is walked is an array.
+    fn is_in_array(&self) -> bool {
+        self.stack[self.depth - 1].0.shape() == Shape::Array
+    }
+
     fn after_value(&mut self, byte: u8, sink: &mut dyn FnMut(&mut Message)) {
         let (slot, _) = self.stack[self.depth - 1];
-        let is_array = slot.shape() == Shape::Array;
-        match (byte, is_array) {
+        match (byte, self.is_in_array()) {
             (b',', true) => {
                 self.slot = self.element(slot);
                 self.state = State::Value;
