@@ -544,7 +544,7 @@ enum Ended {
 /// How much of a string these bytes are, its quote included, and whether it ends with them.
 fn string_end(bytes: &[u8], escaped: bool) -> (usize, Ended) {
     let mut at = usize::from(escaped);
-    while let Some(special) = memchr2(b'"', b'\\', &bytes[at..]) {
+    while let Some(special) = special(&bytes[at..], NEAR) {
         at += special + 1;
         if bytes[at - 1] == b'"' {
             return (at, Ended::Here);
@@ -563,20 +563,28 @@ fn is_blank(byte: u8) -> bool {
 
 /// Where the string ends whose inside this is, if it ends here and holds no escape.
 fn plain_end(inside: &[u8]) -> Option<usize> {
+    special(inside, SHORT).filter(|&at| inside[at] == b'"')
+}
+
+/// Keys and names are short: to call for the vectors costs more than to look at two words.
+const SHORT: usize = 2 * WORD;
+
+/// In a text with escapes, the next is often near; a call for the vectors costs as much as so many words.
+const NEAR: usize = 8 * WORD;
+
+/// The first quote or backslash; the first so many bytes are looked at in words, the rest in vectors.
+fn special(bytes: &[u8], in_words: usize) -> Option<usize> {
     let mut from = 0;
-    // Keys and names are short: to call for the vectors costs more than to look at two words.
-    while from < 2 * WORD {
-        let Some(word) = inside.get(from..).and_then(<[u8]>::first_chunk) else { break };
+    while from < in_words {
+        let Some(word) = bytes.get(from..).and_then(<[u8]>::first_chunk) else { break };
         let word = u64::from_le_bytes(*word);
         let special = word::equal(word, b'"') | word::equal(word, b'\\');
         if special != 0 {
-            from += word::first(special);
-            return (inside[from] == b'"').then_some(from);
+            return Some(from + word::first(special));
         }
         from += WORD;
     }
-    let rest = &inside[from..];
-    memchr2(b'"', b'\\', rest).filter(|&at| rest[at] == b'"').map(|at| from + at)
+    memchr2(b'"', b'\\', &bytes[from..]).map(|at| from + at)
 }
 
 #[cfg(test)]
