@@ -33,6 +33,8 @@ mod sse;
 mod text;
 pub mod trace;
 mod version;
+mod walk;
+mod word;
 
 pub use body::{is_jsonrpc, quoted, request_id, unquoted, unquoted_strictly};
 pub use capture::Wanted;

@@ -6,6 +6,8 @@
 //! keys, keys that stand twice. So `serde_json` says where members begin and end, and a few bytes are put between what
 //! stays. Where two readers could see two things (a key twice, an object that is none), nothing is put anywhere: the
 //! header still carries the context.
+//!
+//! Nearly every body is plain, and [`walk`](super::walk) finds the same in it for a fifth of the instructions.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,6 +18,7 @@ use serde_json::value::RawValue;
 
 use super::body::quoted;
 use super::trace::{Carried, Context};
+use super::walk::walk;
 
 /// What a body is, for the trace context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +68,7 @@ struct Place<'a> {
 
 /// The objects on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Level {
+pub(super) enum Level {
     #[default]
     Message,
     Params,
@@ -87,7 +90,8 @@ impl<'a> Posted<'a> {
             let text = std::str::from_utf8(body).ok()?;
             let blank = text.bytes().take_while(|byte| is_blank(*byte)).count();
             (text.as_bytes().get(blank) == Some(&b'{')).then_some(())?;
-            Reading::of(text, blank + 1)
+            let open = blank + 1;
+            walk(Reading::begin(text, open), open).or_else(|| Reading::of(text, open))
         };
         message().as_ref().map_or_else(Self::unknown, Self::of)
     }
@@ -115,19 +119,29 @@ impl Place<'_> {
         let parent = quoted_parent(context);
         let state = match tracestate {
             Tracestate::Kept => None,
-            Tracestate::Set(state) => Some(state.map_or_else(|| r#""""#.to_owned(), quoted)),
+            Tracestate::Set(None) => Some(Cow::Borrowed(r#""""#)),
+            Tracestate::Set(Some(state)) => Some(Cow::Owned(quoted(state))),
         };
-        let added = state.as_ref().map_or(0, String::len);
-        let mut splice = Splice::new(self.body.as_bytes(), added);
-        splice.copy_to(self.open);
         // Emptied is what is there; nothing is added to say that there is none.
         let is_new = self.tracestate.is_none() && tracestate != Tracestate::Set(None);
-        let new_state = state.as_deref().filter(|_| is_new);
-        self.insert(&mut splice.out, self.traceparent.is_none().then_some(&parent), new_state);
+        let new_state = state.as_deref().filter(|_| is_new).map(str::as_bytes);
+        let new_parent = self.traceparent.is_none().then_some(parent.as_slice());
+        let inserted = self.inserted(new_parent, new_state);
         let old_parent = self.traceparent.as_ref().map(|at| (at, parent.as_slice()));
         let old_state = self.tracestate.as_ref().zip(state.as_deref().map(str::as_bytes));
-        let mut replaced = [old_parent, old_state];
-        replaced.sort_by_key(|member| member.as_ref().map(|(at, _)| at.start));
+        let is_after = |(parent, state): (&Range<usize>, &Range<usize>)| state.start < parent.start;
+        let replaced = if self.traceparent.as_ref().zip(self.tracestate.as_ref()).is_some_and(is_after) {
+            [old_state, old_parent]
+        } else {
+            [old_parent, old_state]
+        };
+        let added = inserted.iter().map(|part| part.len());
+        let written = replaced.iter().flatten().map(|(_, value)| value.len());
+        let mut splice = Splice::new(self.body.as_bytes(), added.chain(written).sum());
+        splice.copy_to(self.open);
+        for part in inserted {
+            splice.out.extend_from_slice(part);
+        }
         for (at, value) in replaced.into_iter().flatten() {
             splice.copy_to(at.start);
             splice.out.extend_from_slice(value);
@@ -137,31 +151,29 @@ impl Place<'_> {
         splice.out
     }
 
-    /// Writes the members that are not there yet, and the objects around them.
-    fn insert(&self, out: &mut Vec<u8>, parent: Option<&QuotedParent>, state: Option<&str>) {
+    /// The members that are not there yet, and the objects around them.
+    fn inserted<'a>(&self, parent: Option<&'a [u8]>, state: Option<&'a [u8]>) -> [&'a [u8]; 8] {
+        let mut parts: [&[u8]; 8] = [b""; 8];
         if parent.is_none() && state.is_none() {
-            return;
+            return parts;
         }
-        let (before, after): (&[u8], &[u8]) = match self.inside {
+        let around: (&[u8], &[u8]) = match self.inside {
             Level::Message => (br#""params":{"_meta":{"#, b"}}"),
             Level::Params => (br#""_meta":{"#, b"}"),
             Level::Meta => (b"", b""),
         };
-        out.extend_from_slice(before);
+        (parts[0], parts[6]) = around;
         if let Some(parent) = parent {
-            out.extend_from_slice(br#""traceparent":"#);
-            out.extend_from_slice(parent);
+            (parts[1], parts[2]) = (br#""traceparent":"#, parent);
         }
         if let Some(state) = state {
-            let comma: &[u8] = if parent.is_some() { b"," } else { b"" };
-            for part in [comma, br#""tracestate":"#, state.as_bytes()] {
-                out.extend_from_slice(part);
-            }
+            parts[3] = if parent.is_some() { b"," } else { b"" };
+            (parts[4], parts[5]) = (br#""tracestate":"#, state);
         }
-        out.extend_from_slice(after);
         if !self.is_empty {
-            out.push(b',');
+            parts[7] = b",";
         }
+        parts
     }
 }
 
@@ -173,10 +185,9 @@ struct Splice<'a> {
 }
 
 impl<'a> Splice<'a> {
-    fn new(from: &'a [u8], added: usize) -> Self {
-        // Room for both keys, both objects and a `traceparent`.
-        const MOST_ADDED: usize = 128;
-        Self { from, at: 0, out: Vec::with_capacity(from.len() + added + MOST_ADDED) }
+    /// At most `more` bytes are put between: a vector that is filled becomes `Bytes` without being copied or counted.
+    fn new(from: &'a [u8], more: usize) -> Self {
+        Self { from, at: 0, out: Vec::with_capacity(from.len() + more) }
     }
 
     fn copy_to(&mut self, end: usize) {
@@ -189,21 +200,20 @@ type QuotedParent = [u8; 57];
 
 fn quoted_parent(context: &Context) -> QuotedParent {
     let mut quoted = [b'"'; 57];
-    for (place, byte) in quoted.iter_mut().skip(1).zip(context.traceparent_bytes()) {
-        *place = byte;
-    }
+    quoted[1..56].copy_from_slice(&context.traceparent_bytes());
     quoted
 }
 
 /// A message while it is read.
-struct Reading<'a> {
-    body: &'a str,
-    method: Option<&'a RawValue>,
+pub(super) struct Reading<'a> {
+    pub(super) body: &'a str,
+    /// The value of `method`, as it is written; so are the others.
+    method: Option<&'a str>,
     inside: Level,
     open: usize,
     is_empty: bool,
-    traceparent: Option<&'a RawValue>,
-    tracestate: Option<&'a RawValue>,
+    traceparent: Option<&'a str>,
+    tracestate: Option<&'a str>,
     /// Which of the names were there, a bit each.
     seen: u8,
     /// Readers might differ on what there is, or it cannot be added to.
@@ -211,9 +221,9 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// Reads the object that `body` is, opened before `open`; `None` where it is not JSON.
-    fn of(body: &'a str, open: usize) -> Option<Self> {
-        let mut reading = Self {
+    /// Of the object that `body` is, opened before `open`, nothing was read yet.
+    fn begin(body: &'a str, open: usize) -> Self {
+        Self {
             body,
             method: None,
             inside: Level::Message,
@@ -223,7 +233,12 @@ impl<'a> Reading<'a> {
             tracestate: None,
             seen: 0,
             is_odd: false,
-        };
+        }
+    }
+
+    /// Reads the object that `body` is, opened before `open`; `None` where it is not JSON.
+    fn of(body: &'a str, open: usize) -> Option<Self> {
+        let mut reading = Self::begin(body, open);
         let mut json = serde_json::Deserializer::from_str(body);
         Object { reading: &mut reading, level: Level::Message, open }.deserialize(&mut json).ok()?;
         json.end().ok()?;
@@ -231,7 +246,7 @@ impl<'a> Reading<'a> {
     }
 
     fn kind(&self) -> Kind {
-        let is_named = self.method.is_some_and(|method| method.get().starts_with('"'));
+        let is_named = self.method.is_some_and(|method| method.starts_with('"'));
         match (is_named, self.has(Name::Id), self.has(Name::Answer)) {
             (true, true, _) => Kind::Request,
             (true, false, _) => Kind::Notification,
@@ -251,8 +266,8 @@ impl<'a> Reading<'a> {
             inside: self.inside,
             open: self.open,
             is_empty: self.is_empty,
-            traceparent: self.traceparent.and_then(|raw| self.range(raw.get())),
-            tracestate: self.tracestate.and_then(|raw| self.range(raw.get())),
+            traceparent: self.traceparent.and_then(|raw| self.range(raw)),
+            tracestate: self.tracestate.and_then(|raw| self.range(raw)),
         })
     }
 
@@ -266,17 +281,46 @@ impl<'a> Reading<'a> {
         self.seen & name.bit() != 0
     }
 
-    fn member<A: MapAccess<'a>>(&mut self, level: Level, key: Key<'a>, map: &mut A) -> Result<(), A::Error> {
-        if key.name.level() == Some(level) {
-            self.is_odd |= self.has(key.name);
-            self.seen |= key.name.bit();
+    /// A member of this name stands in the object at this level; whether for the second time.
+    pub(super) fn see(&mut self, level: Level, name: Name) -> bool {
+        if name.level() != Some(level) {
+            return false;
         }
+        let again = self.has(name);
+        self.seen |= name.bit();
+        again
+    }
+
+    /// The object at this level begins, its brace before `open`.
+    pub(super) fn open(&mut self, level: Level, open: usize) {
+        (self.inside, self.open) = (level, open);
+    }
+
+    /// The object at this level ends.
+    pub(super) fn close(&mut self, level: Level, is_empty: bool) {
+        if self.inside == level {
+            self.is_empty = is_empty;
+        }
+    }
+
+    /// The value of a member that is kept, as it is written.
+    pub(super) fn keep(&mut self, name: Name, value: &'a str) {
+        match name {
+            Name::Method => self.method = Some(value),
+            Name::Traceparent => self.traceparent = Some(value),
+            Name::Tracestate => self.tracestate = Some(value),
+            Name::Id | Name::Answer | Name::Params | Name::Meta | Name::Other => {}
+        }
+    }
+
+    fn member<A: MapAccess<'a>>(&mut self, level: Level, key: Key<'a>, map: &mut A) -> Result<(), A::Error> {
+        self.is_odd |= self.see(level, key.name);
         match (level, key.name) {
-            (Level::Message, Name::Method) => self.method = Some(map.next_value()?),
+            (Level::Message, Name::Method) | (Level::Meta, Name::Traceparent | Name::Tracestate) => {
+                self.keep(key.name, map.next_value::<&RawValue>()?.get());
+            }
             (Level::Message, Name::Params) => self.enter(Level::Params, key, map)?,
             (Level::Params, Name::Meta) => self.enter(Level::Meta, key, map)?,
-            (Level::Meta, Name::Traceparent) => self.traceparent = Some(map.next_value()?),
-            (Level::Meta, Name::Tracestate) => self.tracestate = Some(map.next_value()?),
             _ => {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -326,16 +370,13 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { reading, level, open } = self;
-        reading.inside = level;
-        reading.open = open;
+        reading.open(level, open);
         let mut is_empty = true;
         while let Some(key) = map.next_key()? {
             reading.member(level, key, &mut map)?;
             is_empty = false;
         }
-        if reading.inside == level {
-            reading.is_empty = is_empty;
-        }
+        reading.close(level, is_empty);
         Ok(())
     }
 }
@@ -348,8 +389,8 @@ struct Key<'a> {
     text: Option<&'a str>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Name {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
     Method,
     Id,
     Answer,
@@ -361,15 +402,15 @@ enum Name {
 }
 
 impl Name {
-    fn of(key: &str) -> Self {
+    pub(super) fn of(key: &[u8]) -> Self {
         match key {
-            "method" => Self::Method,
-            "id" => Self::Id,
-            "result" | "error" => Self::Answer,
-            "params" => Self::Params,
-            "_meta" => Self::Meta,
-            "traceparent" => Self::Traceparent,
-            "tracestate" => Self::Tracestate,
+            b"method" => Self::Method,
+            b"id" => Self::Id,
+            b"result" | b"error" => Self::Answer,
+            b"params" => Self::Params,
+            b"_meta" => Self::Meta,
+            b"traceparent" => Self::Traceparent,
+            b"tracestate" => Self::Tracestate,
             _ => Self::Other,
         }
     }
@@ -405,21 +446,21 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 
     fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key { name: Name::of(key), text: Some(key) })
+        Ok(Key { name: Name::of(key.as_bytes()), text: Some(key) })
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
-        Ok(Key { name: Name::of(key), text: None })
+        Ok(Key { name: Name::of(key.as_bytes()), text: None })
     }
 }
 
 /// What a string says; `None` for any other value.
-fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+fn text(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inner));
     }
-    serde_json::from_str(raw.get()).ok().map(Cow::Owned)
+    serde_json::from_str(raw).ok().map(Cow::Owned)
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -573,6 +614,112 @@ mod tests {
         assert_eq!(state, Some(Carried { context, tracestate: Some("a=1".to_owned()) }));
         assert_eq!(carried(r#""traceparent":"00","tracestate":"a=1""#), None);
         assert_eq!(carried(r#""tracestate":"a=1""#), None);
+    }
+
+    /// What was read, to be compared.
+    fn told(reading: Option<Reading<'_>>) -> Option<String> {
+        let reading = reading?;
+        let place = reading.place().filter(|_| reading.kind() != Kind::Other);
+        Some(format!("{:?} {place:?} {:?}", reading.kind(), reading.carried()))
+    }
+
+    /// Whether the walk went to the end of it, which it may only where it read the same.
+    fn walks(body: &str) -> bool {
+        let blank = body.bytes().take_while(|byte| is_blank(*byte)).count();
+        if body.as_bytes().get(blank) != Some(&b'{') {
+            return false;
+        }
+        let walked = told(walk(Reading::begin(body, blank + 1), blank + 1));
+        if walked.is_some() {
+            assert_eq!(walked, told(Reading::of(body, blank + 1)), "{body}");
+        }
+        walked.is_some()
+    }
+
+    #[test]
+    fn plain_bodies_are_walked() {
+        for body in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"a":[1,{}]}}}"#,
+            r#" { "method" : "x" , "params" : { "_meta" : { "traceparent" : "\u0030" } , "a" : [ ] } } "#,
+            r#"{"a":[],"b":{},"c":[[[{"d":[-1.5e+3,true,false,null,"\"\\\/\b\f\n\r\t\uD83d é"]}]]]}"#,
+            "{}",
+        ] {
+            assert!(walks(body), "{body}");
+        }
+        assert!(walks(&format!(r#"{{"a":{}{}}}"#, "[".repeat(65), "]".repeat(65))));
+        assert!(!walks(&format!(r#"{{"a":{}{}}}"#, "[".repeat(66), "]".repeat(66))));
+    }
+
+    #[test]
+    fn what_is_walked_reads_the_same() {
+        const PIECES: [&str; 44] = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\\",
+            " ",
+            "\n",
+            "\u{1}",
+            "\u{7f}",
+            "é",
+            "0",
+            "1",
+            "-",
+            ".",
+            "e5",
+            "true",
+            "nul",
+            "null",
+            "\"\"",
+            "\"a\"",
+            "\"a\":",
+            "\"id\":1",
+            "\"id\":",
+            "\"method\":\"x\"",
+            "\"method\":",
+            "\"params\":{",
+            "\"_meta\":{",
+            "\"traceparent\":",
+            "\"tracestate\":\"a=1\"",
+            "\"result\":1",
+            "}}",
+            "\"\\u0061\"",
+            "\"\\u00g0\"",
+            "\"\\x\"",
+            "{}",
+            "[]",
+            ",\"b\":",
+            ",",
+            "\"THEIRS\"",
+            "\"p\\u0061rams\":{",
+            "\"long, longer than what is read word by word, so that vectors are called for it, and then some more\"",
+        ];
+        const WHOLE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"a":{"b":[1,2.5e3,null]},"traceparent":"THEIRS","tracestate":"a=1"},"name":"x"}}"#;
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut walked = 0;
+        for round in 0..60_000 {
+            let mut body = String::new();
+            if round % 2 == 0 {
+                body.push('{');
+                (0..random.usize(0..14)).for_each(|_| body.push_str(PIECES[random.usize(0..PIECES.len())]));
+                body.push_str(if random.bool() { "}" } else { "}}}" });
+            } else {
+                body.push_str(WHOLE);
+                for _ in 0..random.usize(1..3) {
+                    let at = random.usize(0..=body.len());
+                    let end = (at + random.usize(0..4)).min(body.len());
+                    if body.is_char_boundary(at) && body.is_char_boundary(end) {
+                        body.replace_range(at..end, PIECES[random.usize(0..PIECES.len())]);
+                    }
+                }
+            }
+            walked += usize::from(walks(&body.replace("THEIRS", THEIRS)));
+        }
+        assert!(walked > 4000, "{walked} are too few to say anything");
     }
 
     #[test]

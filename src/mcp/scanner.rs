@@ -11,6 +11,7 @@ use super::quoted::{self, Quoted};
 use super::skip::{self, Skip};
 use super::slot::{KEY_MAX, Shape, Slot};
 use super::text::Text;
+use super::word::{self, WORD};
 
 /// Reads one JSON body, an object or a batch, in whatever pieces it comes, and hands out each JSON-RPC message as
 /// its closing brace passes.
@@ -142,18 +143,25 @@ impl Scanner {
 
     /// The same; a message is shown where it stands, for its reader to take what it wants.
     pub fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) {
+        if self.capture.is_some() {
+            return self.read_capturing(bytes, sink);
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
-            if let State::Broken(_) = self.state {
-                return;
-            }
-            if self.capture.is_some() {
-                self.before_step(rest[0]);
-            }
             let used = self.step(rest, sink);
-            if self.capture.is_some() {
-                self.after_step(&rest[..used]);
-            }
+            self.offset += used as u64;
+            rest = &rest[used..];
+        }
+    }
+
+    /// The same, where payloads may be wanted.
+    #[cold]
+    fn read_capturing(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            self.before_step(rest[0]);
+            let used = self.step(rest, sink);
+            self.after_step(&rest[..used]);
             self.offset += used as u64;
             rest = &rest[used..];
         }
@@ -184,7 +192,6 @@ impl Scanner {
     }
 
     /// A wanted payload may begin with `byte`.
-    #[cold]
     fn before_step(&mut self, byte: u8) {
         if let (State::Value, Some(capture), false) = (self.state, &mut self.capture, is_blank(byte)) {
             capture.begin(self.slot, self.depth);
@@ -192,7 +199,6 @@ impl Scanner {
     }
 
     /// A wanted payload may go on with what a step used, or end there.
-    #[cold]
     fn after_step(&mut self, used: &[u8]) {
         let Some(capture) = &mut self.capture else { return };
         capture.push(used);
@@ -245,6 +251,9 @@ impl Scanner {
             (State::Value | State::FirstElement, _) => return self.value(bytes),
             (State::FirstKey | State::NextKey, b'"') => return self.key(bytes),
             (State::Colon, b':') => self.state = State::Value,
+            (State::AfterValue, b',') if bytes.get(1) == Some(&b'"') && !self.is_in_array() => {
+                return 1 + self.key(&bytes[1..]);
+            }
             (State::AfterValue, byte) => self.after_value(byte, sink),
             _ => self.fail(Unreadable::InvalidJson),
         }
@@ -349,10 +358,14 @@ impl Scanner {
         self.after();
     }
 
+    /// Whether the innermost container that is walked is an array.
+    fn is_in_array(&self) -> bool {
+        self.stack[self.depth - 1].0.shape() == Shape::Array
+    }
+
     fn after_value(&mut self, byte: u8, sink: &mut dyn FnMut(&mut Message)) {
         let (slot, _) = self.stack[self.depth - 1];
-        let is_array = slot.shape() == Shape::Array;
-        match (byte, is_array) {
+        match (byte, self.is_in_array()) {
             (b',', true) => {
                 self.slot = self.element(slot);
                 self.state = State::Value;
@@ -531,7 +544,7 @@ enum Ended {
 /// How much of a string these bytes are, its quote included, and whether it ends with them.
 fn string_end(bytes: &[u8], escaped: bool) -> (usize, Ended) {
     let mut at = usize::from(escaped);
-    while let Some(special) = memchr2(b'"', b'\\', &bytes[at..]) {
+    while let Some(special) = special(&bytes[at..], NEAR) {
         at += special + 1;
         if bytes[at - 1] == b'"' {
             return (at, Ended::Here);
@@ -550,30 +563,28 @@ fn is_blank(byte: u8) -> bool {
 
 /// Where the string ends whose inside this is, if it ends here and holds no escape.
 fn plain_end(inside: &[u8]) -> Option<usize> {
+    special(inside, SHORT).filter(|&at| inside[at] == b'"')
+}
+
+/// Keys and names are short: to call for the vectors costs more than to look at two words.
+const SHORT: usize = 2 * WORD;
+
+/// In a text with escapes, the next is often near; a call for the vectors costs as much as so many words.
+const NEAR: usize = 8 * WORD;
+
+/// The first quote or backslash; the first so many bytes are looked at in words, the rest in vectors.
+fn special(bytes: &[u8], in_words: usize) -> Option<usize> {
     let mut from = 0;
-    // Keys and names are short: to call for the vectors costs more than to look at two words.
-    while from < 2 * WORD {
-        let Some(word) = inside.get(from..).and_then(<[u8]>::first_chunk) else { break };
+    while from < in_words {
+        let Some(word) = bytes.get(from..).and_then(<[u8]>::first_chunk) else { break };
         let word = u64::from_le_bytes(*word);
-        let special =
-            zeros(word ^ u64::from_le_bytes([b'"'; WORD])) | zeros(word ^ u64::from_le_bytes([b'\\'; WORD]));
+        let special = word::equal(word, b'"') | word::equal(word, b'\\');
         if special != 0 {
-            from += special.trailing_zeros() as usize / 8;
-            return (inside[from] == b'"').then_some(from);
+            return Some(from + word::first(special));
         }
         from += WORD;
     }
-    let rest = &inside[from..];
-    memchr2(b'"', b'\\', rest).filter(|&at| rest[at] == b'"').map(|at| from + at)
-}
-
-const WORD: usize = 8;
-
-/// The highest bit of each byte that is zero; above the lowest of them, of others, too.
-fn zeros(word: u64) -> u64 {
-    const LOW: u64 = u64::from_le_bytes([0x01; WORD]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; WORD]);
-    word.wrapping_sub(LOW) & !word & HIGH
+    memchr2(b'"', b'\\', &bytes[from..]).map(|at| from + at)
 }
 
 #[cfg(test)]

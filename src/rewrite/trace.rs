@@ -9,7 +9,9 @@
 //! compressed.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, Entry, HeaderMap, HeaderName, HeaderValue,
+};
 
 use crate::config::Tracing;
 use crate::mcp::b3::{B3, Separate};
@@ -18,17 +20,6 @@ use crate::mcp::trace::{Carried, Carriers, Context, Handshake, Ids, Sampler, Tra
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-
-/// Fields that say what the body is, byte for byte (RFC 9530, RFC 9421, AWS Signature Version 4).
-const VOUCHES: [&str; 7] = [
-    "content-digest",
-    "repr-digest",
-    "digest",
-    "content-md5",
-    "signature",
-    "signature-input",
-    "x-amz-content-sha256",
-];
 
 /// How trace context is propagated.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +67,11 @@ impl Propagation {
         session: Option<&Handshake>,
         random: impl FnMut() -> u64,
     ) -> Option<Placed> {
-        let posted = body.filter(|_| !is_coded(fields)).map_or_else(Posted::unknown, Posted::read);
-        let asked = || Asked { fields, header: Header::of(fields, self), session, posted: &posted };
+        let named = Named::of(fields);
+        let is_coded = named.content_encoding && is_coded(fields);
+        let posted = body.filter(|_| !is_coded).map_or_else(Posted::unknown, Posted::read);
+        let asked =
+            || Asked { fields, named, header: Header::of(fields, named, self), session, posted: &posted };
         match posted.kind {
             Kind::Request | Kind::Unknown => Some(self.request(&asked(), Ids::random(random))),
             Kind::Notification => self.notification(&asked()),
@@ -135,7 +129,7 @@ impl Propagation {
     }
 
     fn splice(&self, asked: &Asked<'_>, context: &Context, tracestate: Option<&str>) -> Option<Bytes> {
-        if !self.inject_meta || !asked.posted.has_place() || is_vouched_for(asked.fields) {
+        if !self.inject_meta || !asked.posted.has_place() || asked.is_vouched_for() {
             return None;
         }
         let has_own = asked.posted.carried.as_ref().is_some_and(|carried| carried.tracestate.is_some());
@@ -161,9 +155,9 @@ impl Placed {
             Lines::Replaced(None) => drop_tracestate(fields),
         }
         if let Some(body) = &self.body
-            && fields.contains_key(CONTENT_LENGTH)
+            && let Entry::Occupied(mut length) = fields.entry(CONTENT_LENGTH)
         {
-            fields.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            length.insert(HeaderValue::from(body.len()));
         }
     }
 }
@@ -171,9 +165,59 @@ impl Placed {
 /// What the place of a request is decided from.
 struct Asked<'a> {
     fields: &'a HeaderMap,
+    named: Named,
     header: Header,
     session: Option<&'a Handshake>,
     posted: &'a Posted<'a>,
+}
+
+impl Asked<'_> {
+    /// Whether a field says what the body is, byte for byte (RFC 9530, RFC 9421, AWS Signature Version 4).
+    fn is_vouched_for(&self) -> bool {
+        let is_signed = |value: &HeaderValue| {
+            value
+                .as_bytes()
+                .first_chunk()
+                .is_some_and(|scheme: &[u8; 5]| scheme.eq_ignore_ascii_case(b"AWS4-"))
+        };
+        let signatures = || self.fields.get_all(AUTHORIZATION).into_iter();
+        self.named.vouches || (self.named.authorization && signatures().any(is_signed))
+    }
+}
+
+/// Which fields a head has, of those that matter here. A head has fewer fields than there are names to ask it for.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each name")]
+struct Named {
+    traceparent: bool,
+    b3: bool,
+    content_encoding: bool,
+    authorization: bool,
+    /// Any that says what the body is.
+    vouches: bool,
+}
+
+impl Named {
+    fn of(fields: &HeaderMap) -> Self {
+        let mut named = Self::default();
+        for name in fields.keys() {
+            match name.as_str() {
+                "traceparent" => named.traceparent = true,
+                "b3" | "x-b3-traceid" | "x-b3-spanid" | "x-b3-sampled" | "x-b3-flags" => named.b3 = true,
+                "content-encoding" => named.content_encoding = true,
+                "authorization" => named.authorization = true,
+                "content-digest"
+                | "repr-digest"
+                | "digest"
+                | "content-md5"
+                | "signature"
+                | "signature-input"
+                | "x-amz-content-sha256" => named.vouches = true,
+                _ => {}
+            }
+        }
+        named
+    }
 }
 
 /// What the head says.
@@ -187,12 +231,13 @@ struct Header {
 }
 
 impl Header {
-    fn of(fields: &HeaderMap, propagation: &Propagation) -> Self {
-        if let Some(context) = only(fields, TRACEPARENT.as_str()).and_then(Context::parse) {
+    fn of(fields: &HeaderMap, named: Named, propagation: &Propagation) -> Self {
+        let traceparent = || only(fields, TRACEPARENT.as_str()).and_then(Context::parse);
+        if let Some(context) = named.traceparent.then(traceparent).flatten() {
             let carried = Some(Carried::new(context, tracestate(fields)));
             return Self { carried, is_traceparent: true, decision: None };
         }
-        match propagation.read_b3.then(|| b3(fields, propagation.sampler)).flatten() {
+        match (propagation.read_b3 && named.b3).then(|| b3(fields, propagation.sampler)).flatten() {
             Some(B3::Span(context)) => Self { carried: Some(Carried::new(context, None)), ..Self::default() },
             Some(B3::Decision(sampled)) => Self { decision: Some(sampled), ..Self::default() },
             None => Self::default(),
@@ -242,14 +287,6 @@ fn b3(fields: &HeaderMap, sampler: Sampler) -> Option<B3> {
 fn is_coded(fields: &HeaderMap) -> bool {
     let mut codings = fields.get_all(CONTENT_ENCODING).into_iter();
     codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
-}
-
-fn is_vouched_for(fields: &HeaderMap) -> bool {
-    let is_signed = |value: &HeaderValue| {
-        value.as_bytes().first_chunk().is_some_and(|scheme: &[u8; 5]| scheme.eq_ignore_ascii_case(b"AWS4-"))
-    };
-    VOUCHES.iter().any(|name| fields.contains_key(*name))
-        || fields.get_all(AUTHORIZATION).into_iter().any(is_signed)
 }
 
 /// What came in a body may be no line of a head.
