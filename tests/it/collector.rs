@@ -143,6 +143,21 @@ async fn what_a_collector_will_never_take_is_given_up_at_once() {
 }
 
 #[tokio::test]
+async fn what_a_collector_rejects_of_a_batch_is_counted_and_not_sent_again() {
+    over_both(async |protocol| {
+        let collector = Collector::start().await;
+        collector.set(Mood::Rejects(3));
+        let told = Told::start(&exported(otlp(protocol, collector.address)));
+        calls(&told, 2);
+        let losses = told.stop().await;
+        assert_eq!(losses.dropped(DroppedWhat::Span, DropReason::ExporterFailed), 3);
+        assert_eq!(losses.failures(Exporter::OtlpTraces), 1);
+        assert_eq!(collector.got().heads.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_collector_that_hangs_costs_spans_and_nothing_else() {
     over_both(async |protocol| {
         let collector = Collector::start().await;

@@ -25,7 +25,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::metrics::v1::Metric;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -56,6 +56,8 @@ pub(crate) enum Mood {
     Takes,
     /// Answers this HTTP status, or over gRPC this code.
     Refuses(u16, tonic::Code),
+    /// Takes all, and says that so many spans of each request are not taken.
+    Rejects(i64),
     /// Never answers.
     Hangs,
 }
@@ -88,6 +90,19 @@ struct State {
     mood: Mutex<Mood>,
     got: Mutex<Got>,
     changes: watch::Sender<()>,
+}
+
+impl State {
+    /// What it says to spans that it took.
+    fn of_spans(&self) -> ExportTraceServiceResponse {
+        let Mood::Rejects(rejected_spans) = *self.mood.lock().unwrap() else {
+            return ExportTraceServiceResponse::default();
+        };
+        let error_message = "too old".to_owned();
+        ExportTraceServiceResponse {
+            partial_success: Some(ExportTracePartialSuccess { rejected_spans, error_message }),
+        }
+    }
 }
 
 impl Collector {
@@ -169,8 +184,8 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Response<Body>
     let is_grpc = request.headers().get("content-type").is_some_and(|value| value == "application/grpc");
     let mood = *state.mood.lock().unwrap();
     match mood {
-        Mood::Takes if is_grpc => grpc(request, &path, state).await,
-        Mood::Takes => http(request, &path, state).await,
+        Mood::Takes | Mood::Rejects(_) if is_grpc => grpc(request, &path, state).await,
+        Mood::Takes | Mood::Rejects(_) => http(request, &path, state).await,
         Mood::Hangs => std::future::pending().await,
         Mood::Refuses(_, code) if is_grpc => tonic::Status::new(code, "no").into_http(),
         Mood::Refuses(status, _) => Response::builder().status(status).body(Body::empty()).unwrap(),
@@ -208,7 +223,8 @@ async fn http(request: Request<Incoming>, path: &str, state: Arc<State>) -> Resp
         other => panic!("no such path: {other}"),
     }
     state.changes.send_replace(());
-    Response::new(Body::new(Full::new(Bytes::new())))
+    let answer = if path == "/v1/traces" { state.of_spans().encode_to_vec() } else { Vec::new() };
+    Response::new(Body::new(Full::new(Bytes::from(answer))))
 }
 
 struct Taker(Arc<State>);
@@ -221,7 +237,7 @@ impl TraceService for Taker {
     ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
         self.0.got.lock().unwrap().traces.push(request.into_inner());
         self.0.changes.send_replace(());
-        Ok(tonic::Response::new(ExportTraceServiceResponse::default()))
+        Ok(tonic::Response::new(self.0.of_spans()))
     }
 }
 
