@@ -102,7 +102,7 @@ fn escape(text: &str, out: &mut Vec<u8>) {
 /// Whether nothing in a text needs escaping; where in doubt, it does not. Eight bytes at a time.
 fn stands_as_it_is(text: &[u8]) -> bool {
     let Some(last) = text.last_chunk::<8>() else {
-        return text.iter().all(|byte| !(*byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2)));
+        return !text.iter().any(|byte| *byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2));
     };
     let words = text.as_chunks::<8>().0.iter().chain([last]);
     words.fold(0, |found, word| found | needs_a_look(u64::from_le_bytes(*word))) == 0
@@ -133,7 +133,7 @@ pub(super) fn thousandths(number: u64, out: &mut Vec<u8>) {
     decimal(number / 1000, out);
     let [hundreds, tens, ones] = three_digits(number % 1000);
     out.extend_from_slice(&[b'.', hundreds, tens, ones]);
-    let zeros = if ones != b'0' { 0 } else { 1 + usize::from(tens == b'0') };
+    let zeros = if ones == b'0' { 1 + usize::from(tens == b'0') } else { 0 };
     out.truncate(out.len() - zeros);
 }
 

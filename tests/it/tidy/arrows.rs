@@ -78,6 +78,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net"], &["aws_lc_rs"]),
     // Bounded tables and their hashing.
     (&["observe", "export"], &["hashlink", "foldhash"]),
+    // Numbers of lines and of the page.
+    (&["export"], &["itoa"]),
     // What a reload replaces while requests read it.
     (&["wire", "guard"], &["arc_swap"]),
 ];
