@@ -143,31 +143,16 @@ impl Context {
     /// The same, without memory of its own.
     pub fn traceparent_bytes(&self) -> [u8; TRACEPARENT_BYTES] {
         let mut text = [b'-'; TRACEPARENT_BYTES];
-        write_hex(&mut text[0..2], &[0]);
-        write_hex(&mut text[3..35], &self.trace.0);
-        write_hex(&mut text[36..52], &self.span.0);
-        write_hex(&mut text[53..55], &[self.flags.0]);
+        let (version, trace, span, flags) = (&[0], &self.trace.0, &self.span.0, &[self.flags.0]);
+        for (from, bytes) in [(0, version.as_slice()), (3, trace), (36, span), (53, flags)] {
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).map(hex_digit);
+            for (place, digit) in text.iter_mut().skip(from).zip(digits) {
+                *place = digit;
+            }
+        }
         text
     }
 }
-
-/// Writes two digits for each byte.
-fn write_hex(digits: &mut [u8], bytes: &[u8]) {
-    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&HEX[usize::from(*byte)]);
-    }
-}
-
-/// The two digits of every byte.
-const HEX: [[u8; 2]; 256] = {
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [b"0123456789abcdef"[byte >> 4], b"0123456789abcdef"[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
 
 impl Flags {
     const SAMPLED: u8 = 0x01;
@@ -349,6 +334,10 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(out)
+}
+
+fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 fn digit(character: u8) -> Option<u8> {
