@@ -20,9 +20,6 @@ use crate::observe::Observer;
 use crate::shutdown::Shutdown;
 use crate::wire::{Proxy, Workers};
 
-/// How often histograms are folded.
-const UPKEEP: Duration = Duration::from_secs(5);
-
 /// How long the last spans may take to be sent where the grace is over.
 const LAST_SPANS: Duration = Duration::from_secs(1);
 
@@ -153,12 +150,11 @@ async fn start_on(
     config: Config,
     telemetry: &Telemetry,
 ) -> anyhow::Result<Running> {
-    let prometheus = Arc::clone(&telemetry.prometheus);
     let (observer, exports) = telemetry.observer(&config)?;
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
     let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
     let admin = config.admin.listen;
-    let admin = Admin::bind(admin, Arc::clone(&prometheus), observer.clone(), shutdown.clone())
+    let admin = Admin::bind(admin, Arc::clone(&telemetry.prometheus), observer.clone(), shutdown.clone())
         .with_context(|| format!("cannot listen on {admin} (admin.listen)"))?;
     let (over, ended) = oneshot::channel::<()>();
     let (data, admin_address) = (proxy.addresses(), admin.address()?);
@@ -167,7 +163,6 @@ async fn start_on(
             let _ = ended.await;
         })),
         tokio::spawn(tick(observer.clone(), config.limits.orphan_wait)),
-        tokio::spawn(upkeep(prometheus)),
     ];
     let proxy = match workers {
         Some(workers) => tokio::spawn(proxy.run_on(workers)),
@@ -185,15 +180,6 @@ async fn tick(observer: Observer, shortest: Duration) {
     loop {
         interval.tick().await;
         observer.tick();
-    }
-}
-
-async fn upkeep(prometheus: Arc<Prometheus>) {
-    let mut interval = tokio::time::interval(UPKEEP);
-    loop {
-        interval.tick().await;
-        let prometheus = Arc::clone(&prometheus);
-        let _ = tokio::task::spawn_blocking(move || prometheus.upkeep()).await;
     }
 }
 

@@ -7,7 +7,7 @@
 //! stays. Where two readers could see two things (a key twice, an object that is none), nothing is put anywhere: the
 //! header still carries the context.
 //!
-//! Nearly every body is plain, and [`walk`](super::walk) finds the same in it for a fifth of the instructions.
+//! Nearly every body is plain, and [`walk`](super::walk) finds the same in it for a quarter less.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Where the trace context stands in a plain body, found in one pass over its bytes.
 //!
 //! # Why
-//! `serde_json` finds the same, for five times the instructions, since it was made to give values and not places. So the
+//! `serde_json` finds the same for a third more, since it was made to give values and not places. So the
 //! walk answers for what is plain, and for nothing else: a key on the way that is written with escapes or stands twice, an
 //! object on the way that is none, anything that JSON does not have, more containers inside one another than bits in a
 //! word. There it gives up, and `serde_json` says what the body is.

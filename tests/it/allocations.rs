@@ -352,12 +352,7 @@ fn the_series_of_a_tool_hold_at_most_so_many_bytes() {
     let connection = observed.observer.connection();
     let calls: Vec<_> = (0..=TOOLS).map(|tool| Canned::of_tool(&format!("t{tool}"))).collect();
     calls[TOOLS].pass(&connection, 0, None);
-    let bytes = held(TOOLS, |tool| {
-        calls[tool].pass(&connection, 0, None);
-        if tool + 1 == TOOLS {
-            observed.prometheus.upkeep();
-        }
-    });
+    let bytes = held(TOOLS, |tool| calls[tool].pass(&connection, 0, None));
     at_most("bytes for the series of a tool", bytes, TOOL_BYTES);
 }
 
@@ -370,7 +365,6 @@ fn a_server_holds_at_most_so_many_bytes() {
             let (connection, canned) = (observed.observer.connection(), Canned::call());
             (0..many).for_each(|server| canned.pass(&connection, server, None));
             drop(connection);
-            observed.prometheus.upkeep();
             kept = Some(observed);
         });
         info.bytes_current

@@ -134,11 +134,6 @@ impl Prometheus {
         page::sorted(&self.handle.render(), &self.histograms.page())
     }
 
-    /// What the recorder wants done every few seconds.
-    pub fn upkeep(&self) {
-        self.handle.run_upkeep();
-    }
-
     fn say_what_is_known(&self) {
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
