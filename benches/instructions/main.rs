@@ -2,12 +2,12 @@
 //! many must not cost more than among few.
 //!
 //! `cargo bench --profile instructions --bench instructions` counts them and fails where a limit is exceeded;
-//! with `-- --write` it writes what it counted, and 5 % for good measure, as the new limits. Needs valgrind, named by
+//! with `-- --write` it writes what it counted, and 10 % for good measure, as the new limits. Needs valgrind, named by
 //! `VALGRIND` where it is not in the `PATH`.
 //!
 //! # Why
 //! Nanoseconds depend on the machine and on its mood, instructions on the compiler and the C library alone: a gate can be
-//! 5 % narrow. Each figure is the difference between running something often and seldom in this program under
+//! 10 % narrow. Each figure is the difference between running something often and seldom in this program under
 //! cachegrind, over how much oftener, so what begins and ends the process is not in it, and the threads that format lines
 //! and send spans are: work that is moved off the path is not gone.
 //!
@@ -38,7 +38,7 @@ use parts::{GROWTH, Growth, PARTS, Part};
 const LIMITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions/limits.toml");
 
 /// What a limit leaves above what was counted when it was written.
-const HEADROOM: f64 = 1.05;
+const HEADROOM: f64 = 1.1;
 
 /// A limit that is so much higher than what is counted now guards nothing.
 const SLACK: f64 = 1.2;
@@ -46,7 +46,7 @@ const SLACK: f64 = 1.2;
 const HOW_TO_WRITE: &str = "cargo bench --profile instructions --bench instructions -- --write";
 
 const HEAD: &str = "\
-# Instructions that each part may cost: 5 % above what was counted (`benches/instructions`).
+# Instructions that each part may cost: 10 % above what was counted (`benches/instructions`).
 #
 #     cargo bench --profile instructions --bench instructions -- --write
 #

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::telemetry::Telemetry;
 use crate::admin::Admin;
 use crate::config::Config;
-use crate::export::{Log, Prometheus, Started};
+use crate::export::{Log, Started};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
 use crate::wire::{Proxy, Workers};
