@@ -387,7 +387,7 @@ mod tests {
             assert_eq!(text(&|out| thousandths(number, out)), serde_json::to_string(&milliseconds).unwrap());
         }
         let bytes: Vec<u8> = (0..=255).collect();
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         assert_eq!(text(&|out| hexadecimal(&bytes, out)), digits);
         let tenths = |micros| {
             let mut text = String::new();
