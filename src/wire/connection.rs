@@ -1,19 +1,15 @@
 //! One client connection, from its first byte to its last.
 
-use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::{TlsAcceptor, TlsStream};
@@ -21,7 +17,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use super::Shared;
 use super::activity::{Check, Patience, Watched};
 use super::exchange::{Client, carry};
-use super::http1::{After, HeadLimits, Next, Served};
+use super::http1::{After, Buffered, HeadLimits, Next, Served};
 use super::http2::STREAM_WINDOW;
 use super::inbound::Inbound;
 use super::link::Link;
@@ -32,6 +28,7 @@ use crate::observe::{Disconnect, Refusal};
 
 /// What a connection that was told to end still has to write its last bytes.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// How HTTP/2 is spoken with clients.
 pub(super) type Http2 = http2::Builder<TokioExecutor>;
 
@@ -110,13 +107,13 @@ async fn converse(shared: &Arc<Shared>, client: &Arc<Client>, stream: Stream) ->
         }
         // What few connections need takes no room in all of them.
         Over::Switched => Box::pin(tunnel(shared, link, served)).await,
-        Over::Http2(said) => match served.into_buffered() {
+        Over::Http2 => match served.into_buffered() {
             Some(stream) => {
-                let stream = TokioIo::new(Begun { said, stream: stream.into_parts().0 });
+                let stream = TokioIo::new(stream);
                 let mut conversation = Box::pin(serve_http2(shared, client, stream));
                 match Box::pin(drive(shared, link, conversation.as_mut())).await {
                     Over::Ended(reason) => reason,
-                    Over::Http2(_) | Over::Switched => Disconnect::Error,
+                    Over::Http2 | Over::Switched => Disconnect::Error,
                 }
             }
             None => Disconnect::Error,
@@ -127,8 +124,8 @@ async fn converse(shared: &Arc<Shared>, client: &Arc<Client>, stream: Stream) ->
 /// What a conversation came to.
 enum Over {
     Ended(Disconnect),
-    /// The client speaks HTTP/2, and has said so much.
-    Http2(Bytes),
+    /// The client speaks HTTP/2; what it said waits to be read.
+    Http2,
     /// The connection is a tunnel now.
     Switched,
 }
@@ -139,7 +136,7 @@ async fn serve_http1(shared: &Arc<Shared>, client: &Arc<Client>, served: &mut Se
     loop {
         let request = match served.next(link).await {
             Next::Request(request) => request,
-            Next::Http2(said) => return Over::Http2(said),
+            Next::Http2 => return Over::Http2,
             Next::Gone => return Over::Ended(Disconnect::Client),
             Next::Ended => return Over::Ended(Disconnect::Server),
             Next::Malformed => {
@@ -163,7 +160,7 @@ async fn serve_http1(shared: &Arc<Shared>, client: &Arc<Client>, served: &mut Se
 }
 
 /// Streams beside each other, each in a task of its own.
-async fn serve_http2(shared: &Arc<Shared>, client: &Arc<Client>, stream: TokioIo<Begun>) -> Over {
+async fn serve_http2(shared: &Arc<Shared>, client: &Arc<Client>, stream: TokioIo<Buffered<Watched>>) -> Over {
     let link = &client.link;
     link.share();
     let service = {
@@ -249,53 +246,5 @@ fn judge(link: &Link, ended: Result<(), hyper::Error>) -> Disconnect {
         Err(error) if error.is_parse() => Disconnect::Error,
         Err(error) if error.is_user() => Disconnect::Server,
         Err(_) => Disconnect::Client,
-    }
-}
-
-/// A client's connection, of which something was read before.
-struct Begun {
-    said: Bytes,
-    stream: Watched,
-}
-
-impl AsyncRead for Begun {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.said.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(context, buffer);
-        }
-        let said = this.said.split_to(this.said.len().min(buffer.remaining()));
-        buffer.put_slice(&said);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Begun {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(context, data)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, data)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }

@@ -60,11 +60,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Buffered<S> {
         &mut self.input
     }
 
-    /// The connection, and what was read of it and not yet used.
-    pub(in crate::wire) fn into_parts(self) -> (S, Bytes) {
-        (self.stream, self.input.freeze())
-    }
-
     /// Reads more into [`Buffered::input`]; how much, 0 = the other side has ended. `wanted` is how many bytes are
     /// known to come, 0 = unknown.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {

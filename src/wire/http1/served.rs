@@ -67,8 +67,8 @@ struct Asked {
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(in crate::wire) enum Next {
     Request(Request<Inbound>),
-    /// The client speaks HTTP/2; what it said so far.
-    Http2(Bytes),
+    /// The client speaks HTTP/2; what it said waits to be read.
+    Http2,
     /// The client has ended, or its connection broke.
     Gone,
     /// Nothing came, and nothing shall come any more.
@@ -153,7 +153,7 @@ impl Served {
             let input = shared.io.input();
             let may_be_http2 = self.is_new && !input.is_empty() && is_preface(input);
             if may_be_http2 && input.len() >= PREFACE.len() {
-                return Poll::Ready(Ok(Next::Http2(input.split().freeze())));
+                return Poll::Ready(Ok(Next::Http2));
             }
             if !input.is_empty() && !may_be_http2 {
                 self.is_new = false;
