@@ -7,6 +7,7 @@ use std::time::Duration;
 
 mod dial;
 mod error;
+mod insight;
 mod later;
 mod otel;
 mod raw;
@@ -18,6 +19,10 @@ mod suggest;
 mod upstreams;
 
 pub use error::Error;
+pub use insight::{
+    Drift, Fact, Identity, LabelSource, Price, Rule, RuleKind, RuleLabel, Source, Tier, TokenCounter, Tokens,
+    When,
+};
 pub use upstreams::Overrides;
 
 use raw::Written;
@@ -70,6 +75,16 @@ pub struct Config {
     pub tracing: Tracing,
     /// `[logs]`: a line per call, and the program's own lines.
     pub logs: Logs,
+    /// `[identity]`: who calls, as far as requests say.
+    pub identity: Identity,
+    /// `[tokens]`: how the tokens of payloads are counted.
+    pub tokens: Tokens,
+    /// `[drift]`: what is remembered of the tools that servers list.
+    pub drift: Drift,
+    /// `[[metric]]`: what to count of payloads, in the order of the file.
+    pub rules: Vec<Rule>,
+    /// `[[price]]`: what calls cost, in the order of the file.
+    pub prices: Vec<Price>,
     /// What is no mistake and should be known all the same: `OTEL_*` variables that cannot be read, a setting that does
     /// nothing. A sentence each, without secrets.
     pub warnings: Vec<String>,
@@ -266,6 +281,8 @@ pub struct Limits {
     pub orphan_wait: Duration,
     pub max_label_values: usize,
     pub max_client_names: usize,
+    pub max_tool_pairs: usize,
+    pub payload_bytes: usize,
     pub observe_bytes: usize,
     pub decoded_bytes: u64,
 }
@@ -556,6 +573,8 @@ impl Default for Limits {
             orphan_wait: Duration::from_secs(60),
             max_label_values: 500,
             max_client_names: 100,
+            max_tool_pairs: 2000,
+            payload_bytes: 1024 * 1024,
             observe_bytes: 256 * 1024 * 1024,
             decoded_bytes: 256 * 1024 * 1024,
         }

@@ -41,6 +41,8 @@ pub(super) fn resolve(raw: &raw::Limits) -> Result<Limits, Mistake> {
         orphan_wait: finite(raw.orphan_wait.as_ref(), default.orphan_wait)?,
         max_label_values: capped(raw.max_label_values.as_ref(), default.max_label_values)?,
         max_client_names: capped(raw.max_client_names.as_ref(), default.max_client_names)?,
+        max_tool_pairs: default.max_tool_pairs,
+        payload_bytes: default.payload_bytes,
         observe_bytes: memory(raw.observe_bytes.as_ref(), default.observe_bytes)?,
         decoded_bytes: bytes(raw.decoded_bytes.as_ref(), default.decoded_bytes)?,
     })

@@ -19,7 +19,7 @@ use super::error::{Fault, Mistake};
 use super::otel::Otel;
 use super::raw::{self, Count, Optional, Value, Wait, Written};
 use super::rules::Spans;
-use super::{Admin, Config, Rewrite};
+use super::{Admin, Config, Drift, Identity, Rewrite, Tokens};
 
 /// The configuration that `file` stands for, and where its keys are. What it leaves out may be in `otel`. Relative file
 /// names are taken from `base`.
@@ -39,6 +39,11 @@ pub(super) fn file(file: raw::File, base: &Path, mut otel: Otel) -> Result<(Conf
         metrics: metrics::resolve(file.metrics)?,
         tracing: tracing::resolve(file.tracing, base, &mut otel)?,
         logs: logs::resolve(file.logs, base)?,
+        identity: Identity::default(),
+        tokens: Tokens::default(),
+        drift: Drift::default(),
+        rules: Vec::new(),
+        prices: Vec::new(),
         warnings: Vec::new(),
     };
     let warnings = otel.warnings.into_iter().chain(logs::warning(&config.logs)).collect();

@@ -1,0 +1,158 @@
+//! What only the configuration knows of the traffic: who calls, what a payload means, what a call costs
+//! (`telemetry.md` §6).
+
+use std::path::PathBuf;
+
+/// `[identity]`: who calls, as far as requests say. Nothing of it is verified: it is the server that judges.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Where the user's id stands; told as a keyed hash. `None` = nobody asks.
+    pub user: Option<Source>,
+    /// Where the user's tier stands, for the label `user_tier`; `None` = the label is `none`.
+    pub tier: Option<Tier>,
+    /// Where the session of a 2026-07-28 request is named, in the order they are tried; empty = there are none. Never a
+    /// [`Source::Claim`].
+    pub session: Vec<Source>,
+    /// Names of clients that always get their own label value, beside `limits.max_client_names`.
+    pub clients: Vec<String>,
+}
+
+/// Where in a request something stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A header field, by its name in lower case.
+    Header(String),
+    /// A claim of the JWT in `Authorization`, which is read and not verified.
+    Claim(String),
+    /// A member of `params._meta`.
+    Meta(String),
+    /// A member of `baggage` (W3C), the header's or `params._meta`'s.
+    Baggage(String),
+}
+
+/// `identity.tier`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tier {
+    /// Where it stands.
+    pub source: Source,
+    /// The label's values; what is none of them is `_other`. Never empty.
+    pub allowed: Vec<String>,
+}
+
+/// `[tokens]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// How tokens are counted.
+    pub counter: TokenCounter,
+}
+
+/// `tokens.counter`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenCounter {
+    /// A token for every four bytes.
+    #[default]
+    Estimate,
+    /// Exactly, with OpenAI's vocabulary of that name, on a thread of its own.
+    O200k,
+}
+
+/// `[drift]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// A file in which the tools that servers listed are remembered across restarts, and shared by replicas; `None` =
+    /// they are forgotten.
+    pub state: Option<PathBuf>,
+}
+
+/// One `[[metric]]`: when it fires, and what it then counts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// The metric's name; several rules may feed one metric.
+    pub name: String,
+    /// The metric's type.
+    pub kind: RuleKind,
+    /// The metric's help text.
+    pub help: String,
+    /// Which calls it is about.
+    pub when: When,
+    /// Where the number stands: a JSON pointer (RFC 6901) into `{ "params": …, "result": … }`; `None` = 1.
+    pub value: Option<String>,
+    /// What the number is multiplied by.
+    pub scale: f64,
+    /// Labels beside `server`, in the order of the file's keys.
+    pub labels: Vec<RuleLabel>,
+    /// Upper bounds of a histogram, ascending; empty for other types.
+    pub buckets: Vec<f64>,
+}
+
+/// `metric.type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleKind {
+    /// Grows by the value, or by 1.
+    Counter,
+    /// Is the value.
+    Gauge,
+    /// Counts the value in buckets.
+    Histogram,
+}
+
+/// `metric.when`: all of it must hold; an empty list is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the condition of the same name: one of these words")]
+pub struct When {
+    pub servers: Vec<String>,
+    pub methods: Vec<String>,
+    pub tools: Vec<String>,
+    pub outcomes: Vec<String>,
+}
+
+/// A label of a custom metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleLabel {
+    /// Its name.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: LabelSource,
+}
+
+/// Where the value of a custom metric's label comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LabelSource {
+    /// A JSON pointer as for [`Rule::value`]; a value that is not among `allowed` is `_other`, an absent one `none`.
+    Pointer {
+        /// Where it stands.
+        pointer: String,
+        /// The label's values; never empty.
+        allowed: Vec<String>,
+    },
+    /// What the proxy knows of the call anyway.
+    Fact(Fact),
+}
+
+/// A label that built-in metrics have, too, with the same values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the label of the same name")]
+pub enum Fact {
+    ToolName,
+    UserTier,
+    ClientName,
+    Method,
+    Status,
+    Outcome,
+}
+
+/// One `[[price]]`, in US dollars. Of those that fit a call the most specific one holds: with server and tool, then
+/// with a tool, then with a server, then with neither.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Price {
+    /// Only calls to this server; `None` = all.
+    pub server: Option<String>,
+    /// Only calls of this tool; `None` = all.
+    pub tool: Option<String>,
+    /// For each call.
+    pub per_call: f64,
+    /// For each 1,000 bytes of arguments and result together.
+    pub per_kilobyte: f64,
+    /// For each 1,000 tokens of arguments and result together.
+    pub per_1k_tokens: f64,
+}
