@@ -178,6 +178,8 @@ fn written(limits: &Limits) -> [(&'static str, String); 19] {
         orphan_wait,
         max_label_values,
         max_client_names,
+        max_tool_pairs: _,
+        payload_bytes: _,
         observe_bytes,
         decoded_bytes,
     } = limits;

@@ -1,4 +1,6 @@
-//! Payloads kept as they are written, for whoever is asked to log them: of each its beginning.
+//! Payloads kept as they are written, for whoever needs more of them than the scanner tells: of each its beginning.
+
+use std::ops::Range;
 
 use super::message::Captured;
 use super::slot::Slot;
@@ -6,6 +8,8 @@ use super::slot::Slot;
 /// Which payloads are to be kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
+    /// All of `params`.
+    pub params: bool,
     /// `params.arguments`.
     pub arguments: bool,
     /// `result`.
@@ -17,7 +21,18 @@ pub struct Wanted {
 impl Wanted {
     /// Whether nothing is.
     pub fn is_nothing(self) -> bool {
-        !self.arguments && !self.results
+        !self.params && !self.arguments && !self.results
+    }
+
+    /// What either of two asks for.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            params: self.params || other.params,
+            arguments: self.arguments || other.arguments,
+            results: self.results || other.results,
+            bytes_max: self.bytes_max.max(other.bytes_max),
+        }
     }
 }
 
@@ -27,13 +42,16 @@ pub(super) struct Capture {
     wanted: Wanted,
     /// What is being kept, and how many containers stand around it.
     open: Option<(Slot, usize)>,
+    /// Where in it the arguments stand, and how many containers stand around those.
+    arguments: Option<(Range<usize>, usize)>,
     bytes: Vec<u8>,
-    cut: bool,
+    /// Bytes of it so far, kept or not.
+    seen: usize,
 }
 
 impl Capture {
     pub(super) fn new(wanted: Wanted) -> Self {
-        Self { wanted, open: None, bytes: Vec::new(), cut: false }
+        Self { wanted, open: None, arguments: None, bytes: Vec::new(), seen: 0 }
     }
 
     pub(super) fn want(&mut self, wanted: Wanted) {
@@ -43,32 +61,68 @@ impl Capture {
     /// What was begun does not end.
     pub(super) fn forget(&mut self) {
         self.open = None;
-        self.bytes.clear();
+        self.bytes = Vec::new();
     }
 
-    /// A value begins in `slot`, inside so many containers.
-    pub(super) fn begin(&mut self, slot: Slot, depth: usize) {
-        let wanted = (slot == Slot::Arguments && self.wanted.arguments)
+    /// How many bytes it holds just now.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Whether a payload is being kept.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// A value begins in `slot`, inside so many containers, `pending` bytes of the open payload from here not pushed.
+    /// True where it is a payload to be kept from here on.
+    pub(super) fn begin(&mut self, slot: Slot, depth: usize, pending: usize) -> bool {
+        if self.open.is_some() {
+            if slot == Slot::Arguments && self.wanted.arguments {
+                let at = self.seen + pending;
+                self.arguments = Some((at..at, depth));
+            }
+            return false;
+        }
+        let wanted = (slot == Slot::Params && self.wanted.params)
+            || (slot == Slot::Arguments && self.wanted.arguments)
             || (slot == Slot::Result && self.wanted.results);
-        if wanted && self.open.is_none() {
+        if wanted {
             self.open = Some((slot, depth));
+            self.arguments = None;
             self.bytes.clear();
-            self.cut = false;
+            self.seen = 0;
         }
+        wanted
     }
 
-    /// The next bytes of the body.
+    /// The next bytes of the payload.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if self.open.is_some() && !self.cut {
-            let room = self.wanted.bytes_max.saturating_sub(self.bytes.len());
-            self.cut = bytes.len() > room;
-            self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        }
+        let room = self.wanted.bytes_max.saturating_sub(self.bytes.len());
+        self.seen += bytes.len();
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// A value ended inside so many containers: the payload, if it was that.
-    pub(super) fn end(&mut self, depth: usize) -> Option<(Slot, Captured)> {
-        let (slot, _) = self.open.take_if(|(_, begun)| *begun == depth)?;
-        Some((slot, Captured { bytes: std::mem::take(&mut self.bytes).into(), cut: self.cut }))
+    /// A value ended inside so many containers: whether it is the payload. `pending` as above.
+    pub(super) fn ends(&mut self, depth: usize, pending: usize) -> bool {
+        if let Some((range, begun)) = &mut self.arguments
+            && *begun == depth
+            && range.end == range.start
+        {
+            range.end = self.seen + pending;
+        }
+        self.open.is_some_and(|(_, begun)| begun == depth)
+    }
+
+    /// The payload that ended; of `params` also the arguments in it, where these are wanted.
+    pub(super) fn end(&mut self) -> Option<(Slot, Captured, Option<Captured>)> {
+        let (slot, _) = self.open.take()?;
+        let bytes = std::mem::take(&mut self.bytes);
+        let arguments = self.arguments.take().map(|(range, _)| {
+            let end = range.end.min(bytes.len());
+            Captured { bytes: bytes[range.start.min(end)..end].into(), cut: end < range.end }
+        });
+        let cut = bytes.len() < self.seen;
+        Some((slot, Captured { bytes: bytes.into(), cut }, arguments))
     }
 }

@@ -45,6 +45,9 @@ struct AnswerDraft {
     server: Peer,
     task: Peer,
     meta: MetaDraft,
+    /// Bytes of `_meta`, and of what is no text in `content`.
+    meta_bytes: u64,
+    media_bytes: u64,
     names_bytes: usize,
     /// The text of an element of `content`, as it is written: the one at hand, or the first.
     text: Vec<u8>,
@@ -121,6 +124,7 @@ impl Draft {
                 }
             }
             Slot::Block if self.answer.block == Block::AtHand => self.answer.block = Block::First,
+            Slot::Meta(Owner::Result) => self.answer.meta_bytes = bytes,
             _ => {}
         }
     }
@@ -151,6 +155,9 @@ impl Draft {
             Slot::ClientInfo => self.client = Peer::default(),
             Slot::Peer(Info::Client, field) => self.client.set(field, value),
             Slot::Meta(owner) => {
+                if owner == Owner::Result {
+                    self.answer.meta_bytes = 0;
+                }
                 if let Some((told, meta)) = self.meta(owner) {
                     (*told, *meta) = (Meta::default(), MetaDraft::default());
                 }
@@ -197,8 +204,11 @@ impl Draft {
 
     /// The value in `slot`, which was set before, as it was written.
     pub(super) fn capture(&mut self, slot: Slot, captured: Captured) {
-        if slot == Slot::Arguments {
-            self.message.params.arguments = Some(captured);
+        let params = &mut self.message.params;
+        if slot == Slot::Params {
+            params.captured = Some(captured);
+        } else if slot == Slot::Arguments {
+            params.arguments = Some(captured);
         } else if let Some(answer) = &mut self.message.result {
             answer.captured = Some(captured);
         }
@@ -251,9 +261,19 @@ impl Draft {
         if self.has_result {
             self.has_result = false;
             self.message.result = None;
-            let AnswerDraft { server, task, meta, names_bytes, text: _, block, is_cut: _ } = &mut self.answer;
+            let AnswerDraft {
+                server,
+                task,
+                meta,
+                meta_bytes,
+                media_bytes,
+                names_bytes,
+                text: _,
+                block,
+                is_cut: _,
+            } = &mut self.answer;
             (*server, *task, *meta) = (Peer::default(), Peer::default(), MetaDraft::default());
-            (*names_bytes, *block) = (0, Block::None);
+            (*meta_bytes, *media_bytes, *names_bytes, *block) = (0, 0, 0, Block::None);
         }
     }
 
@@ -287,6 +307,7 @@ impl Draft {
             Slot::Uri => params.uri = value.text(),
             Slot::TaskId => params.task_id = value.text(),
             Slot::RequestState => params.request_state = value.text(),
+            Slot::Cursor => params.cursor = value.text(),
             Slot::RequestId => params.request_id = value.id(),
             Slot::InputResponses => params.has_input_responses = value.is_there(),
             Slot::Task => params.task = value.is_there(),
@@ -298,7 +319,7 @@ impl Draft {
             Slot::Status => params.status = value.text(),
             _ => {
                 if let Some(answer) = &mut self.message.result {
-                    self.answer.set(answer, slot, value);
+                    self.answer.set(answer, slot, value, bytes);
                 }
             }
         }
@@ -310,7 +331,7 @@ impl AnswerDraft {
         clippy::wildcard_enum_match_arm,
         reason = "a finite tree of which each function answers for one branch"
     )]
-    fn set(&mut self, answer: &mut Answer, slot: Slot, value: Value) {
+    fn set(&mut self, answer: &mut Answer, slot: Slot, value: Value, bytes: u64) {
         match slot {
             Slot::IsError => answer.is_error = matches!(value, Value::True),
             Slot::ResultType => answer.result_type = value.text(),
@@ -320,8 +341,11 @@ impl AnswerDraft {
             Slot::ResultProtocolVersion => answer.protocol_version = value.text(),
             Slot::ServerInfo => self.server = Peer::default(),
             Slot::Peer(Info::Server, field) => self.server.set(field, value),
-            Slot::Content | Slot::Block | Slot::BlockText => self.block = Block::None,
-            Slot::NextCursor => answer.next_cursor = value.is_there(),
+            Slot::Content => (self.block, self.media_bytes) = (Block::None, 0),
+            Slot::Block | Slot::BlockText => self.block = Block::None,
+            // Also where a key stands twice: what is written is read by nobody.
+            Slot::Media => self.media_bytes += bytes,
+            Slot::NextCursor => answer.next_cursor = value.text(),
             Slot::ResultTask => self.task = Peer::default(),
             Slot::ResultTaskTaskId => self.task.name = value.text(),
             Slot::ResultTaskStatus => self.task.version = value.text(),
@@ -344,8 +368,8 @@ impl AnswerDraft {
             return;
         }
         self.names_bytes = bytes;
-        if tool.meta.widget().is_some() {
-            answer.widget_tools.push(name.clone());
+        if let Some(widget) = tool.meta.widget() {
+            answer.widget_tools.push((name.clone(), widget));
         }
         answer.tools.push(name);
     }
@@ -363,6 +387,15 @@ impl AnswerDraft {
             answer.status = self.task.version.take();
         }
         answer.meta.widget = self.meta.widget();
+        answer.unread_bytes = self.meta_bytes + self.media_bytes;
+    }
+}
+
+impl Meta {
+    /// The last of several members of one name holds, whatever it is.
+    fn tell(&mut self, position: u8, text: Option<Text>) {
+        self.told.retain(|(at, _)| *at != position);
+        self.told.extend(text.map(|text| (position, text)));
     }
 }
 
@@ -374,7 +407,13 @@ impl MetaDraft {
             MetaField::Tracestate => meta.tracestate = value.text(),
             MetaField::SubscriptionId => meta.subscription_id = value.id(),
             MetaField::ProgressToken => self.progress_token = value.id(),
-            MetaField::OpenAiSession => meta.openai_session = value.text(),
+            MetaField::Told(position) => meta.tell(position, value.text()),
+            MetaField::Challenges => meta.challenge = value.text(),
+            MetaField::Challenge => {
+                if meta.challenge.is_none() {
+                    meta.challenge = value.text();
+                }
+            }
             MetaField::OutputTemplate => self.output_template = value.is_there(),
             MetaField::FlatResourceUri => self.flat_resource_uri = value.is_there(),
             MetaField::Ui => self.ui_resource_uri = false,

@@ -80,6 +80,8 @@ pub struct Params {
     pub task_id: Option<Text>,
     /// `requestState` of 2026-07-28's multi-round-trip requests.
     pub request_state: Option<Text>,
+    /// `cursor`: which page of a list.
+    pub cursor: Option<Text>,
     /// `requestId` of `notifications/cancelled`.
     pub request_id: Option<Id>,
     /// `progressToken` of `notifications/progress`; `_meta.progressToken` of every other method.
@@ -92,6 +94,8 @@ pub struct Params {
     pub arguments_bytes: Option<u64>,
     /// `arguments` themselves, where the scanner was told to keep them.
     pub arguments: Option<Captured>,
+    /// All of `params`, where the scanner was told to keep them.
+    pub captured: Option<Captured>,
     /// `protocolVersion` of `initialize`.
     pub protocol_version: Option<Text>,
     /// Name in `_meta["io.modelcontextprotocol/clientInfo"]`, else in `clientInfo`.
@@ -112,25 +116,27 @@ impl Params {
             uri,
             task_id,
             request_state,
+            cursor,
             request_id,
             progress_token,
             has_input_responses,
             task,
             arguments_bytes,
             arguments,
+            captured,
             protocol_version,
             client_name,
             client_version,
             status,
             meta,
         } = self;
-        for text in [name, uri, task_id, request_state, protocol_version, client_name, client_version, status]
-        {
+        let texts = [name, uri, task_id, request_state, cursor, protocol_version];
+        for text in texts.into_iter().chain([client_name, client_version, status]) {
             *text = None;
         }
         (*request_id, *progress_token) = (None, None);
         (*has_input_responses, *task) = (false, false);
-        (*arguments_bytes, *arguments) = (None, None);
+        (*arguments_bytes, *arguments, *captured) = (None, None, None);
         *meta = Meta::default();
     }
 }
@@ -148,8 +154,10 @@ pub struct Meta {
     pub subscription_id: Option<Id>,
     /// `taskId` in `io.modelcontextprotocol/related-task`.
     pub related_task: Option<Text>,
-    /// `openai/session`.
-    pub openai_session: Option<Text>,
+    /// `mcp/www_authenticate` of a result: the first of its challenges.
+    pub challenge: Option<Text>,
+    /// The members that the scanner was told to look for, each by its position in their list; only of `params`.
+    pub told: Vec<(u8, Text)>,
     /// The widget that the host is asked to show.
     pub widget: Option<Widget>,
 }
@@ -183,12 +191,12 @@ pub struct Answer {
     pub server_name: Option<Text>,
     /// Version, beside that name.
     pub server_version: Option<Text>,
-    /// Whether `nextCursor` is there: this is not the last page.
-    pub next_cursor: bool,
+    /// `nextCursor`: where it is there, this is not the last page.
+    pub next_cursor: Option<Text>,
     /// Names in `tools`, in order: at most [`Answer::TOOLS_MAX`] of at most [`Answer::TOOL_NAMES_BYTES_MAX`] together.
     pub tools: Vec<Text>,
-    /// Those of them whose `_meta` carries a widget; the same caps.
-    pub widget_tools: Vec<Text>,
+    /// Those of them whose `_meta` carries a widget, with whose convention it follows; the same caps.
+    pub widget_tools: Vec<(Text, Widget)>,
     /// The first `text` in `content`, of a failed result (`isError`): at most what [`Text::CAP`] bytes as written say. A
     /// longer one is not read on: of that neither length nor hash is known.
     pub first_text: Option<Text>,
@@ -196,6 +204,8 @@ pub struct Answer {
     pub captured: Option<Captured>,
     /// Length as written.
     pub bytes: u64,
+    /// How much of it is `_meta`, which no model reads, and `data` and `blob` in `content`, which are no text to one.
+    pub unread_bytes: u64,
     /// `result.isError` inside the result is `true`: what 2026's `tasks/get` tells of a finished task.
     pub inner_is_error: bool,
     /// Whether `error` is there inside the result: what it tells of a failed task.
@@ -204,7 +214,19 @@ pub struct Answer {
     pub meta: Meta,
 }
 
+impl Meta {
+    /// The member at this position of the list that the scanner was told to look for.
+    pub fn told(&self, position: usize) -> Option<&Text> {
+        self.told.iter().find(|(at, _)| usize::from(*at) == position).map(|(_, text)| text)
+    }
+}
+
 impl Answer {
+    /// Bytes that reach a model.
+    pub fn model_bytes(&self) -> u64 {
+        self.bytes.saturating_sub(self.unread_bytes)
+    }
+
     /// How many tool names are kept.
     pub const TOOLS_MAX: usize = 4096;
     /// How many bytes of tool names are kept.

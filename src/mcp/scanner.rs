@@ -1,5 +1,7 @@
 //! A push parser of one JSON body.
 
+use std::sync::Arc;
+
 use memchr::memchr2;
 
 use super::capture::{Capture, Wanted};
@@ -9,7 +11,7 @@ use super::message::{Message, Unreadable};
 use super::number::{self, Number};
 use super::quoted::{self, Quoted};
 use super::skip::{self, Skip};
-use super::slot::{KEY_MAX, Shape, Slot};
+use super::slot::{KEY_MAX, MetaField, Owner, Shape, Slot};
 use super::text::Text;
 use super::word::{self, WORD};
 
@@ -42,6 +44,8 @@ pub struct Scanner {
     draft: Draft,
     /// Payloads that are kept as they are written; `None` = nobody asks.
     capture: Option<Box<Capture>>,
+    /// Members of `params._meta` that are asked for besides.
+    told: Option<Arc<[Box<str>]>>,
     /// Something in the body was JSON but no message.
     odd: bool,
 }
@@ -98,6 +102,7 @@ impl Scanner {
             skip: Skip::default(),
             draft: Draft::default(),
             capture: None,
+            told: None,
             odd: false,
         }
     }
@@ -119,7 +124,25 @@ impl Scanner {
     /// As if new: ready for another body, and nothing to keep of it.
     pub fn forget(&mut self) {
         self.capture = None;
+        self.told = None;
         self.reset();
+    }
+
+    /// Of the next messages, tells also these members of `params._meta`, at most 255 ([`super::Meta::told`]).
+    pub fn tell(&mut self, members: &Arc<[Box<str>]>) {
+        self.told = Some(Arc::clone(members));
+    }
+
+    /// What is being kept of a payload is kept no longer.
+    pub fn let_go(&mut self) {
+        if let Some(capture) = &mut self.capture {
+            capture.forget();
+        }
+    }
+
+    /// How many bytes of payloads are held just now.
+    pub fn held(&self) -> usize {
+        self.capture.as_ref().map_or(0, |capture| capture.held())
     }
 
     /// From the next value on, keeps the wanted payloads as they are written, of each at most `wanted.bytes_max`.
@@ -155,15 +178,23 @@ impl Scanner {
     }
 
     /// The same, where payloads may be wanted.
-    #[cold]
     fn read_capturing(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            self.before_step(rest[0]);
-            let used = self.step(rest, sink);
-            self.after_step(&rest[..used]);
+        // What the open payload has of these bytes begins here.
+        let mut from = 0;
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            if self.begins(byte, at - from) {
+                from = at;
+            }
+            let used = self.step(&bytes[at..], sink);
+            at += used;
             self.offset += used as u64;
-            rest = &rest[used..];
+            if self.ends(at - from) {
+                self.captured(&bytes[from..at]);
+            }
+        }
+        if let Some(capture) = self.capture.as_mut().filter(|capture| capture.is_open()) {
+            capture.push(&bytes[from.min(at)..]);
         }
     }
 
@@ -191,21 +222,29 @@ impl Scanner {
         }
     }
 
-    /// A wanted payload may begin with `byte`.
-    fn before_step(&mut self, byte: u8) {
-        if let (State::Value, Some(capture), false) = (self.state, &mut self.capture, is_blank(byte)) {
-            capture.begin(self.slot, self.depth);
-        }
+    /// Whether a wanted payload begins with `byte`.
+    fn begins(&mut self, byte: u8, pending: usize) -> bool {
+        let (State::Value, Some(capture), false) = (self.state, &mut self.capture, is_blank(byte)) else {
+            return false;
+        };
+        capture.begin(self.slot, self.depth, pending)
     }
 
-    /// A wanted payload may go on with what a step used, or end there.
-    fn after_step(&mut self, used: &[u8]) {
+    /// Whether a payload that is kept ended with the last step.
+    fn ends(&mut self, pending: usize) -> bool {
+        let (State::AfterValue, Some(capture)) = (self.state, &mut self.capture) else { return false };
+        capture.ends(self.depth, pending)
+    }
+
+    /// The payload ended with these bytes.
+    fn captured(&mut self, last: &[u8]) {
         let Some(capture) = &mut self.capture else { return };
-        capture.push(used);
-        if let State::AfterValue = self.state
-            && let Some((slot, captured)) = capture.end(self.depth)
-        {
+        capture.push(last);
+        if let Some((slot, captured, arguments)) = capture.end() {
             self.draft.capture(slot, captured);
+            if let Some(arguments) = arguments {
+                self.draft.capture(Slot::Arguments, arguments);
+            }
         }
     }
 
@@ -292,7 +331,7 @@ impl Scanner {
         self.begun = self.offset;
         match (bytes[0], self.slot.shape()) {
             (b'{', Shape::Object) => self.open(State::FirstKey),
-            (b'[', Shape::Array) => self.open(State::FirstElement),
+            (b'[', Shape::Array | Shape::Texts) => self.open(State::FirstElement),
             (b'{' | b'[', _) => {
                 self.skip.start(u32::try_from(self.depth).unwrap_or(skip::DEPTH_MAX));
                 self.state = State::Skip;
@@ -334,7 +373,7 @@ impl Scanner {
     /// The slot of an array's elements, as far as more of them are asked for.
     fn element(&self, array: Slot) -> Slot {
         let element = array.element();
-        if element == Slot::Block && self.draft.has_first_text() { Slot::Unwanted } else { element }
+        if element == Slot::Block && self.draft.has_first_text() { Slot::LaterBlock } else { element }
     }
 
     /// The innermost container that is walked ends with the byte at hand.
@@ -360,7 +399,7 @@ impl Scanner {
 
     /// Whether the innermost container that is walked is an array.
     fn is_in_array(&self) -> bool {
-        self.stack[self.depth - 1].0.shape() == Shape::Array
+        matches!(self.stack[self.depth - 1].0.shape(), Shape::Array | Shape::Texts)
     }
 
     fn after_value(&mut self, byte: u8, sink: &mut dyn FnMut(&mut Message)) {
@@ -393,15 +432,26 @@ impl Scanner {
     }
 
     fn member(&mut self, key: &[u8]) {
-        let (slot, _) = self.stack[self.depth - 1];
-        self.slot = slot.member(key);
+        self.slot = self.slot_of(key);
         self.state = State::Colon;
+    }
+
+    /// The slot of the innermost object's member.
+    fn slot_of(&self, key: &[u8]) -> Slot {
+        let (slot, _) = self.stack[self.depth - 1];
+        let member = slot.member(key);
+        match &self.told {
+            Some(told) if member == Slot::Unwanted && slot == Slot::Meta(Owner::Params) => {
+                asked_for(told, key)
+            }
+            _ => member,
+        }
     }
 
     /// A string begins with the quote at hand.
     fn string(&mut self, bytes: &[u8]) -> usize {
         self.begun = self.offset;
-        if !matches!(self.slot.shape(), Shape::Text | Shape::Id) {
+        if !matches!(self.slot.shape(), Shape::Text | Shape::Id | Shape::Texts) {
             if self.slot == Slot::BlockText {
                 self.draft.begin_block_text();
             }
@@ -426,8 +476,7 @@ impl Scanner {
                 bytes.len()
             }
             quoted::Progress::End(used) if matches!(self.state, State::Key) => {
-                let (slot, _) = self.stack[self.depth - 1];
-                self.slot = self.quoted.all().map_or(Slot::Unwanted, |key| slot.member(key));
+                self.slot = self.quoted.all().map_or(Slot::Unwanted, |key| self.slot_of(key));
                 self.state = State::Colon;
                 used
             }
@@ -557,6 +606,13 @@ fn string_end(bytes: &[u8], escaped: bool) -> (usize, Ended) {
     (bytes.len(), Ended::Not(false))
 }
 
+/// The slot of a member of `params._meta` that is asked for by this list.
+fn asked_for(told: &[Box<str>], key: &[u8]) -> Slot {
+    let position = told.iter().position(|member| member.as_bytes() == key);
+    let position = position.and_then(|position| u8::try_from(position).ok());
+    position.map_or(Slot::Unwanted, |at| Slot::MetaField(Owner::Params, MetaField::Told(at)))
+}
+
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
@@ -636,7 +692,7 @@ mod tests {
             let text = |captured: Captured| String::from_utf8(captured.bytes.to_vec()).unwrap();
             (params.arguments.map(text), result.unwrap().captured.map(text))
         };
-        let wanted = |arguments, results| Wanted { arguments, results, bytes_max: 100 };
+        let wanted = |arguments, results| Wanted { params: false, arguments, results, bytes_max: 100 };
         let arguments = Some(r#"{"a":[1]}"#.to_owned());
         let result = Some("[2 ,3]".to_owned());
         assert_eq!(read(wanted(true, true)), (arguments.clone(), result.clone()));
@@ -677,8 +733,8 @@ mod tests {
         );
         let answer = listed.result.unwrap();
         assert_eq!(answer.tools, [Text::new("a"), Text::new("b")]);
-        assert_eq!(answer.widget_tools, [Text::new("b")]);
-        assert_eq!((answer.next_cursor, answer.meta.widget), (true, Some(Widget::OpenAi)));
+        assert_eq!(answer.widget_tools, [(Text::new("b"), Widget::McpApp)]);
+        assert_eq!((answer.next_cursor, answer.meta.widget), (Some(Text::new("2")), Some(Widget::OpenAi)));
     }
 
     #[test]

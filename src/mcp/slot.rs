@@ -15,6 +15,7 @@ pub(super) enum Slot {
     Uri,
     TaskId,
     RequestState,
+    Cursor,
     RequestId,
     ProgressToken,
     InputResponses,
@@ -43,6 +44,12 @@ pub(super) enum Slot {
     Block,
     /// Kept as it is written, up to a cap.
     BlockText,
+    /// An element of `content` behind the first that had a text.
+    LaterBlock,
+    /// `data` or `blob`: what is no text to a model.
+    Media,
+    /// An embedded `resource`.
+    BlockResource,
     InnerResult,
     InnerIsError,
     InnerError,
@@ -85,7 +92,10 @@ pub(super) enum MetaField {
     Tracestate,
     SubscriptionId,
     ProgressToken,
-    OpenAiSession,
+    /// One of the members that somebody asked for, by its position in their list.
+    Told(u8),
+    Challenges,
+    Challenge,
     OutputTemplate,
     FlatResourceUri,
     Ui,
@@ -105,14 +115,16 @@ pub(super) enum Shape {
     Array,
     /// A string is kept.
     Text,
+    /// An array is walked, a string is kept.
+    Texts,
     /// A string or a number is kept.
     Id,
     /// That it is there, which literal it is, and its length suffice.
     Mark,
 }
 
-/// The longest key in the tree, in bytes: a longer one cannot be wanted.
-pub(super) const KEY_MAX: usize = 48;
+/// The longest key in the tree, or asked for, in bytes: a longer one cannot be wanted.
+pub(super) const KEY_MAX: usize = 128;
 
 impl Slot {
     /// What is done with a value here.
@@ -126,11 +138,14 @@ impl Slot {
             | Self::ServerInfo
             | Self::Tool
             | Self::Block
+            | Self::LaterBlock
+            | Self::BlockResource
             | Self::ResultTask
             | Self::InnerResult
             | Self::Error
             | Self::Meta(_)
             | Self::MetaField(_, MetaField::Ui | MetaField::RelatedTask | MetaField::Peer) => Shape::Object,
+            Self::MetaField(_, MetaField::Challenges) => Shape::Texts,
             Self::Id
             | Self::RequestId
             | Self::ProgressToken
@@ -141,8 +156,8 @@ impl Slot {
             | Self::Task
             | Self::Arguments
             | Self::IsError
-            | Self::NextCursor
             | Self::BlockText
+            | Self::Media
             | Self::InnerIsError
             | Self::InnerError
             | Self::MetaField(
@@ -155,9 +170,11 @@ impl Slot {
             | Self::Uri
             | Self::TaskId
             | Self::RequestState
+            | Self::Cursor
             | Self::ProtocolVersion
             | Self::Status
             | Self::ResultType
+            | Self::NextCursor
             | Self::ResultTaskId
             | Self::ResultStatus
             | Self::ResultRequestState
@@ -181,6 +198,7 @@ impl Slot {
             Self::Batch => Self::Message,
             Self::Tools => Self::Tool,
             Self::Content => Self::Block,
+            Self::MetaField(owner, MetaField::Challenges) => Self::MetaField(owner, MetaField::Challenge),
             _ => Self::Unwanted,
         }
     }
@@ -211,6 +229,12 @@ impl Slot {
                 _ => Self::Unwanted,
             },
             Self::Block if key == b"text" => Self::BlockText,
+            Self::Block | Self::LaterBlock => match key {
+                b"data" | b"blob" => Self::Media,
+                b"resource" => Self::BlockResource,
+                _ => Self::Unwanted,
+            },
+            Self::BlockResource if key == b"blob" => Self::Media,
             Self::InnerResult if key == b"isError" => Self::InnerIsError,
             Self::ClientInfo => peer(Info::Client, key),
             Self::ServerInfo => peer(Info::Server, key),
@@ -247,6 +271,7 @@ fn params(key: &[u8]) -> Slot {
         b"uri" => Slot::Uri,
         b"taskId" => Slot::TaskId,
         b"requestState" => Slot::RequestState,
+        b"cursor" => Slot::Cursor,
         b"requestId" => Slot::RequestId,
         b"progressToken" => Slot::ProgressToken,
         b"inputResponses" => Slot::InputResponses,
@@ -295,7 +320,7 @@ fn meta(owner: Owner, key: &[u8]) -> Slot {
         (b"progressToken", _) => MetaField::ProgressToken,
         (b"traceparent", _) => MetaField::Traceparent,
         (b"tracestate", _) => MetaField::Tracestate,
-        (b"openai/session", _) => MetaField::OpenAiSession,
+        (b"mcp/www_authenticate", Owner::Result) => MetaField::Challenges,
         (b"io.modelcontextprotocol/protocolVersion", _) => MetaField::ProtocolVersion,
         (b"io.modelcontextprotocol/subscriptionId", _) => MetaField::SubscriptionId,
         (b"io.modelcontextprotocol/related-task", _) => MetaField::RelatedTask,

@@ -178,6 +178,16 @@ impl EventReader {
         self.scanner.capture(wanted);
     }
 
+    /// See [`Scanner::let_go`].
+    pub fn let_go(&mut self) {
+        self.scanner.let_go();
+    }
+
+    /// How many bytes of payloads are held just now.
+    pub fn held(&self) -> usize {
+        self.scanner.held()
+    }
+
     /// The next bytes of the stream. What ends in them is handed to `sink`, in order.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Item)) {
         self.read(bytes, &mut |shown| sink(shown.take()));

@@ -10,14 +10,17 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use super::event::{Captured, Direction, Milestone, Passed, Transport};
+use super::identity::Caller;
+use super::insight::Interest;
 use super::label::Label;
 use super::lock;
 use super::reader::Reserved;
 use super::redact::MARK;
 use super::scope::Scope;
 use super::session::Session;
+use super::steps::Step;
 use crate::mcp::trace::{Context, Trace};
-use crate::mcp::{Era, Id, Method, Text, Version};
+use crate::mcp::{AuthScheme, Era, Id, Method, Text, Version};
 
 /// A JSON-RPC request that is, or was, in flight.
 #[derive(Debug)]
@@ -54,14 +57,24 @@ pub struct Call {
     pub task: Option<Text>,
     /// Who asked, as far as they said.
     pub client: Introduction,
+    /// Who made it, where the configuration says how to tell.
+    pub caller: Option<Arc<Caller>>,
     /// The session that it belongs to.
     pub session: Option<Arc<Session>>,
     /// What the head of its HTTP request said; shared by all calls of the request.
     pub head: Arc<Head>,
     /// An earlier round of the same multi-round-trip call: its SERVER span.
     pub earlier: Option<Context>,
-    /// `params.arguments`, where they were asked for, until it ends.
-    pub(super) arguments: Mutex<Option<Held>>,
+    /// What was kept of its request, until it ends.
+    pub(super) kept: Mutex<Option<Box<Kept>>>,
+    /// What somebody wants of it.
+    pub(super) interest: Interest,
+    /// Where it stands among the steps of its session; only of a call of a tool.
+    pub(super) step: Step,
+    /// It is a step of its own, rather than a later round of one.
+    pub(super) is_step: bool,
+    /// A hash of the cursor that it asks a list with.
+    pub(super) cursor: Option<u64>,
     pub(super) progress_token: Option<Id>,
     pub(super) trace: OnceLock<Trace>,
     pub(super) milestones: Mutex<Milestones>,
@@ -101,14 +114,27 @@ pub struct Head {
     pub user_agent: Option<Text>,
     /// `X-Request-Id`, else `X-Correlation-Id`.
     pub correlation_id: Option<Text>,
+    /// How the request authenticates.
+    pub(super) scheme: AuthScheme,
+    /// A hash of its credentials; 0 = it has none.
+    pub(super) audience: u64,
 }
 
-/// A payload that is kept while its call is open, with its share of the memory for observation.
+/// A payload with its share of the memory for observation.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) captured: Captured,
     #[expect(dead_code, reason = "gives it back when dropped")]
     pub(super) share: Reserved,
+}
+
+/// What was kept of a request.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// All of `params`.
+    pub(super) params: Option<Held>,
+    /// `params.arguments`.
+    pub(super) arguments: Option<Held>,
 }
 
 /// What passed on a call's stream: the first so many.
@@ -133,6 +159,11 @@ impl Call {
     /// The tool's name, as the client calls it; only of `tools/call`.
     pub fn tool_name(&self) -> Option<&Text> {
         self.name.as_ref().filter(|_| self.method == Method::ToolsCall)
+    }
+
+    /// The label `user_tier`; `None` where nobody asks for tiers.
+    pub fn tier(&self) -> Option<&Label> {
+        self.caller.as_ref().map(|caller| &caller.tier)
     }
 
     /// Its place in a trace; `None` where tracing is off.
@@ -324,7 +355,12 @@ mod tests {
             transport: Transport::StreamableHttp,
             era: Era::Legacy,
             arguments_bytes: None,
-            arguments: Mutex::default(),
+            kept: Mutex::default(),
+            interest: Interest::default(),
+            step: Step::default(),
+            is_step: true,
+            cursor: None,
+            caller: None,
             request_bytes: 0,
             started: Instant::now(),
             id: Id::Number(id),
@@ -339,6 +375,8 @@ mod tests {
                 version: http::Version::HTTP_11,
                 user_agent: None,
                 correlation_id: None,
+                scheme: AuthScheme::None,
+                audience: 0,
             }),
             earlier: None,
             progress_token: None,

@@ -8,13 +8,16 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use super::call::Call;
+use super::catalogue::Changed;
 use super::label::Label;
+use super::price::NanoDollars;
 use super::session::Session;
 use super::task::Task;
+use super::tokens::Tokens;
 use super::{Disconnect, Refusal, Route};
 pub use crate::mcp::Captured;
 use crate::mcp::trace::Context;
-use crate::mcp::{Era, Method, Text, Unreadable, Version};
+use crate::mcp::{AuthError, AuthScheme, CacheResult, Era, Method, Text, Unreadable, Version, Widget};
 
 /// Something happened that telemetry may tell. `server` is the position in `Config::servers`.
 #[derive(Debug)]
@@ -56,7 +59,7 @@ pub enum Event<'a> {
     StreamEvent { server: usize, kind: StreamItem },
     /// A client resumed a stream by `Last-Event-ID`.
     StreamResumed { server: usize },
-    /// An HTTP exchange ended. `took` is absent for event streams.
+    /// An HTTP exchange ended. `took` is absent for event streams, `credentials` where nobody judged any.
     HttpEnded {
         server: Option<usize>,
         method: &'a http::Method,
@@ -65,7 +68,14 @@ pub enum Event<'a> {
         took: Option<Duration>,
         request_bytes: u64,
         response_bytes: u64,
+        credentials: Option<Credentials>,
     },
+    /// A server refused the credentials of a call in an answer that came elsewhere than in its own exchange.
+    CredentialsRefused { server: usize, scheme: AuthScheme, reason: AuthReason },
+    /// What a server says of its own time (`Server-Timing`), for a call of the tool.
+    ServerTiming { server: usize, tool: &'a Label, metric: &'a Label, took: Duration },
+    /// What a server says of a cache of its own.
+    CacheOperation { server: usize, operation: &'a Label, result: CacheResult },
     /// A connection to a server was made.
     UpstreamConnected { server: usize, took: Duration },
     /// A server's response head came, from the request handed over.
@@ -74,6 +84,20 @@ pub enum Event<'a> {
     SessionStarted { session: &'a Arc<Session> },
     /// A session ended.
     SessionEnded { session: &'a Arc<Session>, lasted: Duration, reason: SessionEnd, calls: u64 },
+    /// In a session a call of one tool followed one of another, or of the same.
+    ToolFollowed { server: usize, source: &'a Label, target: &'a Label },
+    /// What was done about a call that failed is known.
+    Recovered { server: usize, tool: &'a Label, strategy: Recovery, success: bool },
+    /// A server's list of tools was seen, to its last page.
+    ToolsListed { server: usize, tools: u64, bytes: u64, tokens: u64 },
+    /// A tool is not what it was; whether that is worth a line, of which a list may have so many.
+    ToolChanged { server: usize, changed: &'a Changed, line: bool },
+    /// The file that remembers tools could not be read or written.
+    StateLost { problem: &'a str },
+    /// Tokens of a call were counted exactly, after it ended; and what they cost.
+    TokensCounted { server: usize, tool: &'a Label, tokens: Tokens, cost: Option<NanoDollars> },
+    /// A rule of the configuration counts a call: its position, and its labels' values in their order.
+    Custom { server: usize, rule: usize, value: f64, labels: &'a [String] },
     /// The proxy itself said no.
     Refused { server: Option<usize>, reason: Refusal },
     /// The proxy's own share of an exchange's time.
@@ -99,8 +123,12 @@ pub struct Ending {
     pub tool: Label,
     /// Bytes of `result`, decoded.
     pub result_bytes: Option<u64>,
-    /// The result makes the host show a widget.
-    pub widget: bool,
+    /// The result makes the host show a widget, by whose convention.
+    pub widget: Option<Widget>,
+    /// What it takes of a model's context, where that is known by now.
+    pub tokens: Option<Tokens>,
+    /// What it costs, as far as that is known by now.
+    pub cost: Option<NanoDollars>,
     /// When its outcome was known; `took` before it the call began, unless its client had left.
     pub at: Instant,
     /// The JSON-RPC code as it was sent.
@@ -136,6 +164,38 @@ impl Ending {
         let payloads = [&self.arguments, &self.result].into_iter().flatten();
         let payloads: usize = payloads.map(|captured| captured.bytes.len()).sum();
         size_of::<Self>() + texts + payloads
+    }
+}
+
+/// What a request said of who it is from, and what the server made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Credentials {
+    /// How it authenticates.
+    pub scheme: AuthScheme,
+    /// Why it was refused; `None` = it was not.
+    pub refused: Option<AuthReason>,
+}
+
+/// Why credentials were refused: the label `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthReason {
+    /// As the challenge says.
+    Error(AuthError),
+    /// The HTTP status, where it says nothing.
+    Status(u16),
+    /// A challenge inside a result, which has no status, says nothing.
+    Unsaid,
+}
+
+impl AuthReason {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error(error) => error.as_str(),
+            Self::Status(401) => "401",
+            Self::Status(403) => "403",
+            Self::Status(_) | Self::Unsaid => "_other",
+        }
     }
 }
 
@@ -367,14 +427,25 @@ closed_label! {
     MirroredHeader { Method = "mcp-method", Name = "mcp-name", ProtocolVersion = "mcp-protocol-version" }
 }
 closed_label! {
+    /// What was done about a call that failed.
+    Recovery { RetrySame = "retry_same", OtherTool = "other_tool", Abandoned = "abandoned" }
+}
+closed_label! {
     /// A label whose values are learned.
-    LabelName { ToolName = "tool_name", ClientName = "client_name" }
+    LabelName {
+        ToolName = "tool_name", ClientName = "client_name", TargetTool = "target_tool", Metric = "metric",
+    }
 }
 closed_label! {
     /// What was given up.
-    DroppedWhat { Span = "span", Log = "log", Recent = "recent", Event = "event" }
+    DroppedWhat {
+        Span = "span", Log = "log", Recent = "recent", Event = "event", Metric = "metric", Tokens = "tokens",
+    }
 }
 closed_label! {
     /// Why it was given up.
-    DropReason { QueueFull = "queue_full", ExporterFailed = "exporter_failed", DiskFull = "disk_full" }
+    DropReason {
+        QueueFull = "queue_full", ExporterFailed = "exporter_failed", DiskFull = "disk_full",
+        TooLarge = "too_large", NoValue = "no_value",
+    }
 }

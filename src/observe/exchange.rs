@@ -9,22 +9,24 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::header::USER_AGENT;
+use http::header::{USER_AGENT, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, request, response};
 use tokio::time::Instant;
 
 use super::call::{Call, Calls, Head};
+use super::catalogue::ANYBODY;
 use super::connection::ConnectionState;
-use super::event::{Direction, Event, Outcome, SessionEnd, Transport};
+use super::event::{AuthReason, Credentials, Direction, Event, Outcome, SessionEnd, Transport};
+use super::identity::{Heard, Identities};
 use super::inner::{Inner, Key, Seen};
 use super::outcome::{self, HttpFacts};
 use super::reader::{NotRead, Reader, media};
 use super::scope::Scope;
 use super::session::Session;
 use super::stream::Stream;
-use super::{Cut, End, Failure, OwnTime, Refusal, Route, Target, lock};
+use super::{Cut, End, Failure, OwnTime, Refusal, Route, Target, lock, timing};
 use crate::mcp::trace::{Handshake, Trace};
-use crate::mcp::{Era, Media, Method, Shown, Text, Unreadable, Version, Wanted};
+use crate::mcp::{self, AuthScheme, Era, Media, Method, Shown, Text, Timing, Unreadable, Version, Wanted};
 
 /// What both taps of an exchange share.
 pub(super) struct Shared {
@@ -54,6 +56,8 @@ pub(super) struct Facts {
     /// The legacy SSE endpoint that was posted to.
     pub(super) endpoint: Option<Arc<Scope>>,
     pub(super) mirrored: Mirrored,
+    /// What the head says of who calls, where the configuration asks.
+    pub(super) heard: Option<Box<Heard>>,
     pub(super) head: Arc<Head>,
 }
 
@@ -76,6 +80,12 @@ pub(super) struct State {
     pub(super) calls: Calls,
     /// What the server asked the client on this exchange.
     pub(super) asked: Calls,
+    /// One of its calls wants its result kept.
+    pub(super) wants_results: bool,
+    /// What the server says of its own time.
+    pub(super) timings: Vec<Timing>,
+    /// The server judged the request's credentials, and perhaps refused them.
+    pub(super) credentials: Option<Option<AuthReason>>,
     /// Any JSON-RPC message was posted.
     pub(super) posted: bool,
     pub(super) modern: bool,
@@ -137,31 +147,53 @@ impl Shared {
         let mut state = lock::lock(&self.state);
         state.request_bytes += data.len() as u64;
         let Some(mut reader) = state.request.take() else { return };
-        self.capture(&state, &mut reader);
-        reader.feed(data, &mut |shown| {
+        let wanted =
+            self.server.and_then(|server| self.inner.servers.get(server)).map(|server| server.wanted);
+        self.capture(&state, &mut reader, wanted.unwrap_or_default());
+        let has_room = reader.feed(data, &mut |shown| {
             if let Shown::Message(message) = shown {
                 self.client_message(&mut state, message);
             }
         });
+        if !has_room {
+            self.inner.tell(&super::no_room());
+        }
         state.request = Some(reader);
     }
 
-    /// Has payloads kept as far as anybody wants them just now: a session may be debugged while its stream is open.
-    fn capture(&self, state: &State, reader: &mut Reader) {
+    /// Has payloads kept as far as anybody wants them just now, `others` beside the log: a session may be debugged while
+    /// its stream is open.
+    fn capture(&self, state: &State, reader: &mut Reader, others: Wanted) {
         let inner = &self.inner;
         let may_be_debugged = inner.debugged.load(Ordering::Acquire);
         if !may_be_debugged && inner.capture.is_nothing() {
+            reader.capture(others);
             return;
         }
         let session =
             || self.session(state).or_else(|| state.stream.as_ref()?.endpoint.as_ref()?.1.session());
         let debugged =
             may_be_debugged && session().is_some_and(|session| session.is_debugged(Instant::now()));
-        let wanted = inner.capture;
-        let wanted = if debugged { Wanted { arguments: true, results: true, ..wanted } } else { wanted };
-        if !reader.capture(wanted) {
-            inner.tell(&super::no_room());
-        }
+        let wanted = if debugged { inner.debugging() } else { inner.capture };
+        reader.capture(wanted.or(others));
+    }
+
+    /// What others than the log want of answers just now.
+    fn wanted_answers(&self, state: &State) -> Wanted {
+        let is_wanted = state.wants_results
+            || (self.facts.method == HttpMethod::GET
+                && self.answering_scope(state).is_some_and(|scope| scope.wants_results()));
+        if is_wanted { self.inner.insight.wanted_of_answers() } else { Wanted::default() }
+    }
+
+    /// Where the calls stand that are answered on a stream that a `GET` opened.
+    fn answering_scope<'a>(&'a self, state: &'a State) -> Option<&'a Arc<Scope>> {
+        let endpoint = state.stream.as_ref().and_then(|stream| stream.endpoint.as_ref());
+        let resumed = self.facts.resumes.as_ref();
+        endpoint
+            .map(|(_, scope)| scope)
+            .or(resumed)
+            .or_else(|| self.session(state).map(|session| &session.scope))
     }
 
     pub(super) fn request_end(&self, end: End) {
@@ -212,6 +244,8 @@ impl Shared {
         state.http(http);
         state.own_time = own_time;
         let Some(server) = self.server else { return };
+        state.credentials = Some(http.challenged.then(|| refusal_of(head)));
+        state.timings = timing::entries(&head.headers);
         if let Some(forwarded) = state.forwarded {
             self.inner.tell(&Event::UpstreamFirstByte { server, took: now.duration_since(forwarded) });
         }
@@ -227,13 +261,17 @@ impl Shared {
         let mut state = lock::lock(&self.state);
         state.response_bytes += data.len() as u64;
         let Some(mut reader) = state.response.take() else { return };
-        self.capture(&state, &mut reader);
+        let wanted = self.wanted_answers(&state);
+        self.capture(&state, &mut reader, wanted);
         // One reading of the clock for all that ends in this frame, and none where nothing does.
         let mut now = None;
-        reader.feed(data, &mut |shown| {
+        let has_room = reader.feed(data, &mut |shown| {
             let now = *now.get_or_insert_with(Instant::now);
             self.response_item(&mut state, shown, now);
         });
+        if !has_room {
+            self.inner.tell(&super::no_room());
+        }
         state.response = Some(reader);
     }
 
@@ -254,6 +292,7 @@ impl Shared {
         for call in state.asked.open() {
             self.inner.wait(call, Outcome::NoResponse, now);
         }
+        self.tell_timings(&state);
         self.tell_http(&state, now);
     }
 
@@ -411,7 +450,9 @@ impl Shared {
             }
             return;
         };
-        self.inner.adopted.remove(key);
+        if let Some(adopted) = self.inner.adopted.remove(key) {
+            self.inner.end_session(&adopted, reason, now);
+        }
         if let Some(session) = self.inner.sessions.remove(key) {
             self.inner.end_session(&session, reason, now);
         }
@@ -470,7 +511,16 @@ impl Shared {
             took: (!streamed && !tunnelled).then(|| now.duration_since(self.facts.started)),
             request_bytes: state.request_bytes,
             response_bytes: state.response_bytes,
+            credentials: self.credentials(state),
         });
+    }
+
+    /// Whether and how the server judged who asks: not of what every browser may ask, nor of what says how to authenticate.
+    fn credentials(&self, state: &State) -> Option<Credentials> {
+        let is_judged = !matches!(self.facts.route, Route::WellKnown | Route::None)
+            && self.facts.method != HttpMethod::OPTIONS;
+        let refused = state.credentials.filter(|_| is_judged)?;
+        Some(Credentials { scheme: self.facts.head.scheme, refused })
     }
 }
 
@@ -503,6 +553,13 @@ impl State {
             failure: self.failure.clone(),
         }
     }
+}
+
+/// Why a challenge refuses a request.
+fn refusal_of(head: &response::Parts) -> AuthReason {
+    let challenges = head.headers.get_all(WWW_AUTHENTICATE).iter();
+    let said = challenges.filter_map(|value| mcp::challenge_error(value.as_bytes())).next();
+    said.map_or(AuthReason::Status(head.status.as_u16()), AuthReason::Error)
 }
 
 /// nginx's status for a client that closed before there was an answer.
@@ -547,12 +604,13 @@ impl Facts {
             resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
             is_resume,
             endpoint,
+            heard: inner.identities.as_ref().map(|who| Box::new(who.hear(&head.headers, started))),
             mirrored: Mirrored {
                 method: said.method.map(mirrored),
                 name: said.name.map(mirrored),
                 version: said.version.map(mirrored),
             },
-            head: Arc::new(Head::of(head, peer, inner.heads)),
+            head: Arc::new(Head::of(head, peer, &said, inner)),
         }
     }
 }
@@ -565,6 +623,8 @@ struct Said<'a> {
     version: Option<&'a HeaderValue>,
     method: Option<&'a HeaderValue>,
     name: Option<&'a HeaderValue>,
+    authorization: Option<&'a HeaderValue>,
+    api_key: Option<&'a HeaderValue>,
 }
 
 impl<'a> Said<'a> {
@@ -578,6 +638,8 @@ impl<'a> Said<'a> {
                 "mcp-protocol-version" => &mut said.version,
                 "mcp-method" => &mut said.method,
                 "mcp-name" => &mut said.name,
+                "authorization" => &mut said.authorization,
+                "x-api-key" | "api-key" | "apikey" | "x-goog-api-key" => &mut said.api_key,
                 _ => continue,
             };
             place.get_or_insert(value);
@@ -587,16 +649,25 @@ impl<'a> Said<'a> {
 }
 
 impl Head {
-    fn of(head: &request::Parts, peer: SocketAddr, is_told: bool) -> Self {
+    fn of(head: &request::Parts, peer: SocketAddr, said: &Said<'_>, inner: &Inner) -> Self {
         // Copies of their beginnings: a value would keep the buffer of the whole head alive while its calls wait.
         let header = |name: HeaderName| {
-            if is_told { head.headers.get(name).map(|value| Text::from(value.as_bytes())) } else { None }
+            if inner.heads { head.headers.get(name).map(|value| Text::from(value.as_bytes())) } else { None }
         };
         Self {
             peer,
             version: head.version,
             user_agent: header(USER_AGENT),
             correlation_id: header(REQUEST_ID).or_else(|| header(CORRELATION_ID)),
+            scheme: match (said.authorization, said.api_key) {
+                (Some(value), _) => mcp::scheme_of(value.as_bytes()),
+                (None, Some(_)) => AuthScheme::ApiKey,
+                (None, None) => AuthScheme::None,
+            },
+            audience: said
+                .authorization
+                .or(said.api_key)
+                .map_or(ANYBODY, |value| inner.audience(value.as_bytes())),
         }
     }
 }
@@ -614,7 +685,7 @@ impl Mirrored {
 
 /// What a mirroring header says. What cannot be decoded is compared as it stands.
 fn mirrored(value: &HeaderValue) -> Text {
-    match crate::mcp::decode(value.as_bytes()) {
+    match mcp::decode(value.as_bytes()) {
         Some(said) => Text::new(&said),
         None => Text::from(value.as_bytes()),
     }
@@ -628,7 +699,12 @@ fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> O
         return None;
     }
     match Reader::new(media, &head.headers, inner.limits.decoded_bytes, &inner.budget) {
-        Ok(reader) => Some(reader),
+        Ok(mut reader) => {
+            if let Some(members) = inner.identities.as_ref().and_then(Identities::told) {
+                reader.tell(members);
+            }
+            Some(reader)
+        }
         Err(NotRead::Encoding) => {
             let direction = Direction::ClientToServer;
             inner.tell(&Event::MessageUnreadable { server, direction, reason: Unreadable::UnknownEncoding });

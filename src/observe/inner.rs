@@ -10,12 +10,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::call::{Call, Held};
+use super::call::{Call, Held, Kept};
+use super::catalogue::ANYBODY;
 use super::event::{
     Captured, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Outcome, SessionEnd,
 };
 use super::hash::Hasher;
+use super::identity::Identities;
+use super::insight::{Insight, Remains};
 use super::label::{Label, Labels, Learned};
+use super::pairs::Pairs;
 use super::reader::Budget;
 use super::scope::Scope;
 use super::session::Session;
@@ -24,10 +28,13 @@ use super::task::Task;
 use super::{Export, Redactor, lock};
 use crate::config::{Config, Limits, LogLevel};
 use crate::mcp::trace::{Context, Ids, Sampler};
-use crate::mcp::{Message, Text, Version, Wanted};
+use crate::mcp::{Message, Text, Wanted, Widget};
 
 /// Of `limits.max_sessions`, how many more may have begun before we saw them: one in so many.
 const ADOPTED_SHARE: usize = 10;
+
+/// Where the numbers of listed names of clients begin: above those of all that are learned.
+const LISTED: u32 = 1 << 30;
 
 /// How long a task that nobody asks about is remembered.
 const TASK_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,8 +48,12 @@ pub(super) type Key = (usize, u64);
 pub(super) struct Inner {
     export: Arc<dyn Export>,
     pub(super) limits: Limits,
-    servers: Vec<ServerState>,
+    pub(super) servers: Vec<ServerState>,
     clients: Labels,
+    /// Names of clients that the configuration lists, which take no place from others.
+    listed_clients: Labels,
+    pub(super) identities: Option<Identities>,
+    pub(super) insight: Insight,
     hasher: foldhash::quality::RandomState,
     pub(super) hashes: Hasher,
     /// How traces that begin with a server's request are sampled; `None` = tracing is off.
@@ -56,6 +67,8 @@ pub(super) struct Inner {
     /// The interim answers of multi-round-trip calls, by their `requestState`.
     pub(super) rounds: Table<Key, Context>,
     pub(super) sessions: Table<Key, Arc<Session>>,
+    /// Those of 2026-07-28, by what names the conversation.
+    pub(super) keyed: Table<Key, Arc<Session>>,
     /// Sessions that began before we saw them, apart: a client that makes ids up pushes none of the others out.
     pub(super) adopted: Table<Key, Arc<Session>>,
     /// Legacy SSE endpoints by the URL that their stream named.
@@ -76,10 +89,15 @@ pub(super) struct Inner {
     pub(super) streams: AtomicUsize,
 }
 
-struct ServerState {
+pub(super) struct ServerState {
     tools: Labels,
-    /// Tools whose descriptor makes the host show a widget.
-    widgets: Labels,
+    /// Tools whose descriptor makes the host show a widget: of each convention.
+    widgets: [Labels; 2],
+    /// Names of its `Server-Timing` entries.
+    pub(super) timings: Labels,
+    pub(super) pairs: Pairs,
+    /// What is kept of requests to it.
+    pub(super) wanted: Wanted,
 }
 
 /// A call whose answer may still come elsewhere, until a deadline.
@@ -94,6 +112,12 @@ impl Inner {
         let limits = config.limits.clone();
         let hasher = foldhash::quality::RandomState::default();
         let redactor = Arc::new(Redactor::new(&config.logs.redact_keys));
+        let budget = Budget::new(limits.observe_bytes);
+        let insight = Insight::new(config, &export, &budget);
+        let identities = Identities::new(&config.identity, &limits, &redactor);
+        let listed_clients =
+            Labels::starting_at(LISTED, config.identity.clients.len(), Arc::clone(&redactor));
+        config.identity.clients.iter().for_each(|name| drop(listed_clients.learn(name)));
         let spans =
             config.tracing.enabled && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
         Self {
@@ -101,8 +125,14 @@ impl Inner {
             servers: config
                 .servers
                 .iter()
-                .map(|server| ServerState::new(server, &limits, &redactor))
+                .enumerate()
+                .map(|(at, server)| {
+                    ServerState::new(server, &limits, &redactor, insight.wanted_of_requests(at))
+                })
                 .collect(),
+            listed_clients,
+            identities,
+            insight,
             clients: Labels::new(limits.max_client_names, redactor),
             hasher,
             hashes: Hasher::new(&config.logs),
@@ -115,6 +145,7 @@ impl Inner {
             capture: capture(config),
             rounds: Table::new(limits.max_open_calls, limits.session_idle),
             sessions: Table::new(limits.max_sessions, limits.session_idle),
+            keyed: Table::new(limits.max_sessions, limits.session_idle),
             adopted: Table::new((limits.max_sessions / ADOPTED_SHARE).max(1), limits.session_idle),
             endpoints: Table::new(limits.max_sessions, NEVER_IDLE),
             endpoints_open: AtomicUsize::new(0),
@@ -125,7 +156,7 @@ impl Inner {
             open_calls: AtomicUsize::new(0),
             call_number: AtomicU64::new(0),
             orphans: Mutex::default(),
-            budget: Budget::new(limits.observe_bytes),
+            budget,
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
             limits,
@@ -139,6 +170,11 @@ impl Inner {
     /// A key that a hostile peer cannot aim at another's.
     pub(super) fn key(&self, server: usize, text: &str) -> Key {
         (server, self.hasher.hash_one(text))
+    }
+
+    /// A hash of credentials; never [`ANYBODY`].
+    pub(super) fn audience(&self, credentials: &[u8]) -> u64 {
+        self.hasher.hash_one(credentials).max(ANYBODY + 1)
     }
 
     // Names.
@@ -161,14 +197,15 @@ impl Inner {
         }
     }
 
-    pub(super) fn learn_widget(&self, server: usize, name: &Text) {
+    pub(super) fn learn_widget(&self, server: usize, name: &Text, widget: Widget) {
         if let Some(state) = self.servers.get(server).filter(|_| !name.is_cut()) {
-            state.widgets.learn(name.as_str());
+            state.widgets_of(widget).learn(name.as_str());
         }
     }
 
-    fn is_widget(&self, server: usize, name: &Text) -> bool {
-        self.servers.get(server).is_some_and(|state| state.widgets.knows(name))
+    fn widget(&self, server: usize, name: &Text) -> Option<Widget> {
+        let state = self.servers.get(server)?;
+        [Widget::McpApp, Widget::OpenAi].into_iter().find(|widget| state.widgets_of(*widget).knows(name))
     }
 
     /// The label of a client's name, within the cap that claimed names have.
@@ -176,11 +213,12 @@ impl Inner {
         match name {
             None => self.clients.none(),
             Some(name) if name.is_cut() => self.clients.other(),
+            Some(name) if self.listed_clients.knows(name) => self.listed_clients.resolve(name.as_str()),
             Some(name) => self.learned(self.clients.learn(name.as_str()), LabelName::ClientName),
         }
     }
 
-    fn learned(&self, learned: Learned, label: LabelName) -> Label {
+    pub(super) fn learned(&self, learned: Learned, label: LabelName) -> Label {
         match learned {
             Learned::Known(known) => known,
             Learned::Overflow(other) => {
@@ -244,9 +282,9 @@ impl Inner {
         self.open_calls.load(Ordering::Acquire)
     }
 
-    /// Arguments to keep while their call lives, as far as there is memory for them.
-    pub(super) fn hold(&self, arguments: Option<Captured>) -> Option<Held> {
-        let captured = arguments?;
+    /// A payload to keep while its call lives, as far as there is memory for it.
+    pub(super) fn hold(&self, payload: Option<Captured>) -> Option<Held> {
+        let captured = payload?;
         let Some(share) = self.budget.take(captured.bytes.len()) else {
             self.tell(&super::no_room());
             return None;
@@ -303,8 +341,8 @@ impl Inner {
     ) -> bool {
         let Some(was_active) = self.close(call) else { return false };
         let result = answer.and_then(|message| message.result.as_ref());
-        let widget = result.is_some_and(|result| result.meta.widget.is_some())
-            || call.tool_name().is_some_and(|name| self.is_widget(call.server, name));
+        let widget = result.and_then(|result| result.meta.widget);
+        let widget = widget.or_else(|| self.widget(call.server, call.tool_name()?));
         let tool = match (&call.tool, call.tool_name()) {
             // A name once learned keeps its label.
             (Some(label), _) if label.is_learned() => label.clone(),
@@ -318,14 +356,21 @@ impl Inner {
         let left_after = call.phase.left_after().filter(|_| outcome == Outcome::ClientDisconnect);
         let lasted = left_after.unwrap_or_else(|| now.duration_since(call.started));
         let task = result.filter(|_| outcome == Outcome::Task).and_then(|result| result.task_id.as_ref());
+        let result_bytes = result.map(|result| result.bytes);
+        let tokens = self.insight.estimate(call, answer);
+        let kept = lock::lock(&call.kept).take().map(|kept| *kept).unwrap_or_default();
+        let captured = result.and_then(|result| result.captured.as_ref());
+        let logged = self.logged(call, now);
         let ending = Ending {
             outcome,
             error,
             took: lasted,
             was_active,
             tool,
-            result_bytes: result.map(|result| result.bytes),
+            result_bytes,
             widget,
+            tokens,
+            cost: self.insight.cost(call, outcome, result_bytes, tokens),
             at: now,
             code: answer.and_then(|message| message.error.as_ref()).and_then(|fault| fault.code),
             message: said(outcome, answer, seen),
@@ -336,9 +381,8 @@ impl Inner {
             events: seen.events,
             first_event: seen.first_event,
             task: task.map(|id| self.hashes.hash(id.as_str().as_bytes())),
-            // Out of the call: whoever keeps that for its spans must not keep the payload, nor its share of the memory.
-            arguments: lock::lock(&call.arguments).take().map(|held| held.captured),
-            result: result.and_then(|result| result.captured.clone()),
+            arguments: kept.arguments.as_ref().and_then(|held| logged.arguments(&held.captured)),
+            result: captured.and_then(|captured| logged.result(captured)),
         };
         if let (Outcome::InputRequired, Some(state), Some(trace)) =
             (outcome, result.and_then(|result| result.request_state.as_ref()), call.trace())
@@ -346,12 +390,41 @@ impl Inner {
             self.rounds.insert((call.server, state.hash()), trace.server(), now);
         }
         self.tell(&Event::CallEnded { call, ending: &ending });
+        if call.session.is_some() {
+            if call.direction == Direction::ClientToServer {
+                self.stepped(call, &ending.tool, outcome);
+            }
+            self.remember(call, &ending.tool, &ending);
+        }
+        if call.interest.is_any() {
+            let Kept { params, arguments } = kept;
+            let remains = Remains { call, outcome, tool: &ending.tool, params, arguments, result: captured };
+            self.insight.ended(remains);
+        }
         true
+    }
+
+    /// What lines tell of a call's payloads.
+    fn logged(&self, call: &Call, now: Instant) -> Logged {
+        let is_debugged = || call.session.as_ref().is_some_and(|session| session.is_debugged(now));
+        let debugged = self.debugged.load(Ordering::Acquire) && is_debugged();
+        Logged(if debugged { self.debugging() } else { self.capture })
+    }
+
+    /// Whether any session was ever debugged.
+    pub(super) fn may_debug(&self) -> bool {
+        self.debugged.load(Ordering::Acquire)
+    }
+
+    /// What is kept of the payloads of a session that is debugged.
+    pub(super) fn debugging(&self) -> Wanted {
+        Wanted { arguments: true, results: true, ..self.capture }
     }
 
     /// A call whose answer could not be looked into leaves without an outcome; the caller has counted it as dropped.
     pub(super) fn give_up(&self, call: &Arc<Call>, now: Instant) {
         self.leave(call, now);
+        self.unanswered(call);
         self.close(call);
     }
 
@@ -367,117 +440,21 @@ impl Inner {
         Some(was_active)
     }
 
-    // Sessions.
-
-    pub(super) fn start_session(
-        &self,
-        key: Key,
-        name: &[u8],
-        call: &Call,
-        version: Option<Version>,
-        now: Instant,
-    ) {
-        let session = Arc::new(self.session(key.0, name, call, version, now));
-        self.tell(&Event::SessionStarted { session: &session });
-        self.keep_session(key, session, now);
-    }
-
-    /// The session of a legacy SSE endpoint: one, however often its client introduces itself.
-    pub(super) fn start_endpoint_session(
-        &self,
-        endpoint: &Scope,
-        call: &Call,
-        version: Option<Version>,
-        now: Instant,
-    ) {
-        let session = Arc::new(self.session(call.server, endpoint.name().as_bytes(), call, version, now));
-        if endpoint.begin(Arc::clone(&session)) {
-            self.tell(&Event::SessionStarted { session: &session });
-        }
-        // Its stream may have closed meanwhile: whoever comes second sees the other.
-        if endpoint.is_shut() {
-            self.end_endpoint_session(endpoint, now);
-        }
-    }
-
-    /// A legacy SSE stream that closed before its `initialize`: its session counts all the same, as nobody's.
-    pub(super) fn start_nobodys_session(&self, endpoint: &Scope, server: usize, now: Instant) {
-        let name = endpoint.name().as_bytes();
-        let nobody = Session::unknown(server, now, self.client(None), (self.hashes.session(name), name));
-        let session = Arc::new(Session { announced: true, ..nobody });
-        if endpoint.begin(Arc::clone(&session)) {
-            self.tell(&Event::SessionStarted { session: &session });
-        }
-    }
-
-    /// The session that `call`, an `initialize`, began.
-    fn session(
-        &self,
-        server: usize,
-        name: &[u8],
-        call: &Call,
-        version: Option<Version>,
-        now: Instant,
-    ) -> Session {
-        Session {
-            client_name: call.client.name.clone(),
-            client_version: call.client.client_version.clone(),
-            version,
-            handshake: call.trace().map(|trace| Arc::new(trace.handshake())),
-            announced: true,
-            ..Session::unknown(server, now, call.client.label.clone(), (self.hashes.session(name), name))
-        }
-    }
-
-    /// Logs the payloads of the session that lines call `id`, for so long; false when there is none.
-    pub(super) fn debug_session(&self, id: &str, long: Duration, now: Instant) -> bool {
-        let named = |session: &Arc<Session>| session.id == id;
-        let ended = |scope: &Arc<Scope>| scope.session().is_some_and(named);
-        let session = self.sessions.find(named).or_else(|| self.adopted.find(named));
-        let session = session.or_else(|| self.endpoints.find(ended)?.session().cloned());
-        let Some(session) = session else { return false };
-        session.debug(long, now);
-        if !long.is_zero() {
-            self.debugged.store(true, Ordering::Release);
-        }
-        true
-    }
-
     /// New ids for a request.
     pub(super) fn ids() -> Ids {
         Ids::random(|| fastrand::u64(..))
     }
 
-    pub(super) fn end_endpoint_session(&self, endpoint: &Scope, now: Instant) {
-        if let Some(session) = endpoint.session() {
-            self.end_session(session, SessionEnd::StreamClosed, now);
-        }
-    }
-
-    pub(super) fn keep_session(&self, key: Key, session: Arc<Session>, now: Instant) {
-        if let Some(evicted) = self.sessions.insert(key, session, now) {
-            self.end_session(&evicted, SessionEnd::Evicted, now);
-        }
-    }
-
-    pub(super) fn end_session(&self, session: &Arc<Session>, reason: SessionEnd, now: Instant) {
-        if session.end() && session.announced {
-            self.tell(&Event::SessionEnded {
-                session,
-                lasted: now.duration_since(session.started),
-                reason,
-                calls: session.tool_calls(),
-            });
-        }
-    }
-
     /// What is due: idle sessions, calls nobody answers any more, forgotten tasks.
     pub(super) fn tick(&self, now: Instant) {
         // An exchange holds its session: one with an open stream is not idle.
-        self.adopted.expire_unless(now, |session| Arc::strong_count(session) > 1);
-        for session in self.sessions.expire_unless(now, |session| Arc::strong_count(session) > 1) {
-            self.end_session(&session, SessionEnd::Idle, now);
+        for table in [&self.sessions, &self.keyed, &self.adopted] {
+            for session in table.expire_unless(now, |session| Arc::strong_count(session) > 1) {
+                self.end_session(&session, SessionEnd::Idle, now);
+            }
         }
+        self.identities.iter().for_each(|identities| identities.tick(now));
+        self.insight.tell_counted();
         for task in self.tasks.expire(now) {
             self.forget_task(&task, now);
         }
@@ -499,6 +476,7 @@ impl Inner {
         for orphan in orphans {
             self.end_own(&orphan.call, orphan.outcome, now);
         }
+        self.insight.finish();
     }
 
     fn due_orphans(&self, now: Instant) -> Vec<Orphan> {
@@ -514,13 +492,32 @@ impl Inner {
 }
 
 impl ServerState {
-    fn new(server: &crate::config::Server, limits: &Limits, redactor: &Arc<Redactor>) -> Self {
+    fn new(
+        server: &crate::config::Server,
+        limits: &Limits,
+        redactor: &Arc<Redactor>,
+        wanted: Wanted,
+    ) -> Self {
         let labels = || Labels::new(limits.max_label_values, Arc::clone(redactor));
         let tools = labels();
         for tool in &server.tools {
             tools.learn(tool);
         }
-        Self { tools, widgets: labels() }
+        Self {
+            tools,
+            widgets: [labels(), labels()],
+            timings: labels(),
+            pairs: Pairs::new(limits.max_tool_pairs),
+            wanted,
+        }
+    }
+
+    fn widgets_of(&self, widget: Widget) -> &Labels {
+        let [apps, openai] = &self.widgets;
+        match widget {
+            Widget::McpApp => apps,
+            Widget::OpenAi => openai,
+        }
     }
 }
 
@@ -534,11 +531,32 @@ pub(super) struct Seen {
     pub(super) failure: Option<Text>,
 }
 
+/// What lines tell of a call's payloads: of what was kept, perhaps for others, the part that is theirs.
+struct Logged(Wanted);
+
+impl Logged {
+    fn arguments(&self, captured: &Captured) -> Option<Captured> {
+        self.0.arguments.then(|| self.part(captured))
+    }
+
+    fn result(&self, captured: &Captured) -> Option<Captured> {
+        self.0.results.then(|| self.part(captured))
+    }
+
+    fn part(&self, captured: &Captured) -> Captured {
+        match captured.bytes.get(..self.0.bytes_max) {
+            Some(beginning) => Captured { bytes: beginning.into(), cut: true },
+            None => captured.clone(),
+        }
+    }
+}
+
 /// What is kept of payloads for every call: only what a line will tell.
 fn capture(config: &Config) -> Wanted {
     let logs = &config.logs;
     let wanted = logs.calls && logs.level >= LogLevel::Debug;
     Wanted {
+        params: false,
         arguments: wanted && logs.capture.arguments,
         results: wanted && logs.capture.results,
         bytes_max: logs.capture.max_bytes.saturating_mul(CAPTURED_SHARE).saturating_add(CAPTURED_MORE),

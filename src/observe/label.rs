@@ -30,6 +30,11 @@ impl Label {
         Self { number: OTHER, text: Arc::from("_other") }
     }
 
+    /// A name that stands in no set.
+    pub(super) fn said(name: &str) -> Self {
+        Self { number: OTHER + 1, text: Arc::from(name) }
+    }
+
     /// The position in its set; stable for the life of the process.
     pub fn number(&self) -> u32 {
         self.number
@@ -38,6 +43,11 @@ impl Label {
     /// The label value.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Whether anything was said, rather than `none`.
+    pub(crate) fn is_said(&self) -> bool {
+        self.number != NONE
     }
 
     /// Whether it stands for a name of its own, now and for the life of the process.
@@ -55,6 +65,8 @@ pub(crate) struct Labels {
     known: RwLock<HashMap<Arc<str>, Label, foldhash::fast::RandomState>>,
     none: Label,
     other: Label,
+    /// What its own numbers begin at.
+    first: u32,
     max: usize,
     redactor: Arc<Redactor>,
 }
@@ -71,7 +83,12 @@ pub(crate) enum Learned {
 impl Labels {
     /// An empty set of at most `max` names, in which none that looks like a secret is shown.
     pub(crate) fn new(max: usize, redactor: Arc<Redactor>) -> Self {
-        Self { known: RwLock::default(), none: Label::none(), other: Label::other(), max, redactor }
+        Self::starting_at(OTHER + 1, max, redactor)
+    }
+
+    /// The same; its labels' numbers begin at `first`, so that they stand beside those of another set.
+    pub(crate) fn starting_at(first: u32, max: usize, redactor: Arc<Redactor>) -> Self {
+        Self { known: RwLock::default(), none: Label::none(), other: Label::other(), first, max, redactor }
     }
 
     /// The label `none` of this set.
@@ -130,7 +147,7 @@ impl Labels {
         let label = if is_secret {
             self.other()
         } else {
-            Label { number: number + OTHER + 1, text: Arc::clone(&text) }
+            Label { number: self.first + number, text: Arc::clone(&text) }
         };
         known.insert(text, label.clone());
         Learned::Known(label)

@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::time::Instant;
 
-use super::call::{Call, Introduction, Phase};
-use super::event::{Direction, Event, MirroredHeader, Outcome, Passed, Transport};
+use super::call::{Call, Introduction, Kept, Phase};
+use super::event::{AuthReason, Direction, Event, MirroredHeader, Outcome, Passed, Transport};
 use super::exchange::{Mirrored, Shared, State};
+use super::identity::Caller;
 use super::inner::{Inner, Seen};
+use super::insight::Interest;
 use super::outcome::{self, HttpFacts};
 use super::scope::Scope;
 use super::session::Session;
+use super::steps::Step;
 use crate::mcp::trace::{self, Carried, Carriers, Trace};
 use crate::mcp::{self, Era, Id, Kind, Message, Method, NamedBy, Unreadable, Version};
 
@@ -57,6 +60,9 @@ impl Shared {
         let method = message.known_method();
         let session = if era == Era::Modern { None } else { self.session(state).cloned() };
         let who = self.introduction(era, method, message, session.as_ref());
+        let now = self.facts.started;
+        let session = session.or_else(|| self.keyed_session(server, era, &who, message));
+        let caller = self.caller(message, now);
         self.inner.tell(&Event::ClientSeen { server, client: &who.label, version: who.version, era });
         let counted = self.inner.take_place();
         // Past the cap, one call an exchange is still exact; the rest of a batch is not followed, nor what would be
@@ -64,23 +70,33 @@ impl Shared {
         if !counted && (!state.calls.is_empty() || self.facts.endpoint.is_some()) {
             return;
         }
-        if let (Some(session), Method::ToolsCall) = (&session, method) {
-            session.count_tool_call();
-        }
+        let number = self.inner.next_call();
         let params = &mut message.params;
-        let arguments = self.inner.hold(params.arguments.take());
-        let earlier = params.request_state.as_ref();
         let tool = params.name.as_ref().filter(|_| method == Method::ToolsCall);
+        let step = session.as_ref().zip(tool).map(|(session, tool)| {
+            session.called_by(caller.as_deref());
+            self.inner.step(session, number, server, tool)
+        });
+        let interest = self.inner.insight.interest(server, method, tool.map(mcp::Text::as_str));
+        state.wants_results |= interest.result;
+        let tool = tool.map(|name| self.inner.tool(server, name));
+        let kept = self.keep(interest, params);
+        let earlier = params.request_state.as_ref();
         let call = Arc::new(Call {
-            number: self.inner.next_call(),
+            number,
             server,
             direction: Direction::ClientToServer,
             method,
-            tool: tool.map(|name| self.inner.tool(server, name)),
+            tool,
             transport: self.transport(),
             era,
             arguments_bytes: params.arguments_bytes,
-            arguments: Mutex::new(arguments),
+            kept: Mutex::new(kept),
+            interest,
+            is_step: earlier.is_none() && !params.has_input_responses,
+            step: step.unwrap_or_default(),
+            cursor: params.cursor.as_ref().filter(|_| method == Method::ToolsList).map(mcp::Text::hash),
+            caller,
             request_bytes: message.bytes,
             started: self.facts.started,
             scope: if counted { self.call_scope(state, era) } else { None },
@@ -142,6 +158,7 @@ impl Shared {
                 (outcome, error) = (Outcome::Ok, None);
             }
             self.learn(&call, outcome, message);
+            self.challenged(state, &call, message);
             if !self.inner.end(&call, (outcome, error), Some(message), &state.seen(now), now) {
                 continue;
             }
@@ -191,10 +208,58 @@ impl Shared {
             for tool in &result.tools {
                 self.inner.learn_tool(call.server, tool);
             }
-            for tool in &result.widget_tools {
-                self.inner.learn_widget(call.server, tool);
+            for (tool, widget) in &result.widget_tools {
+                self.inner.learn_widget(call.server, tool, *widget);
             }
+            self.inner.insight.listed(call, message);
         }
+    }
+
+    /// A challenge inside a result (`protocol.md` §4): of this exchange, or where the answer comes elsewhere told at once.
+    fn challenged(&self, state: &mut State, call: &Call, message: &Message) {
+        let Some(challenge) = message.result.as_ref().and_then(|result| result.meta.challenge.as_ref())
+        else {
+            return;
+        };
+        let error = mcp::challenge_error(challenge.as_str().as_bytes());
+        let reason = error.map_or(AuthReason::Unsaid, AuthReason::Error);
+        if state.calls.iter().any(|own| own.number == call.number) {
+            state.credentials = Some(Some(reason));
+        } else {
+            let (server, scheme) = (call.server, call.head.scheme);
+            self.inner.tell(&Event::CredentialsRefused { server, scheme, reason });
+        }
+    }
+
+    /// What is kept of a request that somebody wants so much of.
+    fn keep(&self, interest: Interest, params: &mut mcp::Params) -> Option<Box<Kept>> {
+        if params.captured.is_none() && params.arguments.is_none() {
+            return None;
+        }
+        let is_wanted = interest.arguments || !self.inner.capture.is_nothing() || self.inner.may_debug();
+        Some(Box::new(Kept {
+            params: self.inner.hold(params.captured.take().filter(|_| interest.params)),
+            arguments: self.inner.hold(params.arguments.take().filter(|_| is_wanted)),
+        }))
+    }
+
+    /// The session of a 2026-07-28 call, where the configuration says what names it.
+    fn keyed_session(
+        &self,
+        server: usize,
+        era: Era,
+        who: &Introduction,
+        message: &Message,
+    ) -> Option<Arc<Session>> {
+        let identities = self.inner.identities.as_ref().filter(|_| era == Era::Modern)?;
+        let (place, name) = identities.session(self.facts.heard.as_deref()?, message)?;
+        Some(self.inner.keyed_session(server, (place, &name), who, self.facts.started))
+    }
+
+    fn caller(&self, message: &Message, now: Instant) -> Option<Arc<Caller>> {
+        let identities = self.inner.identities.as_ref()?;
+        let heard = self.facts.heard.as_deref()?;
+        Some(identities.caller(heard, message, &self.inner.hashes, now))
     }
 
     fn begin_session(&self, state: &State, call: &Call, message: &Message, now: Instant) {
@@ -236,7 +301,12 @@ impl Shared {
             transport: self.transport(),
             era: Era::Legacy,
             arguments_bytes: None,
-            arguments: Mutex::new(arguments),
+            kept: Mutex::new(arguments.map(|held| Box::new(Kept { params: None, arguments: Some(held) }))),
+            interest: Interest::default(),
+            step: Step::default(),
+            is_step: false,
+            cursor: None,
+            caller: None,
             request_bytes: message.bytes,
             started: now,
             id,

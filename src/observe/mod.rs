@@ -2,23 +2,34 @@
 //! an [`Export`]. An observer never fails, never waits, and returns nothing that the path could depend on.
 
 mod call;
+mod catalogue;
 mod connection;
 mod decode;
 mod event;
 mod exchange;
 mod hash;
+mod identity;
 mod inner;
+mod insight;
 mod label;
+mod later;
 mod lock;
 mod messages;
 mod outcome;
+mod pairs;
+mod price;
 mod reader;
 mod redact;
+mod rules;
 mod scope;
 mod session;
+mod sessions;
+mod steps;
 mod stream;
 mod table;
 mod task;
+mod timing;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,15 +41,21 @@ use http::{StatusCode, request, response};
 use tokio::time::Instant;
 
 pub use self::call::{Call, Head, Introduction};
+pub use self::catalogue::{Change, Changed};
 pub use self::event::{
-    Captured, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Milestone,
-    MirroredHeader, Outcome, Passed, SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus,
-    Transport, is_known_status,
+    AuthReason, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event,
+    LabelName, Milestone, MirroredHeader, Outcome, Passed, Recovery, SessionEnd, Status, StreamEnd,
+    StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
 };
+pub use self::identity::Caller;
 pub use self::label::Label;
+pub use self::price::NanoDollars;
 pub use self::redact::Redactor;
+pub use self::rules::{Example, Verdict, judge};
 pub use self::session::Session;
+pub use self::steps::Recent;
 pub use self::task::Task;
+pub use self::tokens::Tokens;
 
 use self::connection::ConnectionState;
 use self::exchange::Shared;
@@ -188,6 +205,7 @@ pub struct Usage {
     pub observe_bytes: usize,
     pub connections: usize,
     pub streams: usize,
+    pub tokens_queue: usize,
 }
 
 impl Observer {
@@ -226,6 +244,19 @@ impl Observer {
         }
     }
 
+    /// Does what was put off, so that whoever asks now is told of all that passed before. Takes as long as that takes: not
+    /// to be called where traffic passes.
+    pub fn catch_up(&self) {
+        if let Some(inner) = &self.inner {
+            inner.insight.catch_up();
+        }
+    }
+
+    /// The sessions that are remembered, at most `most` of them, in no order.
+    pub fn sessions(&self, most: usize) -> Vec<Arc<Session>> {
+        self.inner.as_ref().map_or_else(Vec::new, |inner| inner.known_sessions(most))
+    }
+
     /// The process ends: calls whose answers might still have come end as they would have without. To be said once no
     /// exchange is left.
     pub fn finish(&self) {
@@ -244,13 +275,14 @@ impl Observer {
     pub fn usage(&self) -> Usage {
         let Some(inner) = &self.inner else { return Usage::default() };
         Usage {
-            sessions: inner.sessions.len(),
+            sessions: inner.sessions.len() + inner.keyed.len(),
             open_calls: inner.open_calls(),
             tasks: inner.tasks.len(),
             label_values: inner.label_values(),
             connections: inner.connections.load(Ordering::Relaxed),
             streams: inner.streams.load(Ordering::Relaxed),
             observe_bytes: inner.limits.observe_bytes.saturating_sub(inner.budget.left()),
+            tokens_queue: inner.insight.waiting(),
         }
     }
 

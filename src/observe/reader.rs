@@ -48,6 +48,16 @@ pub(super) struct Reserved {
     bytes: usize,
 }
 
+impl Reserved {
+    /// Both shares as one.
+    fn and(mut self, other: Option<Self>) -> Self {
+        if let Some(mut other) = other {
+            self.bytes += std::mem::take(&mut other.bytes);
+        }
+        self
+    }
+}
+
 impl Drop for Reserved {
     fn drop(&mut self) {
         self.budget.left.fetch_add(self.bytes, Ordering::AcqRel);
@@ -144,30 +154,30 @@ impl Reader {
         Ok(Self { decoder, syntax, broken: None, wanted: Wanted::default(), kept: None, reserved })
     }
 
-    /// Keeps payloads from now on as `wanted`, or no longer. False where there is no memory for that.
-    pub(super) fn capture(&mut self, wanted: Wanted) -> bool {
-        if self.wanted == wanted {
-            return true;
+    /// Keeps payloads from now on as `wanted`, or no longer.
+    pub(super) fn capture(&mut self, wanted: Wanted) {
+        if self.wanted != wanted {
+            self.wanted = wanted;
+            self.syntax.capture(wanted);
         }
-        let kept = if wanted.is_nothing() { None } else { self.reserved.budget.take(wanted.bytes_max) };
-        let has_room = kept.is_some() || wanted.is_nothing();
-        self.kept = kept;
-        // Also where there was no room: it is asked for once, and told once.
-        self.wanted = wanted;
-        if has_room {
-            match &mut self.syntax {
-                Syntax::Json(Lent(scanner)) => scanner.iter_mut().for_each(|scanner| scanner.capture(wanted)),
-                Syntax::Events(events) => events.capture(wanted),
-            }
-        }
-        has_room
     }
 
-    /// Shows what a frame holds.
-    pub(super) fn feed(&mut self, data: &Bytes, sink: &mut dyn FnMut(Shown<'_>)) {
-        if self.broken.is_some() {
-            return;
+    /// Tells also these members of `params._meta`.
+    pub(super) fn tell(&mut self, members: &Arc<[Box<str>]>) {
+        if let Syntax::Json(Lent(Some(scanner))) = &mut self.syntax {
+            scanner.tell(members);
         }
+    }
+
+    /// Shows what a frame holds. False where there was no memory for a payload, which is then kept no longer.
+    pub(super) fn feed(&mut self, data: &Bytes, sink: &mut dyn FnMut(Shown<'_>)) -> bool {
+        if self.broken.is_none() {
+            self.read(data, sink);
+        }
+        self.wanted.is_nothing() || self.has_room()
+    }
+
+    fn read(&mut self, data: &Bytes, sink: &mut dyn FnMut(Shown<'_>)) {
         let syntax = &mut self.syntax;
         match &mut self.decoder {
             None => syntax.feed(data, sink),
@@ -177,6 +187,26 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Takes as much of the budget as payloads take of memory.
+    fn has_room(&mut self) -> bool {
+        let held = self.syntax.held();
+        let reserved = self.kept.as_ref().map_or(0, |kept| kept.bytes);
+        if held == 0 {
+            self.kept = None;
+        } else if held > reserved {
+            match self.reserved.budget.take(held - reserved) {
+                Some(more) => self.kept = Some(more.and(self.kept.take())),
+                None => {
+                    self.capture(Wanted::default());
+                    self.syntax.forget();
+                    self.kept = None;
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Whether it unpacked to more than is looked at.
@@ -194,6 +224,29 @@ impl Reader {
 }
 
 impl Syntax {
+    fn capture(&mut self, wanted: Wanted) {
+        match self {
+            Self::Json(Lent(scanner)) => scanner.iter_mut().for_each(|scanner| scanner.capture(wanted)),
+            Self::Events(events) => events.capture(wanted),
+        }
+    }
+
+    /// Bytes of payloads held just now.
+    fn held(&self) -> usize {
+        match self {
+            Self::Json(Lent(scanner)) => scanner.as_ref().map_or(0, |scanner| scanner.held()),
+            Self::Events(events) => events.held(),
+        }
+    }
+
+    /// What was begun of a payload does not end.
+    fn forget(&mut self) {
+        match self {
+            Self::Json(Lent(scanner)) => scanner.iter_mut().for_each(|scanner| scanner.let_go()),
+            Self::Events(events) => events.let_go(),
+        }
+    }
+
     fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Shown<'_>)) {
         match self {
             Self::Json(Lent(scanner)) => {

@@ -18,6 +18,8 @@ pub(crate) struct Scope {
     calls: Mutex<HashMap<(Direction, Id), Slot, foldhash::fast::RandomState>>,
     /// Several clients may share it, so an id may stand for two calls at once.
     shared: bool,
+    /// Open calls whose results are to be kept.
+    wanted: AtomicUsize,
     /// Streams open now that resume another, on which answers may come.
     resumed_streams: AtomicUsize,
     closed: AtomicBool,
@@ -32,6 +34,12 @@ enum Slot {
     One(Arc<Call>),
     /// Two calls with one id: neither can be told from the other.
     Ambiguous,
+}
+
+impl Slot {
+    fn wants_result(&self) -> bool {
+        matches!(self, Self::One(call) if call.interest.result)
+    }
 }
 
 impl Scope {
@@ -54,16 +62,12 @@ impl Scope {
     pub(super) fn open(&self, call: &Arc<Call>) {
         let mut calls = lock::lock(&self.calls);
         match calls.entry((call.direction, call.id.clone())) {
-            Entry::Vacant(entry) => {
-                entry.insert(Slot::One(Arc::clone(call)));
-            }
+            Entry::Vacant(entry) => self.enters(entry.insert(Slot::One(Arc::clone(call)))),
             Entry::Occupied(mut entry) => {
                 let taken = matches!(entry.get(), Slot::One(other) if !other.phase.is_ended());
-                entry.insert(if self.shared && taken {
-                    Slot::Ambiguous
-                } else {
-                    Slot::One(Arc::clone(call))
-                });
+                let slot = if self.shared && taken { Slot::Ambiguous } else { Slot::One(Arc::clone(call)) };
+                self.enters(&slot);
+                self.leaves(&entry.insert(slot));
             }
         }
     }
@@ -81,6 +85,11 @@ impl Scope {
         !lock::lock(&self.calls).is_empty()
     }
 
+    /// Whether the result of an open call is to be kept.
+    pub(super) fn wants_results(&self) -> bool {
+        self.wanted.load(Ordering::Acquire) > 0
+    }
+
     /// Forgets a call that ended.
     pub(super) fn close(&self, call: &Call) {
         let mut calls = lock::lock(&self.calls);
@@ -89,13 +98,26 @@ impl Scope {
             Slot::One(other) => other.number == call.number,
             Slot::Ambiguous => true,
         }) {
-            calls.remove(&key);
+            calls.remove(&key).iter().for_each(|slot| self.leaves(slot));
+        }
+    }
+
+    fn enters(&self, slot: &Slot) {
+        if slot.wants_result() {
+            self.wanted.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn leaves(&self, slot: &Slot) {
+        if slot.wants_result() {
+            self.wanted.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
     /// Every open call, in no order; the scope is empty afterwards.
     pub(super) fn take_all(&self) -> Vec<Arc<Call>> {
         let calls = std::mem::take(&mut *lock::lock(&self.calls));
+        calls.values().for_each(|slot| self.leaves(slot));
         let one = |slot| match slot {
             Slot::One(call) => Some(call),
             Slot::Ambiguous => None,

@@ -1,13 +1,15 @@
 //! A session, from its `initialize` (or its first sight) to its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::identity::Caller;
 use super::label::Label;
 use super::scope::Scope;
+use super::steps::{Recent, Steps};
 use crate::mcp::trace::Handshake;
 use crate::mcp::{Text, Version};
 
@@ -37,6 +39,9 @@ pub struct Session {
     /// Seen from its beginning, so that it counts; one that began before the proxy did is only used to join.
     pub(super) announced: bool,
     pub(super) tool_calls: AtomicU64,
+    /// The first tier that a caller in it had.
+    pub(super) tier: OnceLock<Label>,
+    pub(super) steps: Steps,
     pub(super) ended: AtomicBool,
     /// Milliseconds after `started` until which it is debugged; 0 = it is not.
     pub(super) debug_until: AtomicU64,
@@ -63,6 +68,8 @@ impl Session {
             scope: Arc::default(),
             announced: false,
             tool_calls: AtomicU64::new(0),
+            tier: OnceLock::new(),
+            steps: Steps::default(),
             ended: AtomicBool::new(false),
             debug_until: AtomicU64::new(0),
         }
@@ -77,14 +84,37 @@ impl Session {
         size_of::<Self>() + self.id.len() + texts + tracestate
     }
 
+    /// Who called in it; the first who has a tier counts.
+    pub(super) fn called_by(&self, caller: Option<&Caller>) {
+        if let Some(caller) = caller.filter(|caller| caller.tier.is_said()) {
+            // Later ones change nothing.
+            let _ = self.tier.set(caller.tier.clone());
+        }
+    }
+
     /// A `tools/call` was made in it.
     pub(super) fn count_tool_call(&self) {
         self.tool_calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many `tools/call` were made in it.
-    pub(super) fn tool_calls(&self) -> u64 {
+    pub fn tool_calls(&self) -> u64 {
         self.tool_calls.load(Ordering::Relaxed)
+    }
+
+    /// The label `user_tier` of its callers: the first that was told; `None` where nobody asks for tiers.
+    pub fn tier(&self) -> Option<&Label> {
+        self.tier.get()
+    }
+
+    /// Its last calls, the oldest first.
+    pub fn recent(&self) -> Vec<Recent> {
+        self.steps.recent()
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// True for the first to end it.

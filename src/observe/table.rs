@@ -40,6 +40,24 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
         Some(value.clone())
     }
 
+    /// The entry, marked as used now, or what `make` makes of nothing; what that pushed out; and whether it is new.
+    pub(crate) fn get_or_insert(
+        &self,
+        key: K,
+        now: Instant,
+        make: impl FnOnce() -> V,
+    ) -> (V, Option<V>, bool) {
+        let mut shard = lock::lock(self.shard(&key));
+        if let Some((value, used)) = shard.get_mut(&key) {
+            *used = now;
+            return (value.clone(), None, false);
+        }
+        let evicted = if shard.len() == shard.capacity() { shard.remove_lru() } else { None };
+        let value = make();
+        shard.insert(key, (value.clone(), now));
+        (value, evicted.map(|(_, (value, _))| value), true)
+    }
+
     /// Puts an entry in; gives back the one it replaced or pushed out.
     pub(crate) fn insert(&self, key: K, value: V, now: Instant) -> Option<V> {
         let mut shard = lock::lock(self.shard(&key));
@@ -90,6 +108,17 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
                 .find(|(_, (value, _))| wanted(value))
                 .map(|(_, (value, _))| value.clone())
         })
+    }
+
+    /// Shows at most so many entries, in no order.
+    pub(crate) fn some(&self, most: usize, sink: &mut dyn FnMut(&V)) {
+        let mut left = most;
+        for shard in &self.shards {
+            for (_, (value, _)) in lock::lock(shard).iter().take(left) {
+                sink(value);
+                left -= 1;
+            }
+        }
     }
 
     /// How many entries there are.

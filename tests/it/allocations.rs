@@ -43,7 +43,7 @@ const PROXIED_UNSEEN: u64 = 40;
 const PROXIED_METRICS: u64 = 60;
 
 /// Bytes held for one session.
-const SESSION_BYTES: u64 = 540;
+const SESSION_BYTES: u64 = 600;
 /// Bytes held for the series of one tool that was called.
 const TOOL_BYTES: u64 = 2_700;
 /// Bytes held for one server that was called.

@@ -196,8 +196,14 @@ fn without_memory_for_them_payloads_are_left_out_and_the_rest_is_told() {
     config.logs.capture.max_bytes = 1 << 20;
     config.limits.observe_bytes = 64 << 10;
     let (observed, told) = observed(&config);
-    observed.post(&[], CALL).json(200, ANSWER);
+    let large = "x".repeat(100_000);
+    let (call, answer) = (CALL.replace("[1", &format!("[\"{large}\"")), ANSWER.replace("hi", &large));
+    observed.post(&[], &call).json(200, &answer);
     assert_eq!(told.last_payloads(), NOTHING);
+    observed.post(&[], CALL).json(200, ANSWER);
+    assert_eq!(told.last_payloads(), both());
+    let lost = observed.scrape().metric("mcp_proxy_dropped_total").label("what", "event").sum();
+    assert!(lost >= 2.0, "{lost}");
     assert_eq!(observed.observer.usage().observe_bytes, 0);
 }
 

@@ -14,7 +14,7 @@ use crate::observe::{Call, Direction, Ending, ErrorType, Outcome, Status};
 const CORRELATION_CHARACTERS: usize = 128;
 
 /// Keys that the line of a call may have.
-const LINE_KEYS: usize = 24;
+const LINE_KEYS: usize = 26;
 
 /// Error is what a server or the proxy did wrong; that the proxy said no is a warning; the rest is normal.
 pub(super) fn level(call: &Call, ending: &Ending) -> LogLevel {
@@ -146,6 +146,10 @@ impl<'a> Facts<'a> {
         maybe(ending.http_status, |status| out.number(key!("http_status"), status.as_u16().into()));
         self.trace(out);
         self.ids(out)?;
+        if let Some(caller) = &call.caller {
+            maybe(caller.user.as_ref(), |user| out.text(key!("user_id"), user));
+            out.text(key!("user_tier"), caller.tier.as_str());
+        }
         if let Some(name) = &call.client.name {
             out.text(key!("client_name"), &teller.kept(name)?);
         }

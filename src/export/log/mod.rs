@@ -230,6 +230,15 @@ impl Export for Log {
                 let session = || Arc::clone(session);
                 self.shared.leave(|| Record::SessionEnded { session: session(), at, lasted, reason, calls });
             }
+            Event::ToolChanged { server, changed, line: true } if wants(LogLevel::Info) => {
+                let at = SystemTime::now();
+                self.shared.leave(|| Record::ToolChanged { server, changed: Box::new(changed.clone()), at });
+            }
+            Event::StateLost { problem } if wants(LogLevel::Warn) => {
+                let mut line = Line::new(LogLevel::Warn, "drift_state", "drift.state cannot be kept");
+                line.add("error", Some(problem.to_owned()));
+                self.shared.say(line);
+            }
             Event::Refused { server, reason } if wants(record::level_of_refusal(reason)) => {
                 let at = SystemTime::now();
                 self.shared.leave(|| Record::Refused { server, reason, at });

@@ -11,8 +11,8 @@ use super::time::Clocks;
 use crate::config::{Config, LogLevel};
 use crate::export::line::{Line, Value};
 use crate::export::queue::Weighs;
-use crate::mcp::Text;
-use crate::observe::{Call, Ending, Redactor, Refusal, Session, SessionEnd};
+use crate::mcp::{self, Text};
+use crate::observe::{Call, Change, Changed, Ending, Redactor, Refusal, Session, SessionEnd};
 
 /// Something to be told, as cheap to leave as can be.
 #[derive(Debug)]
@@ -38,6 +38,11 @@ pub(super) enum Record {
         reason: Refusal,
         at: SystemTime,
     },
+    ToolChanged {
+        server: usize,
+        changed: Box<Changed>,
+        at: SystemTime,
+    },
     Line(Box<Line>),
     /// Dropped when what was left before has been handed on.
     Mark(oneshot::Sender<()>),
@@ -49,6 +54,10 @@ impl Weighs for Record {
             Self::Call { call, ending, .. } => call.weight() + ending.weight(),
             Self::SessionStarted { session, .. } | Self::SessionEnded { session, .. } => session.weight(),
             Self::Line(line) => line.weight(),
+            Self::ToolChanged { changed, .. } => {
+                let texts = [&changed.before, &changed.after].into_iter().flatten();
+                changed.tool.len() + texts.map(String::len).sum::<usize>()
+            }
             Self::Refused { .. } | Self::Mark(_) => 0,
         };
         size_of::<Self>() + more
@@ -91,6 +100,7 @@ impl Lines {
                 out.push(self.session_ended(&session, at, lasted, reason, calls));
             }
             Record::Refused { server, reason, at } => out.push(self.refused(server, reason, at)),
+            Record::ToolChanged { server, changed, at } => out.push(self.tool_changed(server, &changed, at)),
             Record::Line(line) => out.push(self.own(*line)),
             Record::Mark(_) => {}
         }
@@ -146,8 +156,30 @@ impl Lines {
         line.add("session_id", Some(session.id.clone()));
         line.add("client_name", session.client_name.as_ref().map(|name| self.told(name)));
         line.add("client_version", session.client_version.as_ref().map(|version| self.told(version)));
-        line.add("protocol_version", session.version.map(crate::mcp::Version::as_str));
+        line.add("protocol_version", session.version.map(mcp::Version::as_str));
         line
+    }
+
+    fn tool_changed(&self, server: usize, changed: &Changed, at: SystemTime) -> Line {
+        let tool = self.redactor.text(&changed.tool).into_owned();
+        let message = self.redactor.text(&change_message(&tool, changed)).into_owned();
+        let mut line = Line { at, ..Line::new(LogLevel::Info, "tool_changed", message) };
+        line.add("server", self.server(server).map(str::to_owned));
+        line.add("tool_name", Some(tool));
+        line.add("change", Some(changed.change.as_str()));
+        let told = |text: &Option<String>| text.as_ref().map(|text| self.definition(text));
+        line.add("before", told(&changed.before));
+        line.add("after", told(&changed.after));
+        line
+    }
+
+    /// The beginning of a part of a definition, without secrets.
+    fn definition(&self, text: &str) -> String {
+        let told = self.redactor.text(text);
+        if told.chars().nth(DEFINITION_CHARACTERS).is_none() {
+            return told.into_owned();
+        }
+        told.chars().take(DEFINITION_CHARACTERS).chain(['…']).collect()
     }
 
     fn refused(&self, server: Option<usize>, reason: Refusal, at: SystemTime) -> Line {
@@ -158,6 +190,40 @@ impl Lines {
         line
     }
 }
+
+/// What changed, for people.
+fn change_message(tool: &str, changed: &Changed) -> String {
+    match changed.change {
+        Change::Added => format!("the server lists a new tool, {tool}"),
+        Change::Removed => format!("the server no longer lists the tool {tool}"),
+        Change::Description => format!("the tool {tool} is described otherwise"),
+        Change::Annotations => format!("the tool {tool} has other annotations"),
+        Change::InputSchema => schema_message(tool, "takes other arguments", changed),
+        Change::OutputSchema => schema_message(tool, "promises other results", changed),
+    }
+}
+
+/// The same with the names of the members that a schema gained, lost or defines otherwise.
+fn schema_message(tool: &str, what: &str, changed: &Changed) -> String {
+    let (added, removed, other) = mcp::parameters(changed.before.as_deref(), changed.after.as_deref());
+    let mut message = format!("the tool {tool} {what}");
+    let mut separator = ": ";
+    for (verb, names) in [("added", added), ("removed", removed), ("changed", other)] {
+        if !names.is_empty() {
+            let many = names.len().min(NAMES_MAX);
+            message.push_str(separator);
+            message.push_str(&format!("{verb} {}", names.get(..many).unwrap_or_default().join(", ")));
+            separator = "; ";
+        }
+    }
+    message
+}
+
+/// So much of a part of a definition is told.
+const DEFINITION_CHARACTERS: usize = 2048;
+
+/// So many members of a schema are named.
+const NAMES_MAX: usize = 20;
 
 /// Warn where the proxy itself is the reason.
 pub(super) fn level_of_refusal(reason: Refusal) -> LogLevel {

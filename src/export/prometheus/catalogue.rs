@@ -23,6 +23,7 @@ pub(super) enum Buckets {
     Size,
     Session,
     Calls,
+    Tokens,
     /// What `OTel` asks for.
     Semconv,
 }
@@ -30,7 +31,7 @@ pub(super) enum Buckets {
 /// Name, type, help.
 pub(super) type Entry = (&'static str, Kind, &'static str);
 
-use Buckets::{Calls, Latency, Overhead, Semconv, Session, Short, Size};
+use Buckets::{Calls, Latency, Overhead, Semconv, Session, Short, Size, Tokens};
 use Kind::{Counter, Gauge, Histogram};
 
 #[rustfmt::skip]
@@ -70,6 +71,21 @@ pub(super) const CATALOGUE: &[Entry] = &[
     ("mcp_session_duration_seconds", Histogram(Session), "Sessions, from initialize to end."),
     ("mcp_session_tool_calls", Histogram(Calls), "Calls of tools in a session."),
     ("mcp_clients_total", Counter, "Requests, by who still speaks what."),
+    ("mcp_tool_composition_total", Counter, "Calls of a tool, by the tool whose call began before it in their session."),
+    ("mcp_error_recovery_total", Counter, "Failed calls of a tool, by what their session did next and whether that worked."),
+    (TOKENS, Counter, TOKENS_HELP),
+    (TOKEN_USAGE, Histogram(Tokens), "Tokens of a call's arguments (input) and of its result (output)."),
+    ("mcp_tools_listed", Gauge, "Tools in the server's last list."),
+    ("mcp_tools_list_bytes", Gauge, "Bytes of the server's last list of tools, all pages."),
+    ("mcp_tools_list_tokens", Gauge, "Tokens of the server's last list of tools: what it costs every conversation."),
+    ("mcp_tool_definition_changes_total", Counter, "Tools that came, went, or are defined otherwise than before."),
+    ("mcp_widget_renders_total", Counter, "Results of tools that make the host show a widget."),
+    ("mcp_widget_read_seconds", Histogram(Latency), "Reading of ui:// resources, request head to the complete answer."),
+    ("mcp_server_timing_seconds", Histogram(Short), "What servers say of their own time, in Server-Timing."),
+    ("mcp_cache_operations_total", Counter, "What servers say of their caches, in Server-Timing or as a custom rule reads it."),
+    (COST, Counter, COST_HELP),
+    ("mcp_authentication_attempts_total", Counter, "Requests whose credentials the server judged."),
+    ("mcp_authentication_failures_total", Counter, "Requests whose credentials the server refused, by what its challenge says."),
     ("mcp_server_operation_duration_seconds", Histogram(Semconv), "Requests and their time, as OpenTelemetry names them."),
     ("mcp_server_session_duration_seconds", Histogram(Semconv), "Sessions and their time, as OpenTelemetry names them."),
     ("mcp_queue_depth", Gauge, "What waits in a queue."),
@@ -85,6 +101,16 @@ pub(super) const CATALOGUE: &[Entry] = &[
     ("mcp_proxy_refused_total", Counter, "Requests and connections that the proxy itself refused."),
 ];
 
+/// Counted by the histogram beside it, whose sums they are.
+pub(super) const TOKENS: &str = "mcp_tokens_total";
+pub(super) const TOKENS_HELP: &str = "Tokens that calls of tools put into a model's context.";
+pub(super) const TOKEN_USAGE: &str = "mcp_token_usage";
+
+pub(super) const COST: &str = "mcp_cost_usd_total";
+pub(super) const COST_HELP: &str = "What calls of tools cost, by the configured prices, in US dollars.";
+
+const TOKEN_BOUNDS: [f64; 10] =
+    [10.0, 50.0, 100.0, 500.0, 1000.0, 5000.0, 10_000.0, 50_000.0, 100_000.0, 500_000.0];
 const SHORT: [f64; 3] = [0.0005, 0.001, 0.0025];
 const OVERHEAD: [f64; 11] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.1];
@@ -115,6 +141,7 @@ pub(super) fn bounds(buckets: Buckets, settings: &config::Metrics) -> Vec<f64> {
         Size => settings.size_buckets.clone(),
         Session => settings.session_buckets.clone(),
         Calls => CALLS.to_vec(),
+        Tokens => TOKEN_BOUNDS.to_vec(),
         Semconv => SEMCONV.to_vec(),
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::catalogue::{CATALOGUE, Kind, bounds};
-use super::series::Pair;
+use super::series::{Pair, labels_text};
 use crate::config;
 
 /// A handle of one series; cheap to clone.
@@ -44,13 +44,20 @@ impl Histogram {
     }
 }
 
+impl Histogram {
+    fn sum(&self) -> f64 {
+        f64::from_bits(self.0.sum.load(Ordering::Relaxed))
+    }
+}
+
 /// All histograms of a page.
 pub(super) struct Histograms {
     families: HashMap<&'static str, Family>,
 }
 
-struct Family {
-    help: &'static str,
+/// The series of one histogram.
+pub(super) struct Family {
+    help: String,
     bounds: Arc<[f64]>,
     /// The bounds as the page writes them, the last one included, and what stands before the count.
     shown: Vec<String>,
@@ -66,10 +73,7 @@ impl Histograms {
     pub(super) fn new(settings: &config::Metrics) -> Self {
         let family = |(name, kind, help): &(&'static str, Kind, &'static str)| {
             let Kind::Histogram(buckets) = kind else { return None };
-            let bounds = bounds(*buckets, settings);
-            let shown = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
-            let shown = shown.map(|bound| bound + "\"} ").collect();
-            Some((*name, Family { help, bounds: bounds.into(), shown, series: Mutex::default() }))
+            Some((*name, Family::new((*help).to_owned(), bounds(*buckets, settings))))
         };
         Self { families: CATALOGUE.iter().filter_map(family).collect() }
     }
@@ -80,26 +84,46 @@ impl Histograms {
             // The catalogue lacks it: it is counted, and stands on no page.
             return Histogram::new(&Arc::default());
         };
-        let mut text = String::new();
-        for (label, value) in labels {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{label}=\"{}\",", escaped(value));
-        }
-        text.pop();
-        text.push_str(BOUND);
-        let mut series = family.series.lock().unwrap_or_else(PoisonError::into_inner);
-        series.entry(text.into()).or_insert_with(|| Histogram::new(&family.bounds)).clone()
+        family.handle(labels.iter().copied())
     }
 
     /// Each family that has series, as the page writes it. Whoever makes a series waits for a copy of its family's list
     /// alone.
-    pub(super) fn page(&self) -> Vec<(&'static str, String)> {
-        self.families.iter().filter_map(|(name, family)| Some((*name, family.page(name)?))).collect()
+    pub(super) fn page(&self) -> Vec<(String, String)> {
+        let families = self.families.iter();
+        families.filter_map(|(name, family)| Some(((*name).to_owned(), family.page(name)?))).collect()
+    }
+
+    /// The sums of a histogram's series, as a counter of this name and help has them.
+    pub(super) fn sums(&self, of: &str, name: &str, help: &str) -> Option<(String, String)> {
+        let series = self.families.get(of)?.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = format!("# HELP {name} {help}\n# TYPE {name} counter\n");
+        for (labels, histogram) in &*series {
+            let labels = labels.strip_suffix(BOUND).unwrap_or(labels);
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{name}{{{labels}}} {}", histogram.sum());
+        }
+        (!series.is_empty()).then(|| (name.to_owned(), out))
     }
 }
 
 impl Family {
-    fn page(&self, name: &str) -> Option<String> {
+    /// None yet; `bounds` ascend.
+    pub(super) fn new(help: String, bounds: Vec<f64>) -> Self {
+        let shown = bounds.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+        let shown = shown.map(|bound| bound + "\"} ").collect();
+        Self { help, bounds: bounds.into(), shown, series: Mutex::default() }
+    }
+
+    /// The handle of a series; the same for the same labels.
+    pub(super) fn handle<'a>(&self, labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Histogram {
+        let text = labels_text(labels) + BOUND;
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.entry(text.into()).or_insert_with(|| Histogram::new(&self.bounds)).clone()
+    }
+
+    /// As the page writes it; `None` while there is no series.
+    pub(super) fn page(&self, name: &str) -> Option<String> {
         let series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let series: Vec<(Arc<str>, Histogram)> =
             series.iter().map(|(labels, histogram)| (Arc::clone(labels), histogram.clone())).collect();
@@ -125,14 +149,9 @@ impl Family {
             }
         }
         let labels = labels.strip_suffix(BOUND).unwrap_or(labels);
-        let sum = f64::from_bits(histogram.0.sum.load(Ordering::Relaxed));
+        let sum = histogram.sum();
         let _ = write!(out, "{name}_sum{{{labels}}} {sum}\n{name}_count{{{labels}}} {count}\n");
     }
-}
-
-/// A label's value as the page writes it.
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -152,7 +171,8 @@ mod tests {
         }
         calls("a\"").record(1.0);
         let pages = histograms.page();
-        let [("mcp_session_tool_calls", page)] = &*pages else { panic!("one family has series") };
+        let [(name, page)] = &*pages else { panic!("one family has series") };
+        assert_eq!(name, "mcp_session_tool_calls");
         let lines: Vec<&str> = page.lines().skip(2).collect();
         assert_eq!(lines.len(), 2 * 11);
         assert_eq!(lines[0], r#"mcp_session_tool_calls_bucket{server="a\"",user_tier="none",le="1"} 1"#);

@@ -2,14 +2,17 @@
 
 mod calls;
 mod catalogue;
+mod custom;
 mod durations;
 mod fates;
 mod histogram;
 mod inflight;
+mod insight;
 mod losses;
 mod page;
 mod series;
 mod server;
+mod sums;
 mod traffic;
 
 use std::sync::Arc;
@@ -18,13 +21,15 @@ use std::time::{Duration, SystemTime};
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use self::custom::Customs;
 pub(in crate::export) use self::durations::{Duration as DurationSeries, durations};
 pub(in crate::export) use self::fates::Fate;
 use self::histogram::{Histogram, Histograms};
 use self::series::{Pair, Series};
 use self::server::Server;
+use self::sums::{Sums, Unit};
 use super::{Exemplars, Exporter, Losses};
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, TokenCounter};
 use crate::observe::{Event, Export, LabelName, Transport, Usage};
 
 /// Takes events, gives the page of `/metrics`.
@@ -39,6 +44,10 @@ pub struct Prometheus {
     connections: Series<Transport, Gauge>,
     connection_durations: Series<(Transport, &'static str), Histogram>,
     overflow: Series<LabelName, Counter>,
+    customs: Customs,
+    costs: Sums,
+    /// Tokens are counted after their calls.
+    counts_tokens: bool,
     limits: Limits,
     /// Whether the metrics that `OTel` names are counted, too.
     semconv: bool,
@@ -77,6 +86,19 @@ impl Export for Prometheus {
             Event::HttpEnded { .. } | Event::UpstreamConnected { .. } | Event::UpstreamFirstByte { .. } => {
                 self.on_http(event);
             }
+            Event::ToolFollowed { .. }
+            | Event::Recovered { .. }
+            | Event::ToolsListed { .. }
+            | Event::ToolChanged { .. }
+            | Event::ServerTiming { .. }
+            | Event::CacheOperation { .. }
+            | Event::CredentialsRefused { .. }
+            | Event::TokensCounted { .. }
+            | Event::Custom { .. } => {
+                self.on_insight(event);
+            }
+            // A line tells it.
+            Event::StateLost { .. } => {}
             Event::Refused { .. }
             | Event::Overhead { .. }
             | Event::LabelOverflow { .. }
@@ -103,6 +125,9 @@ impl Prometheus {
             connections: Series::default(),
             connection_durations: Series::default(),
             overflow: Series::default(),
+            customs: Customs::new(config),
+            costs: Sums::new(catalogue::COST, "counter", catalogue::COST_HELP, Unit::Nano),
+            counts_tokens: config.tokens.counter == TokenCounter::O200k,
             limits: config.limits.clone(),
             semconv: config.metrics.semconv,
             losses: Arc::default(),
@@ -131,7 +156,11 @@ impl Prometheus {
     /// request waits for it.
     pub fn page(&self, usage: Usage) -> String {
         self.refresh(usage);
-        page::sorted(&self.handle.render(), &self.histograms.page())
+        let mut own = self.histograms.page();
+        own.extend(self.histograms.sums(catalogue::TOKEN_USAGE, catalogue::TOKENS, catalogue::TOKENS_HELP));
+        own.extend(self.costs.page());
+        own.extend(self.customs.page());
+        page::sorted(&self.handle.render(), &own)
     }
 
     fn say_what_is_known(&self) {
@@ -167,6 +196,9 @@ impl Prometheus {
         }
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         self.tell_losses();
+        if self.counts_tokens {
+            self.set("mcp_queue_depth", &[("queue_name", "tokens")], as_f64(usage.tokens_queue as u64));
+        }
         for limit in page::limits(&self.limits, usage) {
             let labels = [("limit", limit.name)];
             if let Some(most) = limit.most {

@@ -3,14 +3,14 @@
 use crate::config::Limits;
 use crate::observe::Usage;
 
-/// Families by name, series by labels; `histograms` are families by name that are in order already.
+/// Families by name, series by labels; those of `own`, by their names, are in order already.
 ///
 /// # Why
 /// The renderer walks hash maps. A page that keeps its order can be read, compared and tested.
-pub(super) fn sorted(page: &str, histograms: &[(&'static str, String)]) -> String {
+pub(super) fn sorted(page: &str, own: &[(String, String)]) -> String {
     let rendered = page.split("\n\n").map(str::trim).filter(|family| !family.is_empty());
     let rendered = rendered.map(|family| (name(family), family, false));
-    let whole = histograms.iter().map(|(name, family)| (*name, family.as_str(), true));
+    let whole = own.iter().map(|(name, family)| (name.as_str(), family.as_str(), true));
     let mut families: Vec<(&str, &str, bool)> = rendered.chain(whole).collect();
     families.sort_unstable_by_key(|(name, ..)| *name);
     let mut out = String::with_capacity(families.iter().map(|(_, family, _)| family.len() + 1).sum());
@@ -91,7 +91,7 @@ mod tests {
     fn families_and_series_stand_in_order_and_histograms_stay_as_they_are() {
         let page = "# TYPE c counter\nc{x=\"2\"} 1\nc{x=\"1\"} 1\n\n# TYPE a gauge\na 2\n\n";
         let histogram = "# TYPE b histogram\nb_bucket{x=\"1\",le=\"2\"} 0\nb_bucket{x=\"1\",le=\"+Inf\"} 1\n";
-        insta::assert_snapshot!(sorted(page, &[("b", histogram.to_owned())]), @r#"
+        insta::assert_snapshot!(sorted(page, &[("b".to_owned(), histogram.to_owned())]), @r#"
         # TYPE a gauge
         a 2
         # TYPE b histogram

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::hash::Hash;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
@@ -37,6 +38,26 @@ pub(super) fn gauge(recorder: &PrometheusRecorder, name: &'static str, labels: &
 fn key(name: &'static str, labels: &[Pair<'_>]) -> Key {
     let labels = labels.iter().map(|(name, value)| metrics::Label::new(*name, (*value).to_owned()));
     Key::from_parts(name, labels.collect::<Vec<_>>())
+}
+
+/// Labels as the page writes them, without braces.
+pub(super) fn labels_text<'a>(labels: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (label, value) in labels {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{label}=\"{}\",", escaped(value));
+    }
+    text.pop();
+    text
+}
+
+/// A label's value as the page writes it.
+fn escaped(value: &str) -> Cow<'_, str> {
+    if value.contains(['\\', '"', '\n']) {
+        Cow::Owned(value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    } else {
+        Cow::Borrowed(value)
+    }
 }
 
 /// So many handles of a family are kept; when there are more, all are found by their names again.

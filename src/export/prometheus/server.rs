@@ -9,10 +9,10 @@ use super::histogram::Histogram;
 use super::inflight::Inflight;
 use super::series::{ByMethod, Pair, Series};
 use crate::config;
-use crate::mcp::{Era, Method, Unreadable, Version};
+use crate::mcp::{CacheResult, Era, Method, Unreadable, Version};
 use crate::observe::{
-    Direction, MirroredHeader, Outcome, Refusal, Route, SessionEnd, StreamEnd, StreamItem, StreamKind,
-    TaskStatus, Transport,
+    Change, Credentials, Direction, MirroredHeader, Outcome, Recovery, Refusal, Route, SessionEnd, Status,
+    StreamEnd, StreamItem, StreamKind, TaskStatus, Transport,
 };
 
 /// The series of one server, and the names that its labels need. Tools and clients are keyed by their label's number.
@@ -36,14 +36,22 @@ pub(super) struct Server {
     pub(super) first_events: Series<Transport, Histogram>,
     pub(super) stream_events: Series<StreamItem, Counter>,
     pub(super) resumes: Series<(), Counter>,
-    pub(super) exchanges: Series<(Verb, Route, u16), Exchanged>,
+    pub(super) exchanges: Series<(Verb, Route, u16, Option<Credentials>), Exchanged>,
     pub(super) connects: Series<(), Histogram>,
     pub(super) first_bytes: OnceLock<Histogram>,
     pub(super) sessions: Series<(), Gauge>,
     pub(super) sessions_total: Series<(u32, Option<Version>), Counter>,
     pub(super) session_durations: Series<SessionEnd, Histogram>,
     pub(super) semconv_sessions: Series<Option<Version>, Histogram>,
-    pub(super) session_calls: Series<(), Histogram>,
+    /// By tier.
+    pub(super) session_calls: Series<u32, Histogram>,
+    pub(super) compositions: Series<(u32, u32), Counter>,
+    pub(super) recoveries: Series<(u32, Recovery, bool), Counter>,
+    pub(super) timings: Series<(u32, u32), Histogram>,
+    pub(super) caches: Series<(u32, CacheResult), Counter>,
+    pub(super) counted: Series<(u32, &'static str), Histogram>,
+    pub(super) changes: Series<Change, Counter>,
+    pub(super) widget_reads: Series<Status, Histogram>,
     pub(super) clients: Series<(u32, Option<Version>, Era), Counter>,
     pub(super) overhead: OnceLock<Histogram>,
     pub(super) refused: Series<Refusal, Counter>,

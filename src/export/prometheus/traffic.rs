@@ -7,7 +7,7 @@ use super::fates::exchange_labels;
 use super::server::{Server, Verb};
 use super::{Prometheus, as_f64, series};
 use crate::mcp::Version;
-use crate::observe::{Event, StreamKind, Transport, is_known_status};
+use crate::observe::{Event, Label, StreamKind, Transport, is_known_status};
 
 impl Prometheus {
     #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
@@ -87,8 +87,10 @@ impl Prometheus {
                 if self.semconv {
                     self.semconv_session_ended(of, session.version, lasted);
                 }
-                let labels = [("user_tier", "none")];
-                self.record(&of.session_calls, (), "mcp_session_tool_calls", of, &labels, as_f64(calls));
+                let tier = session.tier();
+                let labels = [("user_tier", tier.map_or("none", Label::as_str))];
+                let key = tier.map_or(0, Label::number);
+                self.record(&of.session_calls, key, "mcp_session_tool_calls", of, &labels, as_f64(calls));
             }
             Event::ClientSeen { server, client, version, era } => {
                 let of = self.server(Some(server));
@@ -106,13 +108,24 @@ impl Prometheus {
     #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
     pub(super) fn on_http(&self, event: &Event<'_>) {
         match *event {
-            Event::HttpEnded { server, method, route, status, took, request_bytes, response_bytes } => {
+            Event::HttpEnded {
+                server,
+                method,
+                route,
+                status,
+                took,
+                request_bytes,
+                response_bytes,
+                credentials,
+            } => {
                 let of = self.server(server);
                 let (verb, known) = (Verb::of(method), is_known_status(status));
                 let status_code = if known { status.as_str() } else { "_other" };
-                let make = || self.exchanged(of, verb, route, status_code);
-                of.exchanges.with((verb, route, if known { status.as_u16() } else { 0 }), make, |series| {
+                let make = || self.exchanged(of, verb, route, status_code, credentials);
+                let key = (verb, route, if known { status.as_u16() } else { 0 }, credentials);
+                of.exchanges.with(key, make, |series| {
                     series.requests.increment(1);
+                    series.attempts.iter().for_each(|counter| counter.increment(1));
                     if let Some(took) = took {
                         let labels = || exchange_labels(of, verb, route, status_code);
                         let make = || self.histogram("mcp_http_request_duration_seconds", of, &labels());

@@ -126,6 +126,7 @@ fn comparable(mut message: Message, exact: bool) -> Message {
         answer.first_text = answer.first_text.as_ref().map(|_| Text::new("some"));
         forget_digits(&mut answer.meta.subscription_id);
         answer.bytes *= u64::from(exact);
+        answer.unread_bytes *= u64::from(exact);
     }
     message.bytes *= u64::from(exact);
     message.params.arguments_bytes = message.params.arguments_bytes.map(|bytes| bytes * u64::from(exact));
@@ -185,12 +186,14 @@ fn params(params: &Value, method: Option<&Text>, exact: bool) -> Params {
         uri: text(params.get("uri")),
         task_id: text(params.get("taskId")),
         request_state: text(params.get("requestState")),
+        cursor: text(params.get("cursor")),
         request_id: id(params.get("requestId")),
         progress_token: id(if progress { params } else { meta_value }.get("progressToken")),
         has_input_responses: is_there(params.get("inputResponses")),
         task: is_there(params.get("task")),
         arguments_bytes: params.get("arguments").map(|value| length(value, exact)),
         arguments: None,
+        captured: None,
         protocol_version: text(params.get("protocolVersion")),
         client_name,
         client_version,
@@ -218,14 +221,29 @@ fn answer(result: &Value, exact: bool) -> Answer {
         server_version,
         first_text: first_text(result),
         captured: None,
-        next_cursor: is_there(result.get("nextCursor")),
+        next_cursor: text(result.get("nextCursor")),
         tools: listed.iter().filter_map(named).collect(),
-        widget_tools: listed.iter().filter(|tool| shows_widget(tool)).filter_map(named).collect(),
+        widget_tools: listed
+            .iter()
+            .filter_map(|tool| Some((named(tool)?, tool.get("_meta").and_then(widget)?)))
+            .collect(),
         bytes: length(result, exact),
+        unread_bytes: unread(result, exact),
         inner_is_error: inner.get("isError") == Some(&Value::Bool(true)),
         has_error: is_there(result.get("error")),
         meta: meta(meta_value),
     }
+}
+
+/// Bytes of what no model reads.
+fn unread(result: &Value, exact: bool) -> u64 {
+    let blocks = result.get("content").and_then(Value::as_array).map_or(&[][..], |blocks| blocks);
+    let media = blocks.iter().flat_map(|block| {
+        let blob = block.get("resource").and_then(|resource| resource.get("blob"));
+        [block.get("data"), block.get("blob"), blob]
+    });
+    let meta = result.get("_meta").filter(|meta| meta.is_object());
+    media.chain([meta]).flatten().map(|value| length(value, exact)).sum()
 }
 
 /// The oracle does not know how a text was written, so only whether there is one.
@@ -241,9 +259,15 @@ fn meta(meta: &Value) -> Meta {
         tracestate: text(meta.get("tracestate")),
         subscription_id: id(meta.get("io.modelcontextprotocol/subscriptionId")),
         related_task: text(meta.pointer("/io.modelcontextprotocol~1related-task/taskId")),
-        openai_session: text(meta.get("openai/session")),
+        challenge: challenge(meta.get("mcp/www_authenticate")),
+        told: Vec::new(),
         widget: widget(meta),
     }
+}
+
+fn challenge(value: Option<&Value>) -> Option<Text> {
+    let first = value?.as_array().map(|all| all.iter().find_map(|one| text(Some(one))));
+    first.unwrap_or_else(|| text(value))
 }
 
 fn widget(meta: &Value) -> Option<Widget> {
@@ -251,10 +275,6 @@ fn widget(meta: &Value) -> Option<Widget> {
         return Some(Widget::McpApp);
     }
     is_there(meta.get("openai/outputTemplate")).then_some(Widget::OpenAi)
-}
-
-fn shows_widget(tool: &Value) -> bool {
-    tool.get("_meta").and_then(widget).is_some()
 }
 
 /// Name and version of the first that has either.

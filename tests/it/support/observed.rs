@@ -40,6 +40,7 @@ impl Observed {
     }
 
     pub(crate) fn page(&self) -> String {
+        self.observer.catch_up();
         self.prometheus.page(self.observer.usage())
     }
 

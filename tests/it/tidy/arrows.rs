@@ -70,6 +70,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net", "wire"], &["socket2"]),
     // Keyed hashes of what acts as a secret; ids of traces; shapes of secrets.
     (&["observe"], &["aws_lc_rs", "fastrand", "regex"]),
+    // The file that remembers tools, and its lock; the priority of the thread that counts tokens, and who counts them.
+    (&["observe"], &["serde_json", "rustix", "bpe_openai"]),
     // Ids of spans and of requests that have none; the jitter of waiting.
     (&["wire", "export"], &["fastrand"]),
     // The gRPC exporter's channel over our own connections, and its headers.

@@ -1,0 +1,318 @@
+//! The tools that servers list: how many, what they cost a conversation, and how their definitions change
+//! (`telemetry.md` §3, "Sessions and use").
+//!
+//! # Why audiences
+//! Servers show different tools to different credentials. A tool that is missing was removed where whoever had it before
+//! misses it; from a list of credentials never seen before it may be missing for another reason, and only when it stays
+//! away from [`MISSES_MAX`] lists in a row it counts as removed, too. A definition is the server's own whoever asks.
+
+mod listing;
+mod state;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+use hashlink::LruCache;
+
+use self::listing::Listings;
+pub(super) use self::listing::{Listed, Page};
+use self::state::{Remembered, State};
+use crate::mcp::Definition;
+
+/// Tools of one server that are remembered.
+const TOOLS_MAX: usize = 4096;
+
+/// Credentials of one server whose lists are remembered.
+const AUDIENCES_MAX: usize = 64;
+
+/// Lists in a row from which a tool may be missing that nobody who asked is known to have had.
+const MISSES_MAX: u32 = 10;
+
+/// Bytes of definitions of one server that are remembered for the log; beyond, changes are told without before and after.
+const TEXT_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of one part of a definition that are remembered.
+const PART_MAX: usize = 16 * 1024;
+
+/// Whoever asks without credentials.
+pub(super) const ANYBODY: u64 = 0;
+
+/// What changed of a tool: the label `change`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the label's own values, telemetry.md §3")]
+pub enum Change {
+    Added,
+    Removed,
+    Description,
+    InputSchema,
+    OutputSchema,
+    Annotations,
+}
+
+impl Change {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Added,
+        Self::Removed,
+        Self::Description,
+        Self::InputSchema,
+        Self::OutputSchema,
+        Self::Annotations,
+    ];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Description => "description",
+            Self::InputSchema => "input_schema",
+            Self::OutputSchema => "output_schema",
+            Self::Annotations => "annotations",
+        }
+    }
+}
+
+/// A change of one tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The tool's name.
+    pub tool: String,
+    /// What changed.
+    pub change: Change,
+    /// What that was, as canonical JSON, of a description as it is; `None` where there was none, or it is too long to be
+    /// remembered.
+    pub before: Option<String>,
+    /// What it is now.
+    pub after: Option<String>,
+}
+
+/// What became of a page of a list.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// The list that it completed.
+    pub(super) listed: Option<Listed>,
+    /// How that differs from what was known.
+    pub(super) changes: Vec<Changed>,
+    /// Why the file that remembers could not be read or written.
+    pub(super) problem: Option<String>,
+}
+
+/// The tools of all servers.
+pub(super) struct Catalogues {
+    servers: Vec<Catalogue>,
+    listings: Listings,
+    state: Option<State>,
+}
+
+impl Catalogues {
+    /// The tools of these servers, as far as the file at `state` remembers any.
+    pub(super) fn new(servers: Vec<String>, state: Option<&Path>) -> Self {
+        let servers = servers.into_iter().map(Catalogue::new).collect();
+        Self { servers, listings: Listings::default(), state: state.map(State::new) }
+    }
+
+    /// A page of a list came.
+    pub(super) fn page(&mut self, page: Page) -> Learned {
+        let Some(mut listed) = self.listings.add(page) else { return Learned::default() };
+        let definitions = listed.definitions.take();
+        let Some(catalogue) = self.servers.get_mut(listed.server) else { return Learned::default() };
+        let (changes, problem) = match definitions {
+            Some(definitions) => catalogue.learn(&definitions, listed.audience, self.state.as_mut()),
+            None => (Vec::new(), None),
+        };
+        Learned { listed: Some(listed), changes, problem }
+    }
+}
+
+/// The tools of one server.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    name: String,
+    tools: BTreeMap<String, Tool>,
+    /// What each credentials' last list held.
+    audiences: LruCache<u64, HashSet<String>>,
+    /// A whole list was seen, by this process or by who wrote the file.
+    has_list: bool,
+    /// The file was looked into.
+    has_state: bool,
+}
+
+/// A tool as it was listed last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tool {
+    parts: [Option<Part>; 4],
+    /// Lists in a row without it.
+    misses: u32,
+    is_removed: bool,
+}
+
+/// A part of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    hash: String,
+    text: Option<String>,
+}
+
+/// The parts of a definition, in the order of [`Tool::parts`].
+const PARTS: [Change; 4] =
+    [Change::Description, Change::InputSchema, Change::OutputSchema, Change::Annotations];
+
+impl Catalogue {
+    fn new(name: String) -> Self {
+        Self {
+            name,
+            tools: BTreeMap::new(),
+            audiences: LruCache::new(AUDIENCES_MAX),
+            has_list: false,
+            has_state: false,
+        }
+    }
+
+    /// A whole list came: what it changes. A file that is shared is asked before a change is told, so that whoever sees
+    /// it first tells it alone.
+    fn learn(
+        &mut self,
+        definitions: &[Definition],
+        audience: u64,
+        state: Option<&mut State>,
+    ) -> (Vec<Changed>, Option<String>) {
+        let list = List::of(definitions, audience);
+        let Some(state) = state else { return (self.apply(&list), None) };
+        if self.has_state && self.has_list && self.changes(&list).is_empty() {
+            return (self.apply(&list), None);
+        }
+        self.has_state = true;
+        let mut changes = None;
+        let problem = state.update(&self.name.clone(), |remembered| {
+            if let Some(remembered) = remembered {
+                self.recall(remembered);
+            }
+            changes = Some(self.apply(&list));
+            self.remembered()
+        });
+        // What cannot be shared is told all the same.
+        let changes = changes.unwrap_or_else(|| self.apply(&list));
+        (changes, problem.map(|problem| problem.to_string()))
+    }
+
+    /// What is told of the list, which is then known.
+    fn apply(&mut self, list: &List) -> Vec<Changed> {
+        let changes = self.changes(list);
+        for (name, parts) in &list.tools {
+            let tool = self.tools.entry(name.clone()).or_default();
+            *tool = Tool { parts: parts.clone(), misses: 0, is_removed: false };
+        }
+        for change in changes.iter().filter(|change| change.change == Change::Removed) {
+            self.tools.entry(change.tool.clone()).and_modify(|tool| tool.is_removed = true);
+        }
+        for (_, tool) in self.tools.iter_mut().filter(|(name, _)| !list.tools.contains_key(*name)) {
+            tool.misses = tool.misses.saturating_add(1);
+        }
+        self.audiences.insert(list.audience, list.tools.keys().cloned().collect());
+        self.has_list = true;
+        self.make_room();
+        changes
+    }
+
+    fn changes(&self, list: &List) -> Vec<Changed> {
+        if !self.has_list {
+            return Vec::new();
+        }
+        let mut changes = Vec::new();
+        for (name, parts) in &list.tools {
+            match self.tools.get(name) {
+                Some(known) if !known.is_removed => known.differences(name, parts, &mut changes),
+                _ => changes.push(Changed::whole(name, Change::Added, parts)),
+            }
+        }
+        let had = self.audiences.peek(&list.audience);
+        let is_gone = |(name, tool): &(&String, &Tool)| {
+            let missed = had.is_some_and(|had| had.contains(*name)) || tool.misses + 1 >= MISSES_MAX;
+            !tool.is_removed && missed && !list.tools.contains_key(*name)
+        };
+        let gone = self.tools.iter().filter(is_gone);
+        changes.extend(gone.map(|(name, tool)| Changed::whole(name, Change::Removed, &tool.parts)));
+        changes
+    }
+
+    /// What the file remembers holds instead of what is known here.
+    fn recall(&mut self, remembered: Remembered) {
+        let open: HashSet<String> = remembered.open.into_iter().collect();
+        self.tools = remembered.tools;
+        self.audiences.insert(ANYBODY, open);
+        self.has_list = true;
+    }
+
+    fn remembered(&self) -> Remembered {
+        let open = self.audiences.peek(&ANYBODY).into_iter().flatten().cloned().collect::<BTreeSet<_>>();
+        Remembered { tools: self.tools.clone(), open }
+    }
+
+    /// Removed tools are forgotten first, then the last by name; texts only where there are too many.
+    fn make_room(&mut self) {
+        if self.tools.len() > TOOLS_MAX {
+            self.tools.retain(|_, tool| !tool.is_removed);
+        }
+        while self.tools.len() > TOOLS_MAX {
+            self.tools.pop_last();
+        }
+        let mut room = TEXT_MAX;
+        for part in self.tools.values_mut().flat_map(|tool| tool.parts.iter_mut().flatten()) {
+            let length = part.text.as_ref().map_or(0, String::len);
+            match room.checked_sub(length) {
+                Some(left) => room = left,
+                None => part.text = None,
+            }
+        }
+    }
+}
+
+/// A list as it is compared.
+struct List {
+    tools: BTreeMap<String, [Option<Part>; 4]>,
+    audience: u64,
+}
+
+impl List {
+    fn of(definitions: &[Definition], audience: u64) -> Self {
+        let tools = definitions.iter().take(TOOLS_MAX).map(|definition| {
+            let Definition { name, description, input_schema, output_schema, annotations } = definition;
+            (
+                name.clone(),
+                [description, input_schema, output_schema, annotations].map(|text| Part::of(text.as_ref())),
+            )
+        });
+        Self { tools: tools.collect(), audience }
+    }
+}
+
+impl Tool {
+    fn differences(&self, name: &str, parts: &[Option<Part>; 4], changes: &mut Vec<Changed>) {
+        for (change, (before, after)) in PARTS.into_iter().zip(self.parts.iter().zip(parts)) {
+            if before.as_ref().map(|part| &part.hash) != after.as_ref().map(|part| &part.hash) {
+                let text = |part: &Option<Part>| part.as_ref().and_then(|part| part.text.clone());
+                let (before, after) = (text(before), text(after));
+                changes.push(Changed { tool: name.to_owned(), change, before, after });
+            }
+        }
+    }
+}
+
+impl Part {
+    fn of(text: Option<&String>) -> Option<Self> {
+        let text = text?;
+        let kept = (text.len() <= PART_MAX).then(|| text.clone());
+        Some(Self { hash: state::hash(text), text: kept })
+    }
+}
+
+impl Changed {
+    /// A tool came or went: what is told of it is its description.
+    fn whole(name: &str, change: Change, parts: &[Option<Part>; 4]) -> Self {
+        let [description, ..] = parts;
+        let text = description.as_ref().and_then(|part| part.text.clone());
+        let (before, after) = if change == Change::Added { (None, text) } else { (text, None) };
+        Self { tool: name.to_owned(), change, before, after }
+    }
+}

@@ -1,0 +1,243 @@
+//! Who calls, as far as requests say: user, tier, and in 2026-07-28 the conversation (`telemetry.md` §6).
+//!
+//! # Why nothing is verified
+//! The server judges tokens; here they are only read. A client can claim any user, and so make a number of its own
+//! wrong, but no label: tiers are those that the configuration lists, users and conversations are keyed hashes.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
+use tokio::time::Instant;
+
+use super::hash::Hasher;
+use super::label::{Label, Labels};
+use super::redact::Redactor;
+use super::table::Table;
+use crate::config::{self, Limits, Source};
+use crate::mcp::{self, Message, Text};
+
+/// Who made a call.
+#[derive(Debug)]
+pub struct Caller {
+    /// What lines call the user: a keyed hash.
+    pub user: Option<String>,
+    /// The label `user_tier`.
+    pub tier: Label,
+}
+
+/// How callers are told apart.
+pub(super) struct Identities {
+    user: Option<Place>,
+    tier: Option<Place>,
+    tiers: Labels,
+    sessions: Vec<Place>,
+    /// Members of `params._meta` that a scanner has to tell.
+    told: Arc<[Box<str>]>,
+    hasher: foldhash::quality::RandomState,
+    /// By what was said of them: to hash a user takes longer than to look one up.
+    callers: Table<u64, Arc<Caller>>,
+    /// What tokens claim, by a hash of the token.
+    claims: Table<u64, Arc<Claims>>,
+}
+
+/// Where something stands, ready to be looked up.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Header(HeaderName),
+    Claim(String),
+    /// The position among the members that are told.
+    Meta(usize),
+    /// A member of `baggage`, and the position of that.
+    Baggage(String, usize),
+}
+
+/// What a token claims of user and tier.
+#[derive(Debug, Default)]
+struct Claims {
+    user: Option<String>,
+    tier: Option<String>,
+}
+
+/// What a request's head says; the rest is in its body.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    user: Option<Box<str>>,
+    tier: Option<Box<str>>,
+    /// One for each place where a session may be named.
+    sessions: Vec<Option<Box<str>>>,
+}
+
+/// Bytes of a value that are looked at; nobody's id is longer.
+const VALUE_MAX: usize = Text::CAP;
+
+impl Identities {
+    /// `None` where the configuration asks for nothing of it.
+    pub(super) fn new(config: &config::Identity, limits: &Limits, redactor: &Arc<Redactor>) -> Option<Self> {
+        let config::Identity { user, tier, session, clients: _ } = config;
+        if user.is_none() && tier.is_none() && session.is_empty() {
+            return None;
+        }
+        let mut told = Vec::new();
+        let user = user.as_ref().map(|source| Place::of(source, &mut told));
+        let allowed = tier.as_ref().map_or(&[][..], |tier| &tier.allowed);
+        let tiers = Labels::new(allowed.len(), Arc::clone(redactor));
+        for tier in allowed {
+            tiers.learn(tier);
+        }
+        let tier = tier.as_ref().map(|tier| Place::of(&tier.source, &mut told));
+        let sessions = session.iter().map(|source| Place::of(source, &mut told)).collect();
+        Some(Self {
+            user,
+            tier,
+            tiers,
+            sessions,
+            told: told.into(),
+            hasher: foldhash::quality::RandomState::default(),
+            callers: Table::new(limits.max_sessions, limits.session_idle),
+            claims: Table::new(limits.max_sessions, limits.session_idle),
+        })
+    }
+
+    /// The members of `params._meta` to be told; none where there are none.
+    pub(super) fn told(&self) -> Option<&Arc<[Box<str>]>> {
+        (!self.told.is_empty()).then_some(&self.told)
+    }
+
+    /// What a head says.
+    pub(super) fn hear(&self, headers: &HeaderMap, now: Instant) -> Heard {
+        let claims = self.claims(headers, now);
+        let of = |place: Option<&Place>, claim: fn(&Claims) -> Option<&String>| match place? {
+            Place::Claim(_) => Some(Box::from(claim(claims.as_deref()?)?.as_str())),
+            place => place.in_head(headers),
+        };
+        Heard {
+            user: of(self.user.as_ref(), |claims| claims.user.as_ref()),
+            tier: of(self.tier.as_ref(), |claims| claims.tier.as_ref()),
+            sessions: self.sessions.iter().map(|place| place.in_head(headers)).collect(),
+        }
+    }
+
+    /// Who makes the call that `message` is.
+    pub(super) fn caller(
+        &self,
+        heard: &Heard,
+        message: &Message,
+        hashes: &Hasher,
+        now: Instant,
+    ) -> Arc<Caller> {
+        let user = said(self.user.as_ref(), heard.user.as_deref(), message);
+        let tier = said(self.tier.as_ref(), heard.tier.as_deref(), message);
+        let (user, tier) = (user.as_deref(), tier.as_deref());
+        let key = self.hash(&(user, tier));
+        self.callers.get(&key, now).unwrap_or_else(|| {
+            let caller = Arc::new(Caller {
+                user: user.map(|user| hashes.hash(user.as_bytes())),
+                tier: tier.map_or_else(|| self.tiers.none(), |tier| self.tiers.resolve(tier)),
+            });
+            self.callers.insert(key, Arc::clone(&caller), now);
+            caller
+        })
+    }
+
+    /// What names the conversation that a 2026-07-28 call belongs to: the first that there is, with its place in the
+    /// configured order.
+    pub(super) fn session(&self, heard: &Heard, message: &Message) -> Option<(usize, Box<str>)> {
+        let heard = heard.sessions.iter().map(Option::as_deref);
+        self.sessions
+            .iter()
+            .zip(heard)
+            .enumerate()
+            .find_map(|(at, (place, heard))| Some((at, said(Some(place), heard, message)?.into())))
+    }
+
+    /// Forgets who was not seen for long.
+    pub(super) fn tick(&self, now: Instant) {
+        self.callers.expire(now);
+        self.claims.expire(now);
+    }
+
+    fn claims(&self, headers: &HeaderMap, now: Instant) -> Option<Arc<Claims>> {
+        let name = |place: &Option<Place>| match place {
+            Some(Place::Claim(name)) => Some(name.clone()),
+            _ => None,
+        };
+        let (user, tier) = (name(&self.user), name(&self.tier));
+        if user.is_none() && tier.is_none() {
+            return None;
+        }
+        let token = headers.get(AUTHORIZATION)?.as_bytes();
+        let key = self.hash(&token);
+        if let Some(known) = self.claims.get(&key, now) {
+            return Some(known);
+        }
+        let names = [user.as_deref().unwrap_or_default(), tier.as_deref().unwrap_or_default()];
+        let mut found = mcp::claims(token, &names).into_iter();
+        let mut next = || found.next().flatten().filter(|claim| is_usable(claim));
+        let claims = Arc::new(Claims { user: next(), tier: next() });
+        self.claims.insert(key, Arc::clone(&claims), now);
+        Some(claims)
+    }
+
+    fn hash(&self, value: &impl std::hash::Hash) -> u64 {
+        std::hash::BuildHasher::hash_one(&self.hasher, value)
+    }
+}
+
+impl Place {
+    fn of(source: &Source, told: &mut Vec<Box<str>>) -> Self {
+        let mut position = |member: &str| {
+            told.iter().position(|known| **known == *member).unwrap_or_else(|| {
+                told.push(member.into());
+                told.len() - 1
+            })
+        };
+        match source {
+            Source::Header(name) => match HeaderName::from_bytes(name.as_bytes()) {
+                Ok(name) => Self::Header(name),
+                // The configuration has checked it.
+                Err(_) => Self::Claim(String::new()),
+            },
+            Source::Claim(name) => Self::Claim(name.clone()),
+            Source::Meta(member) => Self::Meta(position(member)),
+            Source::Baggage(key) => Self::Baggage(key.clone(), position("baggage")),
+        }
+    }
+
+    /// What the head has here.
+    fn in_head(&self, headers: &HeaderMap) -> Option<Box<str>> {
+        let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
+        match self {
+            Self::Header(name) => text(name).filter(|value| is_usable(value)).map(Box::from),
+            Self::Baggage(key, _) => {
+                let mut lines = headers.get_all(BAGGAGE).iter().filter_map(|line| line.to_str().ok());
+                let value = lines.find_map(|line| mcp::baggage(line, key))?;
+                is_usable(&value).then(|| Box::from(&*value))
+            }
+            Self::Claim(_) | Self::Meta(_) => None,
+        }
+    }
+}
+
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// What the head or, where the place is there, the body says.
+fn said<'a>(
+    place: Option<&Place>,
+    heard: Option<&'a str>,
+    message: &'a Message,
+) -> Option<std::borrow::Cow<'a, str>> {
+    if let Some(heard) = heard {
+        return Some(heard.into());
+    }
+    let told = |at: usize| message.params.meta.told(at).filter(|text| !text.is_cut()).map(Text::as_str);
+    match place? {
+        Place::Meta(at) => told(*at).filter(|value| is_usable(value)).map(Into::into),
+        Place::Baggage(key, at) => mcp::baggage(told(*at)?, key).filter(|value| is_usable(value)),
+        Place::Header(_) | Place::Claim(_) => None,
+    }
+}
+
+fn is_usable(value: &str) -> bool {
+    !value.is_empty() && value.len() <= VALUE_MAX
+}

@@ -1,0 +1,347 @@
+//! What is made of payloads beside their lengths: custom metrics, costs, tokens, lists of tools. Whatever needs a payload
+//! itself happens off the path; what does not costs a look-up.
+
+use std::sync::Arc;
+
+use super::Export;
+use super::call::{Call, Held};
+use super::catalogue::{Catalogues, Page};
+use super::event::{Captured, Direction, DropReason, DroppedWhat, Event, Outcome};
+use super::label::Label;
+use super::later::Later;
+use super::price::{NanoDollars, Prices};
+use super::reader::{Budget, Reserved};
+use super::rules::{self, Facts, RuleSet, Rules, Verdict};
+use super::tokens::{self, Payloads, Tokenizer, Tokens};
+use crate::config::{Config, TokenCounter};
+use crate::mcp::{Message, Method, Root, Wanted};
+
+/// What is made of payloads.
+pub(super) struct Insight {
+    export: Arc<dyn Export>,
+    rules: Option<(Arc<Rules>, Later<Carried>)>,
+    prices: Option<Prices>,
+    /// Counts exactly; `None` = tokens are estimated.
+    tokenizer: Option<Tokenizer>,
+    is_exact: bool,
+    lists: Later<(Page, Option<Reserved>)>,
+    /// Lists are compared with a file that may be slow.
+    has_state: bool,
+    payload_bytes: usize,
+    budget: Arc<Budget>,
+}
+
+/// What somebody wants of one call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Interest {
+    /// The rules that may be about it.
+    pub(super) rules: RuleSet,
+    /// All of its `params` are kept.
+    pub(super) params: bool,
+    /// Its `arguments` are kept.
+    pub(super) arguments: bool,
+    /// Its result is kept.
+    pub(super) result: bool,
+}
+
+impl Interest {
+    /// Whether anybody wants anything.
+    pub(super) fn is_any(self) -> bool {
+        self.rules != 0 || self.arguments || self.result
+    }
+}
+
+/// A call for rules to be tried on.
+struct Carried {
+    rules: RuleSet,
+    facts: Facts,
+    params: Option<Held>,
+    result: Option<Held>,
+}
+
+/// What a call leaves behind when it ends.
+pub(super) struct Remains<'a> {
+    pub(super) call: &'a Call,
+    pub(super) outcome: Outcome,
+    pub(super) tool: &'a Label,
+    pub(super) params: Option<Held>,
+    pub(super) arguments: Option<Held>,
+    pub(super) result: Option<&'a Captured>,
+}
+
+impl Insight {
+    pub(super) fn new(config: &Config, export: &Arc<dyn Export>, budget: &Arc<Budget>) -> Self {
+        let is_exact = config.tokens.counter == TokenCounter::O200k;
+        let rules = Rules::new(config).map(Arc::new);
+        let servers = config.servers.iter().map(|server| server.name.clone()).collect();
+        let catalogues = Catalogues::new(servers, config.drift.state.as_deref());
+        Self {
+            rules: rules.map(|rules| (Arc::clone(&rules), judging(rules, Arc::clone(export)))),
+            prices: Prices::new(config),
+            tokenizer: if is_exact { Tokenizer::start() } else { None },
+            is_exact,
+            lists: listing(catalogues, is_exact, Arc::clone(export)),
+            has_state: config.drift.state.is_some(),
+            payload_bytes: config.limits.payload_bytes,
+            budget: Arc::clone(budget),
+            export: Arc::clone(export),
+        }
+    }
+
+    /// What is kept of requests to a server before it is known what they ask.
+    pub(super) fn wanted_of_requests(&self, server: usize) -> Wanted {
+        let params = self.rules.as_ref().is_some_and(|(rules, _)| rules.server_wants(server, Root::Params));
+        Wanted { params, arguments: self.is_exact, results: false, bytes_max: self.payload_bytes }
+    }
+
+    /// What is kept of answers among which is one that somebody wants.
+    pub(super) fn wanted_of_answers(&self) -> Wanted {
+        Wanted { results: true, bytes_max: self.payload_bytes, ..Wanted::default() }
+    }
+
+    /// What is wanted of a client's call.
+    pub(super) fn interest(&self, server: usize, method: Method, tool: Option<&str>) -> Interest {
+        let is_call = method == Method::ToolsCall;
+        let mut interest = Interest {
+            arguments: self.is_exact && is_call,
+            result: method == Method::ToolsList || (self.is_exact && is_call),
+            ..Interest::default()
+        };
+        if let Some((rules, _)) = &self.rules {
+            interest.rules = rules.about(server, method, tool);
+            interest.params = rules.want(interest.rules, Root::Params);
+            interest.result |= rules.want(interest.rules, Root::Result);
+        }
+        interest
+    }
+
+    /// The tokens of a call of a tool, where they are estimated.
+    pub(super) fn estimate(&self, call: &Call, answer: Option<&Message>) -> Option<Tokens> {
+        if self.is_exact || call.method != Method::ToolsCall || call.direction == Direction::ServerToClient {
+            return None;
+        }
+        let result = answer.and_then(|message| message.result.as_ref());
+        Some(Tokens {
+            input: call.arguments_bytes.map(tokens::estimate),
+            output: result.map(|result| tokens::estimate(result.model_bytes())),
+        })
+    }
+
+    /// What a call of a tool costs that ended so; without its tokens where these are not counted yet.
+    pub(super) fn cost(
+        &self,
+        call: &Call,
+        outcome: Outcome,
+        result_bytes: Option<u64>,
+        tokens: Option<Tokens>,
+    ) -> Option<NanoDollars> {
+        // Only what a server has done costs anything.
+        if !matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Task) {
+            return None;
+        }
+        let price = self.prices.as_ref()?.of(call.server, call.tool_name()?.as_str())?;
+        let bytes = call.arguments_bytes.unwrap_or(0) + result_bytes.unwrap_or(0);
+        Some(price.of_call(bytes) + tokens.map_or(0, |tokens| price.of_tokens(tokens.sum())))
+    }
+
+    /// A client's call ended: what is done with what it carried.
+    pub(super) fn ended(&self, remains: Remains<'_>) {
+        let interest = remains.call.interest;
+        let result = || remains.result.and_then(|result| self.hold(result));
+        if interest.arguments
+            && let Some(tokenizer) = &self.tokenizer
+        {
+            self.count(tokenizer, &remains, remains.arguments.as_ref(), result());
+        }
+        let Some((rules, later)) = &self.rules else { return };
+        let counting = rules.ending(interest.rules, remains.outcome);
+        if counting == 0 {
+            return;
+        }
+        let facts = Facts::of(&remains);
+        let carries = rules.want(counting, Root::Params) || rules.want(counting, Root::Result);
+        let held = if rules.want(counting, Root::Result) { result() } else { None };
+        let has_room = held.is_some() || remains.result.is_none() || !rules.want(counting, Root::Result);
+        let carried = Carried { rules: counting, facts, params: remains.params, result: held };
+        if carries && has_room {
+            later.push(carried);
+        } else {
+            // Metrics are exact: what there is no room for is done at once.
+            let params = carried.params.as_ref().map(|held| &held.captured);
+            judge(rules, &carried, params, remains.result, &*self.export);
+        }
+    }
+
+    /// A page of a server's list of tools came.
+    pub(super) fn listed(&self, call: &Call, message: &Message) {
+        let Some(result) = &message.result else { return };
+        let kept = result.captured.as_ref().filter(|captured| !captured.cut);
+        let share = kept.and_then(|captured| self.budget.take(captured.bytes.len()));
+        let page = Page {
+            server: call.server,
+            audience: call.head.audience,
+            cursor: call.cursor,
+            next: result.next_cursor.as_ref().map(crate::mcp::Text::hash),
+            tools: result.tools.len() as u64,
+            bytes: result.bytes,
+            tokens: tokens::estimate(result.model_bytes()),
+            result: kept.filter(|_| share.is_some()).map(|captured| Arc::clone(&captured.bytes)),
+        };
+        self.lists.push((page, share));
+    }
+
+    /// Does what waits, so that whoever asks now is told of all that passed before; but nothing that may take long.
+    pub(super) fn catch_up(&self) {
+        if let Some((_, later)) = &self.rules {
+            later.help();
+        }
+        if !self.has_state {
+            self.lists.help();
+        }
+        self.tell_counted();
+    }
+
+    /// The process ends.
+    pub(super) fn finish(&self) {
+        self.catch_up();
+        self.lists.help();
+    }
+
+    /// Tells what was counted since.
+    pub(super) fn tell_counted(&self) {
+        let Some(tokenizer) = &self.tokenizer else { return };
+        while let Some(counted) = tokenizer.next() {
+            let (of, tokens) = (counted.of, counted.tokens);
+            let cost = of.price.map(|price| price.of_tokens(tokens.sum()));
+            self.export.event(&Event::TokensCounted { server: of.server, tool: &of.tool, tokens, cost });
+        }
+    }
+
+    /// How many calls wait for their tokens to be counted.
+    pub(super) fn waiting(&self) -> usize {
+        self.tokenizer.as_ref().map_or(0, Tokenizer::waiting)
+    }
+
+    fn count(
+        &self,
+        tokenizer: &Tokenizer,
+        remains: &Remains<'_>,
+        arguments: Option<&Held>,
+        result: Option<Held>,
+    ) {
+        let call = remains.call;
+        let is_whole = |captured: &Captured| !captured.cut;
+        let is_kept =
+            call.arguments_bytes.is_none() || arguments.is_some_and(|held| is_whole(&held.captured));
+        let is_read = remains.result.is_none_or(is_whole) && remains.result.is_some() == result.is_some();
+        let price = self.prices.as_ref().zip(call.tool_name());
+        let price = price.and_then(|(prices, tool)| prices.of(call.server, tool.as_str()));
+        let payloads = Payloads {
+            server: call.server,
+            tool: remains.tool.clone(),
+            arguments: arguments.and_then(|held| self.hold(&held.captured)),
+            result,
+            price: price.filter(|price| price.is_by_token()),
+        };
+        let lost = if !is_kept || !is_read {
+            Some(DropReason::TooLarge)
+        } else if !tokenizer.push(payloads) {
+            Some(DropReason::QueueFull)
+        } else {
+            None
+        };
+        if let Some(reason) = lost {
+            self.export.event(&Event::Dropped { what: DroppedWhat::Tokens, reason });
+        }
+    }
+
+    /// A payload to be kept after its call, as far as there is memory for it.
+    fn hold(&self, captured: &Captured) -> Option<Held> {
+        let share = self.budget.take(captured.bytes.len())?;
+        Some(Held { captured: captured.clone(), share })
+    }
+}
+
+impl Facts {
+    fn of(remains: &Remains<'_>) -> Self {
+        let call = remains.call;
+        Self {
+            server: call.server,
+            method: call.method,
+            outcome: remains.outcome,
+            tool: remains.tool.clone(),
+            tier: call.tier().cloned().unwrap_or_else(Label::none),
+            client: call.client.label.clone(),
+        }
+    }
+}
+
+/// Who tries rules on calls.
+fn judging(rules: Arc<Rules>, export: Arc<dyn Export>) -> Later<Carried> {
+    Later::new(
+        "custom-metrics",
+        || {},
+        move |carried: Carried| {
+            let captured = |held: &Option<Held>| held.as_ref().map(|held| held.captured.clone());
+            let (params, result) = (captured(&carried.params), captured(&carried.result));
+            judge(&rules, &carried, params.as_ref(), result.as_ref(), &*export);
+        },
+    )
+}
+
+fn judge(
+    rules: &Rules,
+    carried: &Carried,
+    params: Option<&Captured>,
+    result: Option<&Captured>,
+    export: &dyn Export,
+) {
+    let server = carried.facts.server;
+    let (params, result) = (rules::bytes(params), rules::bytes(result));
+    rules.judge(carried.rules, &carried.facts, params, result, &mut |rule, verdict| match verdict {
+        Verdict::Counts { value, labels } => {
+            export.event(&Event::Custom { server, rule, value, labels: &labels });
+        }
+        Verdict::NoValue => {
+            export.event(&Event::Dropped { what: DroppedWhat::Metric, reason: DropReason::NoValue });
+        }
+        Verdict::Other(_) => {}
+    });
+}
+
+/// Changes of one list that are told by a line; all are counted.
+const LINES_MAX: usize = 50;
+
+/// Who compares lists of tools.
+fn listing(
+    mut catalogues: Catalogues,
+    is_exact: bool,
+    export: Arc<dyn Export>,
+) -> Later<(Page, Option<Reserved>)> {
+    let mut last_problem = None;
+    Later::new(
+        "tools",
+        || {},
+        move |(mut page, _share): (Page, Option<Reserved>)| {
+            if let (true, Some(result)) = (is_exact, &page.result) {
+                page.tokens = tokens::of_result(result);
+            }
+            let server = page.server;
+            let learned = catalogues.page(page);
+            if let Some(listed) = &learned.listed {
+                let (tools, bytes, tokens) = (listed.tools, listed.bytes, listed.tokens);
+                export.event(&Event::ToolsListed { server, tools, bytes, tokens });
+            }
+            for (at, changed) in learned.changes.iter().enumerate() {
+                export.event(&Event::ToolChanged { server, changed, line: at < LINES_MAX });
+            }
+            // A disk that stays full is told once.
+            if learned.problem != last_problem {
+                if let Some(problem) = &learned.problem {
+                    export.event(&Event::StateLost { problem });
+                }
+                last_problem = learned.problem;
+            }
+        },
+    )
+}

@@ -1,0 +1,311 @@
+//! Custom metrics: rules of the configuration, looked for in what calls carried (`telemetry.md` §6).
+//!
+//! # Why
+//! A rule asks for a few values of a payload that may be large. All that the rules of a server ask for is found in one
+//! pass over the arguments and one over the result, which builds no tree; calls that no rule is about keep nothing.
+
+use super::event::Outcome;
+use super::label::Label;
+use crate::config::{Config, Fact, LabelSource, Rule, RuleKind};
+use crate::mcp::{Captured, Found, Method, Pointers, Root};
+
+/// A set of rules by their positions in the configuration, which has at most so many.
+pub(super) type RuleSet = u128;
+
+/// The rules of a configuration, ready to be evaluated.
+pub(super) struct Rules {
+    all: Vec<Compiled>,
+    servers: Vec<OfServer>,
+}
+
+struct Compiled {
+    rule: Rule,
+    methods: Vec<Method>,
+    /// Positions among what its server's pointers find.
+    places: Vec<Places>,
+}
+
+/// Where what a rule asks for is found, on one server.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    value: Option<usize>,
+    /// One for each label.
+    labels: Vec<Option<usize>>,
+}
+
+/// What all rules about one server ask for.
+struct OfServer {
+    rules: RuleSet,
+    pointers: Pointers,
+    many: usize,
+}
+
+/// A call as rules see it.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) server: usize,
+    pub(super) method: Method,
+    pub(super) outcome: Outcome,
+    pub(super) tool: Label,
+    pub(super) tier: Label,
+    pub(super) client: Label,
+}
+
+/// What a rule makes of a call.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It counts so much, under these labels, in the order of the rule's.
+    Counts {
+        /// The value, scaled.
+        value: f64,
+        /// The labels' values.
+        labels: Vec<String>,
+    },
+    /// It would count, but what it asks for is not there or is no number that its metric can take.
+    NoValue,
+    /// It is not about this call: the condition that does not hold.
+    Other(&'static str),
+}
+
+impl Rules {
+    /// The rules of `config`; `None` where it has none.
+    pub(super) fn new(config: &Config) -> Option<Self> {
+        if config.rules.is_empty() {
+            return None;
+        }
+        let mut all: Vec<Compiled> = config.rules.iter().map(Compiled::new).collect();
+        let servers = config.servers.iter().map(|server| OfServer::new(&mut all, &server.name)).collect();
+        Some(Self { all, servers })
+    }
+
+    /// The rules that may be about a call, as far as its request tells.
+    pub(super) fn about(&self, server: usize, method: Method, tool: Option<&str>) -> RuleSet {
+        let of_server = self.servers.get(server).map_or(0, |of_server| of_server.rules);
+        self.select(of_server, |rule| rule.is_about(method, tool).is_ok())
+    }
+
+    /// Those of them that count calls that end so.
+    pub(super) fn ending(&self, rules: RuleSet, outcome: Outcome) -> RuleSet {
+        self.select(rules, |rule| rule.counts(outcome))
+    }
+
+    /// Whether any of them asks for something of `root`.
+    pub(super) fn want(&self, rules: RuleSet, root: Root) -> bool {
+        let begins = if root == Root::Params { "/params/" } else { "/result/" };
+        self.select(rules, |rule| rule.pointers().any(|pointer| pointer.starts_with(begins))) != 0
+    }
+
+    /// Whether any rule about this server asks for something of `root`.
+    pub(super) fn server_wants(&self, server: usize, root: Root) -> bool {
+        self.servers.get(server).is_some_and(|of_server| self.want(of_server.rules, root))
+    }
+
+    /// What these rules make of a call: each rule's position, with its verdict.
+    pub(super) fn judge(
+        &self,
+        rules: RuleSet,
+        facts: &Facts,
+        params: Option<&[u8]>,
+        result: Option<&[u8]>,
+        sink: &mut dyn FnMut(usize, Verdict),
+    ) {
+        let Some(of_server) = self.servers.get(facts.server) else { return };
+        let mut found = vec![None; of_server.many];
+        for (root, json) in [(Root::Params, params), (Root::Result, result)] {
+            if let Some(json) = json.filter(|_| self.want(rules, root)) {
+                of_server.pointers.read(root, json, &mut found);
+            }
+        }
+        for (at, rule) in self.all.iter().enumerate().filter(|(at, _)| rules & (1 << at) != 0) {
+            sink(at, rule.verdict(facts, &found));
+        }
+    }
+
+    fn select(&self, among: RuleSet, wanted: impl Fn(&Compiled) -> bool) -> RuleSet {
+        let mut selected = 0;
+        let mut left = among;
+        while left != 0 {
+            let at = left.trailing_zeros();
+            left &= left - 1;
+            if self.all.get(at as usize).is_some_and(&wanted) {
+                selected |= 1 << at;
+            }
+        }
+        selected
+    }
+}
+
+impl OfServer {
+    fn new(all: &mut [Compiled], name: &str) -> Self {
+        let (mut rules, mut pointers) = (0, Vec::new());
+        for (at, rule) in all.iter_mut().enumerate().take(RuleSet::BITS as usize) {
+            let servers = &rule.rule.when.servers;
+            let is_about = servers.is_empty() || servers.iter().any(|server| server == name);
+            let places = if is_about { rule.places(&mut pointers) } else { Places::default() };
+            rules |= RuleSet::from(is_about) << at;
+            rule.places.push(places);
+        }
+        let many = pointers.len();
+        Self { rules, pointers: Pointers::new(pointers.iter().map(String::as_str)), many }
+    }
+}
+
+impl Compiled {
+    fn new(rule: &Rule) -> Self {
+        let methods = rule.when.methods.iter().map(|method| Method::from_name(method)).collect();
+        Self { rule: rule.clone(), methods, places: Vec::new() }
+    }
+
+    /// Whether it is about such a request; else the condition that does not hold.
+    fn is_about(&self, method: Method, tool: Option<&str>) -> Result<(), &'static str> {
+        if !self.methods.is_empty() && !self.methods.contains(&method) {
+            return Err("method");
+        }
+        let tools = &self.rule.when.tools;
+        let called = |wanted: &String| tool.is_some_and(|tool| tool == wanted);
+        if tools.is_empty() || tools.iter().any(called) { Ok(()) } else { Err("tool") }
+    }
+
+    fn counts(&self, outcome: Outcome) -> bool {
+        let outcomes = &self.rule.when.outcomes;
+        outcomes.is_empty() || outcomes.iter().any(|wanted| wanted == outcome.as_str())
+    }
+
+    fn pointers(&self) -> impl Iterator<Item = &str> {
+        let labels = self.rule.labels.iter().filter_map(|label| match &label.source {
+            LabelSource::Pointer { pointer, .. } => Some(pointer.as_str()),
+            LabelSource::Fact(_) => None,
+        });
+        self.rule.value.as_deref().into_iter().chain(labels)
+    }
+
+    /// Where what it asks for will stand among `pointers`.
+    fn places(&self, pointers: &mut Vec<String>) -> Places {
+        let mut place = |pointer: &String| {
+            pointers.iter().position(|known| known == pointer).unwrap_or_else(|| {
+                pointers.push(pointer.clone());
+                pointers.len() - 1
+            })
+        };
+        Places {
+            value: self.rule.value.as_ref().map(&mut place),
+            labels: self
+                .rule
+                .labels
+                .iter()
+                .map(|label| match &label.source {
+                    LabelSource::Pointer { pointer, .. } => Some(place(pointer)),
+                    LabelSource::Fact(_) => None,
+                })
+                .collect(),
+        }
+    }
+
+    fn verdict(&self, facts: &Facts, found: &[Option<Found>]) -> Verdict {
+        let Some(places) = self.places.get(facts.server) else { return Verdict::Other("server") };
+        let value = match places.value {
+            None => Some(1.0),
+            Some(at) => found.get(at).and_then(Option::as_ref).and_then(number),
+        };
+        let value = value.map(|value| value * self.rule.scale);
+        let is_usable =
+            |value: &f64| value.is_finite() && (self.rule.kind != RuleKind::Counter || *value >= 0.0);
+        let Some(value) = value.filter(is_usable) else { return Verdict::NoValue };
+        let labels = self.rule.labels.iter().zip(&places.labels);
+        let labels = labels.map(|(label, at)| {
+            let found = at.and_then(|at| found.get(at)?.as_ref());
+            label_value(&label.source, facts, found)
+        });
+        Verdict::Counts { value, labels: labels.collect() }
+    }
+}
+
+/// A number, also one that is written as a text.
+fn number(found: &Found) -> Option<f64> {
+    match found {
+        Found::Number(number) => Some(*number),
+        Found::Text(text) => {
+            let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+            text.parse().ok().filter(|_| plain)
+        }
+        Found::Bool(_) | Found::Null | Found::Container => None,
+    }
+}
+
+fn label_value(source: &LabelSource, facts: &Facts, found: Option<&Found>) -> String {
+    match source {
+        LabelSource::Fact(fact) => fact_value(*fact, facts).to_owned(),
+        LabelSource::Pointer { allowed, .. } => {
+            let said = match found {
+                Some(Found::Text(text)) => text.clone(),
+                Some(Found::Number(number)) => number.to_string(),
+                Some(Found::Bool(is_so)) => is_so.to_string(),
+                Some(Found::Null | Found::Container) | None => return "none".to_owned(),
+            };
+            if allowed.contains(&said) { said } else { "_other".to_owned() }
+        }
+    }
+}
+
+fn fact_value(fact: Fact, facts: &Facts) -> &str {
+    match fact {
+        Fact::ToolName => facts.tool.as_str(),
+        Fact::UserTier => facts.tier.as_str(),
+        Fact::ClientName => facts.client.as_str(),
+        Fact::Method => facts.method.as_str(),
+        Fact::Status => facts.outcome.status().as_str(),
+        Fact::Outcome => facts.outcome.as_str(),
+    }
+}
+
+/// A call that somebody wrote down, for rules to be tried on.
+#[derive(Debug, Clone, Copy)]
+pub struct Example<'a> {
+    /// Position in `Config::servers`.
+    pub server: usize,
+    /// What was asked.
+    pub method: Method,
+    /// The tool's name.
+    pub tool: Option<&'a str>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// `params`, as JSON.
+    pub params: Option<&'a [u8]>,
+    /// `result`, as JSON.
+    pub result: Option<&'a [u8]>,
+}
+
+/// What each rule of `config` makes of `example`, in their order; of facts that only traffic tells, `none`.
+pub fn judge(config: &Config, example: Example<'_>) -> Vec<Verdict> {
+    let Some(rules) = Rules::new(config) else { return Vec::new() };
+    let facts = Facts {
+        server: example.server,
+        method: example.method,
+        outcome: example.outcome,
+        tool: example.tool.map_or_else(Label::none, Label::said),
+        tier: Label::none(),
+        client: Label::none(),
+    };
+    let of_server = rules.servers.get(example.server).map_or(0, |of_server| of_server.rules);
+    let mut verdicts: Vec<Verdict> = Vec::with_capacity(rules.all.len());
+    for (at, rule) in rules.all.iter().enumerate() {
+        let other = match rule.is_about(example.method, example.tool) {
+            _ if of_server & (1 << at) == 0 => Some("server"),
+            Err(condition) => Some(condition),
+            Ok(()) if !rule.counts(example.outcome) => Some("outcome"),
+            Ok(()) => None,
+        };
+        match other {
+            Some(condition) => verdicts.push(Verdict::Other(condition)),
+            None => rules.judge(1 << at, &facts, example.params, example.result, &mut |_, verdict| {
+                verdicts.push(verdict);
+            }),
+        }
+    }
+    verdicts
+}
+
+/// What was kept of a payload, whole or not.
+pub(super) fn bytes(captured: Option<&Captured>) -> Option<&[u8]> {
+    captured.map(|captured| &*captured.bytes)
+}
