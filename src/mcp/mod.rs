@@ -13,6 +13,7 @@
 //! of building a tree. `serde_json` is the oracle in its tests.
 
 pub mod b3;
+mod baggage;
 mod body;
 mod capture;
 mod challenge;
@@ -39,6 +40,7 @@ mod version;
 mod walk;
 mod word;
 
+pub use baggage::baggage;
 pub use body::{is_jsonrpc, quoted, request_id, unquoted, unquoted_strictly};
 pub use capture::Wanted;
 pub use challenge::{AuthError, AuthScheme, challenge_error, scheme_of};
