@@ -14,9 +14,11 @@
 
 pub mod b3;
 mod baggage;
+mod base64;
 mod body;
 mod capture;
 mod challenge;
+mod claims;
 mod code;
 mod draft;
 mod field;
@@ -46,6 +48,7 @@ pub use baggage::baggage;
 pub use body::{is_jsonrpc, quoted, request_id, unquoted, unquoted_strictly};
 pub use capture::Wanted;
 pub use challenge::{AuthError, AuthScheme, challenge_error, scheme_of};
+pub use claims::claims;
 pub use code::known_code;
 pub use header::decode;
 pub use id::Id;
