@@ -4,7 +4,11 @@
 //! pass. A [`Message`] comes out the moment its last brace was seen. Nothing here returns a `Result`: what cannot
 //! be read is a value with its reason, [`Unreadable`].
 //!
-//! Memory is constant in the size of what is read: only capped captures ([`Text`]) are kept.
+//! Memory is constant in the size of what passes: only capped captures ([`Text`]) are kept.
+//!
+//! What somebody holds anyway, a captured payload or a header field, is read whole: [`Pointers`] into it, the
+//! [`definitions`] of tools, the [`model_text`], [`claims`], [`challenge_error`], [`server_timing`] and [`baggage`](fn@baggage).
+//! There, time and memory are in proportion to what is held.
 //!
 //! # Why an own scanner
 //!
@@ -31,6 +35,7 @@ mod model;
 mod number;
 mod parts;
 pub mod place;
+mod pointer;
 mod quoted;
 mod reference;
 mod scanner;
@@ -57,6 +62,7 @@ pub use media::Media;
 pub use message::{Answer, Captured, Fault, Kind, Message, Meta, Params, Unreadable, Widget};
 pub use method::{Method, NamedBy};
 pub use model::model_text;
+pub use pointer::{Found, Pointers, Root, is_pointer};
 pub use reference::{join, normal, resolve};
 pub use scanner::Scanner;
 pub use sse::{Event, EventKind, EventReader, Item, Shown};
