@@ -2,48 +2,17 @@
 
 use std::borrow::Cow;
 
+use super::base64;
+
 /// The value that a header carries: what is between `=?base64?` and `?=` decoded, anything else as it is
 /// (2026-07-28, Streamable HTTP, "Value encoding"). `None` where it is neither: bytes that are not printable ASCII,
 /// bad base64, or base64 of what is not UTF-8.
 pub fn decode(value: &[u8]) -> Option<Cow<'_, str>> {
     if let Some(encoded) = value.strip_prefix(b"=?base64?").and_then(|rest| rest.strip_suffix(b"?=")) {
-        return String::from_utf8(base64(encoded)?).ok().map(Cow::Owned);
+        return String::from_utf8(base64::standard(encoded)?).ok().map(Cow::Owned);
     }
     let plain = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
     if plain { std::str::from_utf8(value).ok().map(Cow::Borrowed) } else { None }
-}
-
-/// RFC 4648, section 4; padding may be left out.
-fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
-    let padding = encoded.iter().rev().take_while(|&&byte| byte == b'=').count();
-    if padding > 2 || (padding > 0 && !encoded.len().is_multiple_of(4)) {
-        return None;
-    }
-    let digits = &encoded[..encoded.len() - padding];
-    let mut decoded = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    for group in digits.chunks(4) {
-        let bits = group.iter().try_fold(0_u32, |bits, &byte| Some((bits << 6) | sextet(byte)?))?;
-        let [_, first, second, third] = (bits << (6 * (4 - group.len()))).to_be_bytes();
-        match group.len() {
-            4 => decoded.extend([first, second, third]),
-            3 => decoded.extend([first, second]),
-            2 => decoded.push(first),
-            _ => return None,
-        }
-    }
-    Some(decoded)
-}
-
-fn sextet(byte: u8) -> Option<u32> {
-    let value = match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod metrics;
 mod mounts;
 mod outcomes;
 mod overload;
+mod payloads;
 mod places;
 mod program;
 mod propagation;
