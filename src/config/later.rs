@@ -15,7 +15,7 @@ const TABLES: &[&str] = &["identity", "tokens", "drift", "metric", "price"];
 const KEYS: &[(&str, &[&str])] = &[
     ("admin", &["token", "tls", "links"]),
     ("server", &["bulkhead", "circuit_breaker", "rate", "probe", "auth", "slo", "rewrite_oauth"]),
-    ("limits", &["max_tool_pairs", "recent_calls"]),
+    ("limits", &["recent_calls"]),
 ];
 
 /// The first key of `file`, in the order it is written, that belongs to a later version.

@@ -159,7 +159,7 @@ fn changed_limits(limits: &Limits) -> Vec<String> {
 }
 
 /// Every limit as the file writes it; a new one cannot be forgotten here.
-fn written(limits: &Limits) -> [(&'static str, String); 19] {
+fn written(limits: &Limits) -> [(&'static str, String); 21] {
     let Limits {
         max_connections,
         max_connections_per_address,
@@ -178,6 +178,8 @@ fn written(limits: &Limits) -> [(&'static str, String); 19] {
         orphan_wait,
         max_label_values,
         max_client_names,
+        max_tool_pairs,
+        payload_bytes,
         observe_bytes,
         decoded_bytes,
     } = limits;
@@ -199,6 +201,8 @@ fn written(limits: &Limits) -> [(&'static str, String); 19] {
         ("orphan_wait", wait(Some(*orphan_wait))),
         ("max_label_values", max_label_values.to_string()),
         ("max_client_names", max_client_names.to_string()),
+        ("max_tool_pairs", max_tool_pairs.to_string()),
+        ("payload_bytes", size(*payload_bytes as u64)),
         ("observe_bytes", size(*observe_bytes as u64)),
         ("decoded_bytes", size(*decoded_bytes)),
     ]

@@ -130,6 +130,8 @@ pub(super) struct Limits {
     pub(super) orphan_wait: Optional<Wait>,
     pub(super) max_label_values: Optional<Count>,
     pub(super) max_client_names: Optional<Count>,
+    pub(super) max_tool_pairs: Optional<Count>,
+    pub(super) payload_bytes: Optional<Size>,
     pub(super) observe_bytes: Optional<Size>,
     pub(super) decoded_bytes: Optional<Size>,
 }

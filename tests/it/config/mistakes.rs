@@ -228,6 +228,34 @@ fn limits_that_refuse_to_be_unlimited() {
 }
 
 #[test]
+fn limits_of_what_is_kept_of_payloads() {
+    assert_snapshot!(mistake("[limits]\nmax_tool_pairs = 0\n"), @r"
+        config.toml, line 2, column 18
+          |
+        2 | max_tool_pairs = 0
+          |                  ^
+        this limit cannot be switched off: what is remembered about traffic is bounded
+        hint: raise it if it is too low; the default is 2000
+    ");
+    assert_snapshot!(mistake("[limits]\npayload_bytes = \"off\"\n"), @r#"
+        config.toml, line 2, column 17
+          |
+        2 | payload_bytes = "off"
+          |                 ^^^^^
+        this limit cannot be switched off: what is remembered about traffic is bounded
+        hint: raise it if it is too low; the default is "1MiB"
+    "#);
+    assert_snapshot!(mistake("[limits]\npayload_bytes = \"17MiB\"\n"), @r#"
+        config.toml, line 2, column 17
+          |
+        2 | payload_bytes = "17MiB"
+          |                 ^^^^^^^
+        expected a size up to "16MiB" for what is kept of a payload
+        hint: the default is "1MiB"
+    "#);
+}
+
+#[test]
 fn limits_of_request_heads() {
     assert_snapshot!(mistake("[limits]\nmax_headers = 0\n"), @r"
         config.toml, line 2, column 15
