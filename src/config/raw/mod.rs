@@ -1,12 +1,15 @@
 //! The file as it is written: every key optional that has a default, every value of a type that parses itself.
 //! Nothing here knows a default or another key.
 
+use std::net::SocketAddr;
+
 use serde::Deserialize;
 use toml::Spanned;
 
 mod duration;
 mod header;
 mod host;
+mod list;
 mod listen;
 mod mount;
 mod network;
@@ -19,7 +22,7 @@ mod written;
 pub(super) use duration::Wait;
 pub(super) use header::{HeaderName, HeaderValue, Headers};
 pub(super) use host::{AllowedHost, AllowedOrigin, HostName};
-pub(super) use listen::Listen;
+pub(super) use list::OneOrMany;
 pub(super) use mount::MountPath;
 pub(super) use number::{Count, Ratio};
 pub(super) use size::Size;
@@ -51,7 +54,7 @@ pub(super) struct File {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Proxy {
-    pub(super) listen: Plain<Listen>,
+    pub(super) listen: Plain<OneOrMany<SocketAddr>>,
     pub(super) public_url: Optional<Url>,
     pub(super) tls: Plain<Tls>,
     pub(super) allowed_hosts: Option<Vec<Value<AllowedHost>>>,
@@ -73,7 +76,7 @@ pub(super) struct Tls {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Admin {
-    pub(super) listen: Optional<std::net::SocketAddr>,
+    pub(super) listen: Optional<SocketAddr>,
 }
 
 #[derive(Debug, Deserialize)]
