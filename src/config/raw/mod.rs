@@ -9,12 +9,17 @@ use toml::Spanned;
 mod duration;
 mod header;
 mod host;
+mod insight;
+mod label;
 mod list;
 mod listen;
+mod metric;
 mod mount;
 mod network;
 mod number;
+mod pointer;
 mod size;
+mod source;
 mod url;
 mod word;
 mod written;
@@ -22,10 +27,14 @@ mod written;
 pub(super) use duration::Wait;
 pub(super) use header::{HeaderName, HeaderValue, Headers};
 pub(super) use host::{AllowedHost, AllowedOrigin, HostName};
+pub(super) use insight::{Drift, Identity, Metric, Price, Source, Tier, Tokens, When};
+pub(super) use label::{Label, LabelValue, Labels};
 pub(super) use list::OneOrMany;
+pub(super) use metric::{MetricName, Name};
 pub(super) use mount::MountPath;
-pub(super) use number::{Count, Ratio};
+pub(super) use number::{Count, Finite, Ratio};
 pub(super) use size::Size;
+pub(super) use source::{SessionSource, baggage, claim, header, meta};
 pub(super) use url::Endpoint;
 pub(super) use word::{Compression, ServerName};
 pub(super) use written::{Value, Written};
@@ -49,6 +58,11 @@ pub(super) struct File {
     pub(super) metrics: Metrics,
     pub(super) tracing: Tracing,
     pub(super) logs: Logs,
+    pub(super) identity: Identity,
+    pub(super) tokens: Tokens,
+    pub(super) drift: Drift,
+    pub(super) metric: Vec<Spanned<Metric>>,
+    pub(super) price: Vec<Spanned<Price>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

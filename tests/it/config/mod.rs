@@ -12,6 +12,8 @@ use sightglass::config::{
     OtlpProtocol, Secret, Server, ServerTls, Tracing,
 };
 
+mod insight;
+mod insight_mistakes;
 mod mistakes;
 mod otel;
 
@@ -59,7 +61,7 @@ fn certificate() -> (String, String) {
 /// `config.toml` with every example switched on: a comment that is a TOML line loses its `# `.
 fn uncommented() -> String {
     let is_example = |line: &str| {
-        line == "[[server]]" || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+        line.starts_with("[[") || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
     };
     let lines = REFERENCE.lines().map(|line| match line.strip_prefix("# ") {
         Some(example) if is_example(example) => example,
@@ -115,6 +117,14 @@ fn the_examples_of_the_file_load() {
     assert_eq!(config.logs.salt, Some(Secret("salty".to_owned())));
     assert_eq!(config.tracing.otlp, Some(local_collector()));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert_eq!(config.identity.user.map(|user| user.to_string()).as_deref(), Some("header:x-user-id"));
+    assert_eq!(config.identity.tier.map(|tier| tier.allowed.len()), Some(3));
+    assert_eq!((config.identity.session.len(), config.identity.clients.len()), (3, 2));
+    assert_eq!(config.drift.state, Some(folder.0.join("tools.json")));
+    let rules: Vec<_> = config.rules.iter().map(|rule| (rule.kind.as_str(), rule.labels.len())).collect();
+    assert_eq!(rules, [("counter", 2), ("histogram", 0)]);
+    assert_eq!(config.rules.iter().map(|rule| rule.scale).collect::<Vec<_>>(), [1.0, 1.0]);
+    assert_eq!(config.prices.iter().map(|price| price.per_call).collect::<Vec<_>>(), [0.005]);
 }
 
 /// What `otlp = { endpoint = "http://localhost:4318" }` stands for.
@@ -345,6 +355,17 @@ fn upstreams_over_a_file_take_the_place_of_its_servers() {
     let text = stdout(&output);
     assert!(text.contains("server  b\n") && !text.contains("server  a\n"), "{text}");
     assert!(text.contains("listen  127.0.0.1:1001\n"), "{text}");
+    folder.write("priced.toml", &format!("{SERVER}[[price]]\nserver = \"a\"\nper_call = 1\n"));
+    let output =
+        sightglass(&["check", "--config", "priced.toml", "--upstream", "b=http://h/"], &folder.0, &[]);
+    assert_snapshot!(stderr(&output), @r#"
+        error: priced.toml, line 5, column 10
+          |
+        5 | server = "a"
+          |          ^^^
+        no server is named `a`
+        hint: the servers of the file were replaced by `--upstream`
+    "#);
 }
 
 #[test]
