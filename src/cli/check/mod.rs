@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+mod insight;
+
 use super::arguments::ServeArgs;
 use crate::config::{Config, Limits, LogFormat, LogLevel, Logs, Otlp, OtlpProtocol, Server, Tracing};
 
@@ -16,8 +18,8 @@ pub fn run(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, which
-/// limits are not the default ones, and what else should be known. Secrets are masked.
+/// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, who
+/// calls, what is counted of payloads, which limits are not the default ones, and what else should be known. Secrets are masked.
 pub fn describe(config: &Config) -> String {
     let mut lines = vec!["The configuration is valid.".to_owned(), String::new()];
     let tls = if config.proxy.tls.is_some() { " (TLS)" } else { "" };
@@ -32,6 +34,7 @@ pub fn describe(config: &Config) -> String {
     lines.push(String::new());
     lines.extend(tracing(&config.tracing));
     lines.extend(logs(&config.logs));
+    lines.extend(insight::describe(config));
     let limits = changed_limits(&config.limits);
     if !limits.is_empty() {
         lines.extend([String::new(), "limits that are not the default:".to_owned()]);
@@ -248,7 +251,8 @@ mod tests {
              every path passes unchanged to http://127.0.0.1:3001\n\n\
              tracing on: servers get the trace context in headers\n        samples 1 of the traces that begin here\n        \
              spans go nowhere: tracing.otlp names no endpoint\n\
-             logs    pretty on a terminal, else JSON; level info, with a line for each call\n";
+             logs    pretty on a terminal, else JSON; level info, with a line for each call\n\
+             tokens  estimated: one for every four bytes\n";
         assert_eq!(describe(&one()), expected);
     }
 

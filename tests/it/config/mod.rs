@@ -391,6 +391,7 @@ fn check_prints_what_a_configuration_resolves_to() {
                 samples 1 of the traces that begin here
                 spans go nowhere: tracing.otlp names no endpoint
         logs    pretty on a terminal, else JSON; level info, with a line for each call
+        tokens  estimated: one for every four bytes
 
         limits that are not the default:
                 max_connections = "off" (default 10000)
@@ -431,9 +432,60 @@ fn check_says_where_telemetry_goes_and_no_secret() {
                 arguments are logged, redacted, up to "4KiB"
                 ids of sessions are not hashed
                 hashes are keyed with logs.salt: ***
+        tokens  estimated: one for every four bytes
 
         warning: OTEL_LOGS_EXPORTER is ignored: expected otlp or none (metrics for Prometheus are on /metrics by themselves)
         warning: logs.capture: payloads are logged at level "debug"; above it, only of sessions that are being debugged
+    "#);
+}
+
+#[test]
+fn check_says_who_calls_what_is_counted_and_what_it_costs() {
+    let folder = Folder::new("insight");
+    let text = format!(
+        "{SERVER}[identity]\nuser = {{ header = \"X-User-Id\" }}\ntier = {{ claim = \"plan\", allowed = [\"free\", \"pro\"] }}\n\
+         session = [\"meta:openai/session\", \"baggage:session.id\"]\nclients = [\"ChatGPT\", \"claude-code\"]\n\
+         [drift]\nstate = \"tools.json\"\n[limits]\nmax_tool_pairs = 7\npayload_bytes = \"64KiB\"\n\
+         [[metric]]\nname = \"mcp_seen_total\"\ntype = \"counter\"\n\
+         [[metric]]\nname = \"mcp_revenue_usd\"\ntype = \"histogram\"\nvalue = \"/result/structuredContent/cents\"\nscale = 0.01\n\
+         when = {{ server = \"a\", tool = [\"buy\", \"rent\"], method = \"tools/call\", outcome = \"ok\" }}\n\
+         labels = {{ kind = {{ pointer = \"/params/arguments/kind\", allowed = [\"x\", \"y\"] }}, user_tier = {{ fact = \"user_tier\" }}, \
+         client = {{ fact = \"client_name\" }} }}\n\
+         [[price]]\nserver = \"a\"\ntool = \"search\"\nper_call = 0.005\nper_1k_tokens = 0.01\n[[price]]\nper_kilobyte = 0.001\n"
+    );
+    folder.write("config.toml", &text);
+    let output = sightglass(&["check"], &folder.0, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_snapshot!(stdout(&output), @r#"
+        The configuration is valid.
+
+        listen  127.0.0.1:8080
+        admin   127.0.0.1:9464 (/metrics, /health)
+
+        server  a
+                http://127.0.0.1:8080/mcp -> http://127.0.0.1:3001/mcp
+                every path passes unchanged to http://127.0.0.1:3001
+
+        tracing on: servers get the trace context in headers
+                samples 1 of the traces that begin here
+                spans go nowhere: tracing.otlp names no endpoint
+        logs    pretty on a terminal, else JSON; level info, with a line for each call
+        user    header:x-user-id, told as a keyed hash
+        tier    claim:plan: free, pro; others are _other
+        session meta:openai/session, else baggage:session.id
+        clients ChatGPT, claude-code always have a label value
+        tokens  estimated: one for every four bytes
+        drift   tools are remembered in tools.json
+
+        metric  mcp_seen_total (counter): 1 for every call
+        metric  mcp_revenue_usd (histogram): /result/structuredContent/cents times 0.01 when server is a, method is tools/call, tool is buy or rent, outcome is ok; by client (client_name), kind (/params/arguments/kind, 2 values), user_tier
+
+        price   search of a: 0.005 USD a call, 0.01 USD for 1000 tokens
+        price   every tool: 0.001 USD for 1000 bytes
+
+        limits that are not the default:
+                max_tool_pairs = 7 (default 2000)
+                payload_bytes = "64KiB" (default "1MiB")
     "#);
 }
 
