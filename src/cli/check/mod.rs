@@ -7,15 +7,26 @@ use std::time::Duration;
 
 mod insight;
 
-use super::arguments::ServeArgs;
+use super::arguments::CheckArgs;
+use super::sample::{self, Sample, Verdict};
 use crate::config::{Config, Limits, LogFormat, LogLevel, Logs, Otlp, OtlpProtocol, Server, Tracing};
 
-/// Prints what `args` resolve to and answers 0. A configuration that is refused is the error; the caller prints it and
-/// exits with [`super::EXIT_USAGE`].
-pub fn run(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<ExitCode> {
-    let config = super::resolve(args, env)?;
-    std::io::stdout().lock().write_all(describe(&config).as_bytes())?;
+/// Prints what `args` resolve to, and what it makes of a sample, and answers 0. A configuration that is refused, or a file
+/// that is no sample, is the error; the caller prints it and exits with [`super::EXIT_USAGE`].
+pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<ExitCode> {
+    let config = super::resolve(&args.serve, env)?;
+    let mut told = describe(&config);
+    if let Some(path) = args.sample.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        let sample = sample::load(path, &config)?;
+        let _ = write!(told, "\n{}", sample::render(&config, &sample, &verdicts(&config, &sample), None));
+    }
+    std::io::stdout().lock().write_all(told.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What each rule makes of `sample`, in their order.
+fn verdicts(config: &Config, _sample: &Sample) -> Vec<Verdict> {
+    config.rules.iter().map(|_| Verdict::Not("no rule is evaluated yet".to_owned())).collect()
 }
 
 /// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, who

@@ -16,6 +16,7 @@ mod insight;
 mod insight_mistakes;
 mod mistakes;
 mod otel;
+mod sample;
 
 const REFERENCE: &str = include_str!("../../../config.toml");
 
