@@ -34,8 +34,8 @@ pub enum Command {
     #[command(after_help = SERVE_EXAMPLE)]
     Serve(ServeArgs),
     /// Validate a configuration and print what it resolves to; exits 0 or 64
-    #[command(after_help = "Example:\n  sightglass check --config config.toml")]
-    Check(ServeArgs),
+    #[command(after_help = CHECK_EXAMPLE)]
+    Check(CheckArgs),
     /// Try everything with nothing to install: an MCP server, a client that keeps calling it, the proxy between
     #[command(after_help = "Example:\n  sightglass demo --for 30s")]
     #[cfg(feature = "demo")]
@@ -45,6 +45,22 @@ pub enum Command {
 const SERVE_EXAMPLE: &str = "Examples:\n  sightglass serve --upstream http://127.0.0.1:3001/mcp\n  \
      sightglass serve --upstream github=https://api.example.com/mcp --upstream search=http://127.0.0.1:3002/mcp\n  \
      sightglass serve --config config.toml --listen 0.0.0.0:8080";
+
+const CHECK_EXAMPLE: &str = "Examples:\n  sightglass check --config config.toml\n  \
+     sightglass check --config config.toml --sample call.json\n\nA sample is a JSON file with a call and its answer, such as\n  \
+     { \"params\": { \"name\": \"search\", \"arguments\": {} }, \"result\": { \"content\": [] } }\nor \
+     { \"request\": …, \"response\": … } with JSON-RPC messages; \"server\": \"NAME\" says whose it is.";
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CheckArgs {
+    /// What `serve` would be given.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// Tell what the custom metrics and prices of the configuration make of the call in this JSON file
+    #[arg(long, value_name = "FILE", env = "SIGHTGLASS_SAMPLE")]
+    pub sample: Option<PathBuf>,
+}
 
 /// Arguments of `serve` and `check`.
 #[derive(Debug, Clone, Default, Args)]

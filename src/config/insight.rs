@@ -1,6 +1,7 @@
 //! What only the configuration knows of the traffic: who calls, what a payload means, what a call costs
 //! (`telemetry.md` §6).
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// `[identity]`: who calls, as far as requests say. Nothing of it is verified: it is the server that judges.
@@ -30,6 +31,19 @@ pub enum Source {
     Baggage(String),
 }
 
+impl fmt::Display for Source {
+    /// As `identity.session` writes it: `header:x-session-id`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::Header(name) => ("header", name),
+            Self::Claim(name) => ("claim", name),
+            Self::Meta(name) => ("meta", name),
+            Self::Baggage(name) => ("baggage", name),
+        };
+        write!(formatter, "{kind}:{name}")
+    }
+}
+
 /// `identity.tier`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tier {
@@ -52,7 +66,7 @@ pub enum TokenCounter {
     /// A token for every four bytes.
     #[default]
     Estimate,
-    /// Exactly, with OpenAI's vocabulary of that name, on a thread of its own.
+    /// Exactly, with `OpenAI`'s vocabulary of that name, on a thread of its own.
     O200k,
 }
 
@@ -71,7 +85,7 @@ pub struct Rule {
     pub name: String,
     /// The metric's type.
     pub kind: RuleKind,
-    /// The metric's help text.
+    /// The metric's help text, one line.
     pub help: String,
     /// Which calls it is about.
     pub when: When,
@@ -79,7 +93,7 @@ pub struct Rule {
     pub value: Option<String>,
     /// What the number is multiplied by.
     pub scale: f64,
-    /// Labels beside `server`, in the order of the file's keys.
+    /// Labels beside `server`, in the order of their names.
     pub labels: Vec<RuleLabel>,
     /// Upper bounds of a histogram, ascending; empty for other types.
     pub buckets: Vec<f64>,
@@ -94,6 +108,20 @@ pub enum RuleKind {
     Gauge,
     /// Counts the value in buckets.
     Histogram,
+}
+
+impl RuleKind {
+    /// Every type.
+    pub const ALL: [Self; 3] = [Self::Counter, Self::Gauge, Self::Histogram];
+
+    /// As the file writes it, and the page.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
 }
 
 /// `metric.when`: all of it must hold; an empty list is any.
@@ -139,6 +167,24 @@ pub enum Fact {
     Method,
     Status,
     Outcome,
+}
+
+impl Fact {
+    /// Every fact.
+    pub const ALL: [Self; 6] =
+        [Self::ToolName, Self::UserTier, Self::ClientName, Self::Method, Self::Status, Self::Outcome];
+
+    /// As the file writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ToolName => "tool_name",
+            Self::UserTier => "user_tier",
+            Self::ClientName => "client_name",
+            Self::Method => "method",
+            Self::Status => "status",
+            Self::Outcome => "outcome",
+        }
+    }
 }
 
 /// One `[[price]]`, in US dollars. Of those that fit a call the most specific one holds: with server and tool, then

@@ -8,14 +8,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, Mistake};
 
-/// Tables at the top of the file.
-const TABLES: &[&str] = &["identity", "tokens", "drift", "metric", "price"];
-
 /// Keys of tables that exist.
 const KEYS: &[(&str, &[&str])] = &[
     ("admin", &["token", "tls", "links"]),
     ("server", &["bulkhead", "circuit_breaker", "rate", "probe", "auth", "slo", "rewrite_oauth"]),
-    ("limits", &["max_tool_pairs", "recent_calls"]),
+    ("limits", &["recent_calls"]),
 ];
 
 /// The first key of `file`, in the order it is written, that belongs to a later version.
@@ -23,9 +20,6 @@ pub(super) fn check(file: &DeTable<'_>) -> Result<(), Mistake> {
     let mut found: Vec<(Range<usize>, String)> = Vec::new();
     for (key, value) in file {
         let name = key.get_ref().as_ref();
-        if TABLES.contains(&name) {
-            found.push((key.span(), name.to_owned()));
-        }
         let keys = KEYS.iter().find(|(table, _)| *table == name).map(|(_, keys)| *keys);
         in_table(name, value, keys.unwrap_or_default(), &mut found);
     }

@@ -9,6 +9,7 @@ mod dial;
 mod error;
 mod insight;
 mod later;
+mod names;
 mod otel;
 mod raw;
 mod read;
@@ -23,6 +24,7 @@ pub use insight::{
     Drift, Fact, Identity, LabelSource, Price, Rule, RuleKind, RuleLabel, Source, Tier, TokenCounter, Tokens,
     When,
 };
+pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
 pub use upstreams::Overrides;
 
 use raw::Written;

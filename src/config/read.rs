@@ -59,11 +59,11 @@ fn steps(
     environment: Environment<'_>,
     overrides: Overrides,
 ) -> Result<Config, Mistake> {
-    let mut document = DeTable::parse(text).map_err(|error| from_toml(&error))?;
+    let mut document = DeTable::parse(text).map_err(|error| from_toml(&error, text))?;
     later::check(document.get_ref())?;
     let substituted = substitute::table(document.get_mut(), environment)?;
     let raw = raw::File::deserialize(Deserializer::from(document))
-        .map_err(|error| hide(from_toml(&error), &substituted))?;
+        .map_err(|error| hide(from_toml(&error, text), &substituted))?;
     let base = Path::new(file).parent().unwrap_or(Path::new(""));
     let otel = Otel::read(environment);
     let (mut config, mut spans) =
@@ -78,14 +78,15 @@ fn hide(mistake: Mistake, substituted: &Substituted) -> Mistake {
     Mistake { fault: Fault::new(substituted.hide_in(&message), substituted.hide_in(&hint)), ..mistake }
 }
 
-fn from_toml(error: &toml::de::Error) -> Mistake {
+fn from_toml(error: &toml::de::Error, text: &str) -> Mistake {
     let message = error.message();
-    let fault = Fault::from_text(message).unwrap_or_else(|| Fault::new(message, hint(message)));
+    let written = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+    let fault = Fault::from_text(message).unwrap_or_else(|| Fault::new(message, hint(message, written)));
     Mistake { span: error.span(), fault }
 }
 
-/// What to do about a message of `toml` or `serde`.
-fn hint(message: &str) -> String {
+/// What to do about a message of `toml` or `serde` about what is `written`.
+fn hint(message: &str, written: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let first = quoted.next().unwrap_or_default();
     if message.starts_with("unknown field") {
@@ -97,14 +98,17 @@ fn hint(message: &str) -> String {
     if message.starts_with("missing field") {
         return format!("add the line {first} = \"…\" to this block");
     }
-    if message.starts_with("invalid type: map, expected a sequence") {
-        return "a server's block begins with `[[server]]`, in double brackets".to_owned();
+    if message.starts_with("invalid type: map, expected a sequence") && written.starts_with('[') {
+        return format!("this block begins with `[{written}]`, in double brackets");
     }
-    if message.starts_with("invalid type: sequence") {
+    if message.starts_with("invalid type: sequence") && !message.contains("expected a table") {
         return "write one value, without the square brackets".to_owned();
     }
     if message.contains("expected a sequence") {
         return "write a list in square brackets: [\"…\"]".to_owned();
+    }
+    if message.ends_with("expected a string") {
+        return "write it in double quotes".to_owned();
     }
     if message.contains("expected a boolean") {
         return "write true or false, without quotes".to_owned();

@@ -124,7 +124,7 @@ pub(super) enum Shape {
 }
 
 /// The longest key in the tree, or asked for, in bytes: a longer one cannot be wanted.
-pub(super) const KEY_MAX: usize = 128;
+pub(super) const KEY_MAX: usize = 256;
 
 impl Slot {
     /// What is done with a value here.

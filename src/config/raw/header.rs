@@ -35,12 +35,17 @@ const OURS: &[&str] = &[
     "upgrade",
 ];
 
+/// Whether it is a token, as names of header fields are (RFC 9110 §5.6.2).
+pub(super) fn is_field_name(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token)
+}
+
 impl Written for HeaderName {
     const EXPECTED: &'static str = "the name of a header field";
 
     fn from_text(text: &str) -> Result<Self, Fault> {
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if text.is_empty() || !text.bytes().all(is_token) {
+        if !is_field_name(text) {
             return Err(Fault::new(
                 "no name of a header field",
                 "letters, digits and `-`, without a colon: headers = { X-Api-Key = \"${KEY}\" }",

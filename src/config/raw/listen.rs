@@ -1,18 +1,9 @@
-//! Addresses to listen on: one, or an array of them.
+//! Addresses to listen on.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::ops::Range;
 
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
-use toml::Spanned;
-
-use super::written::{Value, Written};
+use super::written::Written;
 use crate::config::error::Fault;
-
-/// Addresses, each with its place where it stands in an array.
-#[derive(Debug, Clone)]
-pub(in crate::config) struct Listen(pub(in crate::config) Vec<(SocketAddr, Option<Range<usize>>)>);
 
 impl Written for SocketAddr {
     const EXPECTED: &'static str = "an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
@@ -43,42 +34,4 @@ fn hint(text: &str) -> String {
 
 fn port_hint(port: &str) -> String {
     format!("\"127.0.0.1:{port}\" for this machine alone, \"0.0.0.0:{port}\" for every network")
-}
-
-impl<'de> Deserialize<'de> for Listen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrMany)
-    }
-}
-
-struct OneOrMany;
-
-impl<'de> Visitor<'de> for OneOrMany {
-    type Value = Listen;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}, or an array of them", SocketAddr::EXPECTED)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Listen, E> {
-        SocketAddr::from_text(text).map(|address| Listen(vec![(address, None)])).map_err(E::custom)
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Listen, E> {
-        SocketAddr::from_integer(value).map(|address| Listen(vec![(address, None)])).map_err(E::custom)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Listen, A::Error> {
-        let mut addresses = Vec::new();
-        while let Some(value) = sequence.next_element::<Spanned<Value<SocketAddr>>>()? {
-            let span = value.span();
-            addresses.push((value.into_inner().0, Some(span)));
-        }
-        if addresses.is_empty() {
-            let fault =
-                Fault::new("nothing to listen on", "write at least one address: [\"127.0.0.1:8080\"]");
-            return Err(de::Error::custom(fault));
-        }
-        Ok(Listen(addresses))
-    }
 }

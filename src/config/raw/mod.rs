@@ -1,17 +1,25 @@
 //! The file as it is written: every key optional that has a default, every value of a type that parses itself.
 //! Nothing here knows a default or another key.
 
+use std::net::SocketAddr;
+
 use serde::Deserialize;
 use toml::Spanned;
 
 mod duration;
 mod header;
 mod host;
+mod insight;
+mod label;
+mod list;
 mod listen;
+mod metric;
 mod mount;
 mod network;
 mod number;
+mod pointer;
 mod size;
+mod source;
 mod url;
 mod word;
 mod written;
@@ -19,10 +27,14 @@ mod written;
 pub(super) use duration::Wait;
 pub(super) use header::{HeaderName, HeaderValue, Headers};
 pub(super) use host::{AllowedHost, AllowedOrigin, HostName};
-pub(super) use listen::Listen;
+pub(super) use insight::{Drift, Identity, Metric, Price, Source, Tier, Tokens, When};
+pub(super) use label::{Label, LabelValue, Labels};
+pub(super) use list::OneOrMany;
+pub(super) use metric::{MetricName, Name};
 pub(super) use mount::MountPath;
-pub(super) use number::{Count, Ratio};
+pub(super) use number::{Count, Finite, Ratio};
 pub(super) use size::Size;
+pub(super) use source::{SessionSource, baggage, claim, header, meta};
 pub(super) use url::Endpoint;
 pub(super) use word::{Compression, ServerName};
 pub(super) use written::{Value, Written};
@@ -46,12 +58,17 @@ pub(super) struct File {
     pub(super) metrics: Metrics,
     pub(super) tracing: Tracing,
     pub(super) logs: Logs,
+    pub(super) identity: Identity,
+    pub(super) tokens: Tokens,
+    pub(super) drift: Drift,
+    pub(super) metric: Vec<Spanned<Metric>>,
+    pub(super) price: Vec<Spanned<Price>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Proxy {
-    pub(super) listen: Plain<Listen>,
+    pub(super) listen: Plain<OneOrMany<SocketAddr>>,
     pub(super) public_url: Optional<Url>,
     pub(super) tls: Plain<Tls>,
     pub(super) allowed_hosts: Option<Vec<Value<AllowedHost>>>,
@@ -73,7 +90,7 @@ pub(super) struct Tls {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Admin {
-    pub(super) listen: Optional<std::net::SocketAddr>,
+    pub(super) listen: Optional<SocketAddr>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -130,6 +147,8 @@ pub(super) struct Limits {
     pub(super) orphan_wait: Optional<Wait>,
     pub(super) max_label_values: Optional<Count>,
     pub(super) max_client_names: Optional<Count>,
+    pub(super) max_tool_pairs: Optional<Count>,
+    pub(super) payload_bytes: Optional<Size>,
     pub(super) observe_bytes: Optional<Size>,
     pub(super) decoded_bytes: Optional<Size>,
 }

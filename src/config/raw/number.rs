@@ -1,5 +1,5 @@
 //! Counts: plain integers, the same in quotes (so that a variable may give one); `"off"` and 0 are none. Shares: from 0
-//! to 1.
+//! to 1. Numbers of any size, as long as they have one.
 
 use super::written::Written;
 use crate::config::error::Fault;
@@ -73,6 +73,37 @@ fn no_share(hint: &str) -> Fault {
     Fault::new(format!("expected {}", Ratio::EXPECTED), hint)
 }
 
+/// A number that is neither infinite nor none at all.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::config) struct Finite(pub(in crate::config) f64);
+
+impl Written for Finite {
+    const EXPECTED: &'static str = "a number";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let number = text.parse().ok().filter(|_| plain);
+        number.map_or_else(|| Err(no_number()), finite)
+    }
+
+    fn from_integer(value: i64) -> Result<Self, Fault> {
+        Self::from_text(&value.to_string())
+    }
+
+    fn from_float(value: f64) -> Option<Result<Self, Fault>> {
+        Some(finite(value))
+    }
+}
+
+fn finite(value: f64) -> Result<Finite, Fault> {
+    if value.is_finite() { Ok(Finite(value)) } else { Err(no_number()) }
+}
+
+fn no_number() -> Fault {
+    Fault::new(format!("expected {}", Finite::EXPECTED), "write digits and a point alone: 0.005")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +120,21 @@ mod tests {
         assert!(Ratio::from_integer(2).is_err() && Ratio::from_integer(-1).is_err());
         for value in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
             assert!(Ratio::from_float(value).is_some_and(|read| read.is_err()), "{value}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_a_size() {
+        for (text, number) in [("0", 0.0), ("-2", -2.0), ("0.005", 0.005), ("1000000", 1e6)] {
+            assert_eq!(Finite::from_text(text), Ok(Finite(number)), "{text}");
+        }
+        assert_eq!(Finite::from_integer(-3), Ok(Finite(-3.0)));
+        assert_eq!(Finite::from_float(1e-3), Some(Ok(Finite(0.001))));
+        for text in ["", "-", "--1", "+1", "1e3", "NaN", "inf", "$1", "1,5", "1.0.0", &"9".repeat(400)] {
+            assert!(Finite::from_text(text).is_err(), "{text}");
+        }
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(Finite::from_float(value).is_some_and(|read| read.is_err()), "{value}");
         }
     }
 

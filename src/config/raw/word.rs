@@ -3,7 +3,7 @@
 use super::written::Written;
 use crate::config::error::Fault;
 use crate::config::suggest::nearest;
-use crate::config::{HttpVersion, InjectMeta, LogFormat, LogLevel, OtlpProtocol, Secret};
+use crate::config::{HttpVersion, InjectMeta, LogFormat, LogLevel, OtlpProtocol, Secret, TokenCounter};
 
 /// The label `server`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,14 @@ impl Written for OtlpProtocol {
     }
 }
 
+impl Written for TokenCounter {
+    const EXPECTED: &'static str = "\"estimate\" or \"o200k\"";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        one_of(text, Self::EXPECTED, &[("estimate", Self::Estimate), ("o200k", Self::O200k)])
+    }
+}
+
 impl Written for InjectMeta {
     const EXPECTED: &'static str = "\"auto\", true or false";
 
@@ -111,7 +119,8 @@ impl Written for Secret {
     }
 }
 
-fn one_of<T: Copy>(text: &str, expected: &str, words: &[(&str, T)]) -> Result<T, Fault> {
+/// The value of `words` that `text` names.
+pub(super) fn one_of<T: Copy>(text: &str, expected: &str, words: &[(&str, T)]) -> Result<T, Fault> {
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*value);
     }

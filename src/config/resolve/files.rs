@@ -1,4 +1,5 @@
-//! PEM files: that they can be read, and hold what they should. What a certificate says is read where it is used.
+//! Files: PEM files can be read, and hold what they should (what a certificate says is read where it is used); others
+//! have a folder to be written to.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,22 @@ pub(super) fn private_key(name: &Spanned<String>, base: &Path) -> Result<PathBuf
         Err(pem::Error::NoItemsFound) => Err(none_found("unencrypted private key", "PRIVATE KEY", name)),
         Err(error) => Err(no_pem(&error, name)),
     }
+}
+
+/// The path of a file to write. Whether it can be written shows only when it is; a folder that is not there shows now.
+pub(super) fn writable(name: &Spanned<String>, base: &Path) -> Result<PathBuf, Mistake> {
+    let path = base.join(name.get_ref());
+    if path.is_dir() {
+        let fault = Fault::new(format!("{} is a folder", path.display()), "name a file in it");
+        return Err(fault.at(name.span()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let message = format!("the folder {} is not there", folder.display());
+        let hint = "make it first; a relative name starts beside the configuration file";
+        return Err(Fault::new(message, hint).at(name.span()));
+    }
+    Ok(path)
 }
 
 fn read(name: &Spanned<String>, base: &Path) -> Result<(PathBuf, Vec<u8>), Mistake> {

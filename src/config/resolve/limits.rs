@@ -15,6 +15,9 @@ type Key<'a, T> = Option<&'a Spanned<Value<T>>>;
 /// Below, HTTP parsers cannot work; above, one head could fill the memory.
 const HEADER_BYTES: RangeInclusive<usize> = 8 * 1024..=16 * 1024 * 1024;
 
+/// Above, the payloads of few calls could fill the memory of all observation.
+const MOST_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
+
 /// What a header map can hold.
 const MOST_HEADERS: usize = 32_768;
 
@@ -41,8 +44,8 @@ pub(super) fn resolve(raw: &raw::Limits) -> Result<Limits, Mistake> {
         orphan_wait: finite(raw.orphan_wait.as_ref(), default.orphan_wait)?,
         max_label_values: capped(raw.max_label_values.as_ref(), default.max_label_values)?,
         max_client_names: capped(raw.max_client_names.as_ref(), default.max_client_names)?,
-        max_tool_pairs: default.max_tool_pairs,
-        payload_bytes: default.payload_bytes,
+        max_tool_pairs: capped(raw.max_tool_pairs.as_ref(), default.max_tool_pairs)?,
+        payload_bytes: payload_bytes(raw.payload_bytes.as_ref(), default.payload_bytes)?,
         observe_bytes: memory(raw.observe_bytes.as_ref(), default.observe_bytes)?,
         decoded_bytes: bytes(raw.decoded_bytes.as_ref(), default.decoded_bytes)?,
     })
@@ -91,6 +94,18 @@ fn bytes(raw: Key<Size>, default: u64) -> Result<u64, Mistake> {
 
 fn memory(raw: Key<Size>, default: usize) -> Result<usize, Mistake> {
     bytes(raw, default as u64).map(in_memory)
+}
+
+fn payload_bytes(raw: Key<Size>, default: usize) -> Result<usize, Mistake> {
+    let size = memory(raw, default)?;
+    match raw.filter(|_| size > MOST_PAYLOAD_BYTES) {
+        None => Ok(size),
+        Some(raw) => {
+            let hint = format!("the default is \"{}MiB\"", default / 1024 / 1024);
+            Err(Fault::new("expected a size up to \"16MiB\" for what is kept of a payload", hint)
+                .at(raw.span()))
+        }
+    }
 }
 
 fn header_bytes(raw: Key<Size>, default: usize) -> Result<usize, Mistake> {

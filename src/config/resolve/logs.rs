@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::{at_least_one, or};
+use super::{at_least_one, files, or};
 use crate::config::error::{Fault, Mistake};
 use crate::config::raw::{self, Optional, Size, Value};
 use crate::config::{Capture, LogFile, LogLevel, Logs};
@@ -54,27 +54,11 @@ fn log_file(file: Spanned<raw::LogFile>, base: &Path) -> Result<LogFile, Mistake
         return Err(Fault::new("`file` without `path`", hint).at(span));
     };
     Ok(LogFile {
-        path: writable(&path, base)?,
+        path: files::writable(&path, base)?,
         max_size: file_bytes(max_size.as_ref())?,
         max_files: at_least_one(max_files.as_ref(), "file", FILES)?,
         compress: compress.unwrap_or(true),
     })
-}
-
-/// Whether it can be written shows only when it is; a folder that is not there shows now.
-fn writable(name: &Spanned<String>, base: &Path) -> Result<std::path::PathBuf, Mistake> {
-    let path = base.join(name.get_ref());
-    if path.is_dir() {
-        let fault = Fault::new(format!("{} is a folder", path.display()), "name a file in it");
-        return Err(fault.at(name.span()));
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        let message = format!("the folder {} is not there", folder.display());
-        let hint = "make it first; a relative name starts beside the configuration file";
-        return Err(Fault::new(message, hint).at(name.span()));
-    }
-    Ok(path)
 }
 
 fn file_bytes(raw: Option<&Spanned<Value<Size>>>) -> Result<u64, Mistake> {

@@ -5,11 +5,15 @@ use std::path::Path;
 use std::time::Duration;
 
 mod files;
+mod identity;
+mod label;
 mod limits;
 mod logs;
 mod metrics;
 mod otlp;
+mod price;
 mod proxy;
+mod rule;
 mod server;
 mod tracing;
 
@@ -19,7 +23,7 @@ use super::error::{Fault, Mistake};
 use super::otel::Otel;
 use super::raw::{self, Count, Optional, Value, Wait, Written};
 use super::rules::Spans;
-use super::{Admin, Config, Drift, Identity, Rewrite, Tokens};
+use super::{Admin, Config, Drift, Price, Rewrite, Rule, TokenCounter, Tokens};
 
 /// The configuration that `file` stands for, and where its keys are. What it leaves out may be in `otel`. Relative file
 /// names are taken from `base`.
@@ -39,11 +43,11 @@ pub(super) fn file(file: raw::File, base: &Path, mut otel: Otel) -> Result<(Conf
         metrics: metrics::resolve(file.metrics)?,
         tracing: tracing::resolve(file.tracing, base, &mut otel)?,
         logs: logs::resolve(file.logs, base)?,
-        identity: Identity::default(),
-        tokens: Tokens::default(),
-        drift: Drift::default(),
-        rules: Vec::new(),
-        prices: Vec::new(),
+        identity: identity::resolve(file.identity)?,
+        tokens: tokens(file.tokens)?,
+        drift: drift(file.drift, base)?,
+        rules: rules(file.metric, &mut spans)?,
+        prices: prices(file.price, &mut spans)?,
         warnings: Vec::new(),
     };
     let warnings = otel.warnings.into_iter().chain(logs::warning(&config.logs)).collect();
@@ -57,6 +61,52 @@ fn rewrite(raw: &raw::Rewrite) -> Rewrite {
         location: raw.location.unwrap_or(default.location),
         forwarded: raw.forwarded.unwrap_or(default.forwarded),
     }
+}
+
+fn tokens(raw: raw::Tokens) -> Result<Tokens, Mistake> {
+    let span = raw.counter.as_ref().map(Spanned::span).unwrap_or_default();
+    let counter = or(raw.counter, TokenCounter::default());
+    if counter == TokenCounter::O200k && !cfg!(feature = "o200k") {
+        let hint = "build it with `cargo build --release --features o200k`, or write \"estimate\"";
+        return Err(Fault::new("this build has no o200k tokenizer", hint).at(span));
+    }
+    Ok(Tokens { counter })
+}
+
+fn drift(raw: raw::Drift, base: &Path) -> Result<Drift, Mistake> {
+    let Some(name) = raw.state else { return Ok(Drift::default()) };
+    if name.get_ref().is_empty() {
+        let hint = "name a file, or leave the line out: then tools are forgotten at a restart";
+        return Err(Fault::new("a file without a name", hint).at(name.span()));
+    }
+    Ok(Drift { state: Some(files::writable(&name, base)?) })
+}
+
+/// Each is looked at for every call.
+const MOST_RULES: usize = 100;
+
+/// Far more than anyone writes by hand.
+const MOST_PRICES: usize = 1000;
+
+fn rules(blocks: Vec<Spanned<raw::Metric>>, spans: &mut Spans) -> Result<Vec<Rule>, Mistake> {
+    at_most(&blocks, MOST_RULES, "[[metric]]")?;
+    let mut rules = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        rules.push(rule::resolve(block.into_inner(), &rules, spans)?);
+    }
+    Ok(rules)
+}
+
+fn prices(blocks: Vec<Spanned<raw::Price>>, spans: &mut Spans) -> Result<Vec<Price>, Mistake> {
+    at_most(&blocks, MOST_PRICES, "[[price]]")?;
+    blocks.into_iter().map(|block| price::resolve(block, spans)).collect()
+}
+
+fn at_most<T>(blocks: &[Spanned<T>], most: usize, name: &str) -> Result<(), Mistake> {
+    let Some(block) = blocks.get(most) else { return Ok(()) };
+    let message = format!("more than {most} blocks `{name}`");
+    Err(Fault::new(message, "every block is looked at for every call; keep those that matter")
+        .at(block.span()))
 }
 
 /// What is written, else the default.

@@ -1,12 +1,13 @@
 //! `[proxy]`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use toml::Spanned;
 
 use super::{files, wait};
 use crate::config::error::{Fault, Mistake};
-use crate::config::raw::{self, Count, Optional, Value};
+use crate::config::raw::{self, Count, OneOrMany, Optional, Value};
 use crate::config::rules::Spans;
 use crate::config::{ListenerTls, Proxy};
 
@@ -17,7 +18,7 @@ pub(super) fn resolve(raw: raw::Proxy, base: &Path, spans: &mut Spans) -> Result
     let default = Proxy::default();
     Ok(Proxy {
         listen: match raw.listen {
-            Some(listen) => addresses(listen, spans),
+            Some(listen) => addresses(listen, spans)?,
             None => default.listen,
         },
         public_url: raw.public_url.map(|url| url.into_inner().0),
@@ -34,11 +35,15 @@ fn each<T, U>(values: Vec<Value<T>>, inner: impl Fn(T) -> U) -> Vec<U> {
     values.into_iter().map(|value| inner(value.0)).collect()
 }
 
-fn addresses(listen: Spanned<raw::Listen>, spans: &mut Spans) -> Vec<std::net::SocketAddr> {
+fn addresses(listen: Spanned<OneOrMany<SocketAddr>>, spans: &mut Spans) -> Result<Vec<SocketAddr>, Mistake> {
     let whole = listen.span();
-    let addresses = listen.into_inner().0;
-    spans.listen = addresses.iter().map(|(_, span)| span.clone().unwrap_or_else(|| whole.clone())).collect();
-    addresses.into_iter().map(|(address, _)| address).collect()
+    let addresses = OneOrMany::each(listen);
+    if addresses.is_empty() {
+        let hint = "write at least one address: [\"127.0.0.1:8080\"]";
+        return Err(Fault::new("nothing to listen on", hint).at(whole));
+    }
+    spans.listen = addresses.iter().map(Spanned::span).collect();
+    Ok(addresses.into_iter().map(Spanned::into_inner).collect())
 }
 
 fn workers(raw: Optional<Count>, default: usize) -> Result<usize, Mistake> {

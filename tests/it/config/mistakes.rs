@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::SERVER;
 
 /// What a file with this text is refused with. `{S}` stands for a server; files are named relative to the repository.
-fn mistake(text: &str) -> String {
+pub(super) fn mistake(text: &str) -> String {
     let environment = |name: &str| (name == "SECRET").then(|| "very-secret".to_owned());
     let text = text.replace("{S}", SERVER);
     sightglass::config::parse(&text, "config.toml", &environment).expect_err("a mistake").to_string()
@@ -26,7 +26,7 @@ fn a_key_that_is_unknown() {
           |
         1 | [limit]
           |  ^^^^^
-        unknown field `limit`, expected one of `proxy`, `admin`, `server`, `rewrite`, `limits`, `metrics`, `tracing`, `logs`
+        unknown field `limit`, expected one of `proxy`, `admin`, `server`, `rewrite`, `limits`, `metrics`, `tracing`, `logs`, `identity`, `tokens`, `drift`, `metric`, `price`
         hint: did you mean `limits`?
     ");
     assert_snapshot!(mistake("[admin]\ncolour = \"red\"\n"), @r#"
@@ -41,14 +41,6 @@ fn a_key_that_is_unknown() {
 
 #[test]
 fn a_key_of_a_later_version() {
-    assert_snapshot!(mistake("[identity]\nclients = []\n"), @r"
-        config.toml, line 1, column 2
-          |
-        1 | [identity]
-          |  ^^^^^^^^
-        this version does not have `identity` yet
-        hint: remove it; a setting that does nothing would mislead
-    ");
     assert_snapshot!(mistake("[admin]\ntoken = \"secret\"\n"), @r#"
         config.toml, line 2, column 1
           |
@@ -119,7 +111,7 @@ fn a_value_of_another_type() {
         1 | [server]
           | ^^^^^^^^
         invalid type: map, expected a sequence
-        hint: a server's block begins with `[[server]]`, in double brackets
+        hint: this block begins with `[[server]]`, in double brackets
     ");
     assert_snapshot!(mistake("[limits]\nmax_headers = 1.5\n"), @r#"
         config.toml, line 2, column 15
@@ -224,6 +216,34 @@ fn limits_that_refuse_to_be_unlimited() {
           |                 ^^^^^
         this limit cannot be switched off: what is remembered about traffic is bounded
         hint: raise it if it is too low; the default is "256MiB"
+    "#);
+}
+
+#[test]
+fn limits_of_what_is_kept_of_payloads() {
+    assert_snapshot!(mistake("[limits]\nmax_tool_pairs = 0\n"), @r"
+        config.toml, line 2, column 18
+          |
+        2 | max_tool_pairs = 0
+          |                  ^
+        this limit cannot be switched off: what is remembered about traffic is bounded
+        hint: raise it if it is too low; the default is 2000
+    ");
+    assert_snapshot!(mistake("[limits]\npayload_bytes = \"off\"\n"), @r#"
+        config.toml, line 2, column 17
+          |
+        2 | payload_bytes = "off"
+          |                 ^^^^^
+        this limit cannot be switched off: what is remembered about traffic is bounded
+        hint: raise it if it is too low; the default is "1MiB"
+    "#);
+    assert_snapshot!(mistake("[limits]\npayload_bytes = \"17MiB\"\n"), @r#"
+        config.toml, line 2, column 17
+          |
+        2 | payload_bytes = "17MiB"
+          |                 ^^^^^^^
+        expected a size up to "16MiB" for what is kept of a payload
+        hint: the default is "1MiB"
     "#);
 }
 

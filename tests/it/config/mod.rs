@@ -12,8 +12,11 @@ use sightglass::config::{
     OtlpProtocol, Secret, Server, ServerTls, Tracing,
 };
 
+mod insight;
+mod insight_mistakes;
 mod mistakes;
 mod otel;
+mod sample;
 
 const REFERENCE: &str = include_str!("../../../config.toml");
 
@@ -59,7 +62,7 @@ fn certificate() -> (String, String) {
 /// `config.toml` with every example switched on: a comment that is a TOML line loses its `# `.
 fn uncommented() -> String {
     let is_example = |line: &str| {
-        line == "[[server]]" || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+        line.starts_with("[[") || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
     };
     let lines = REFERENCE.lines().map(|line| match line.strip_prefix("# ") {
         Some(example) if is_example(example) => example,
@@ -115,6 +118,14 @@ fn the_examples_of_the_file_load() {
     assert_eq!(config.logs.salt, Some(Secret("salty".to_owned())));
     assert_eq!(config.tracing.otlp, Some(local_collector()));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    assert_eq!(config.identity.user.map(|user| user.to_string()).as_deref(), Some("header:x-user-id"));
+    assert_eq!(config.identity.tier.map(|tier| tier.allowed.len()), Some(3));
+    assert_eq!((config.identity.session.len(), config.identity.clients.len()), (3, 2));
+    assert_eq!(config.drift.state, Some(folder.0.join("tools.json")));
+    let rules: Vec<_> = config.rules.iter().map(|rule| (rule.kind.as_str(), rule.labels.len())).collect();
+    assert_eq!(rules, [("counter", 2), ("histogram", 0)]);
+    assert_eq!(config.rules.iter().map(|rule| rule.scale).collect::<Vec<_>>(), [1.0, 1.0]);
+    assert_eq!(config.prices.iter().map(|price| price.per_call).collect::<Vec<_>>(), [0.005]);
 }
 
 /// What `otlp = { endpoint = "http://localhost:4318" }` stands for.
@@ -345,6 +356,17 @@ fn upstreams_over_a_file_take_the_place_of_its_servers() {
     let text = stdout(&output);
     assert!(text.contains("server  b\n") && !text.contains("server  a\n"), "{text}");
     assert!(text.contains("listen  127.0.0.1:1001\n"), "{text}");
+    folder.write("priced.toml", &format!("{SERVER}[[price]]\nserver = \"a\"\nper_call = 1\n"));
+    let output =
+        sightglass(&["check", "--config", "priced.toml", "--upstream", "b=http://h/"], &folder.0, &[]);
+    assert_snapshot!(stderr(&output), @r#"
+        error: priced.toml, line 5, column 10
+          |
+        5 | server = "a"
+          |          ^^^
+        no server is named `a`
+        hint: the servers of the file were replaced by `--upstream`
+    "#);
 }
 
 #[test]
@@ -370,6 +392,7 @@ fn check_prints_what_a_configuration_resolves_to() {
                 samples 1 of the traces that begin here
                 spans go nowhere: tracing.otlp names no endpoint
         logs    pretty on a terminal, else JSON; level info, with a line for each call
+        tokens  estimated: one for every four bytes
 
         limits that are not the default:
                 max_connections = "off" (default 10000)
@@ -410,9 +433,60 @@ fn check_says_where_telemetry_goes_and_no_secret() {
                 arguments are logged, redacted, up to "4KiB"
                 ids of sessions are not hashed
                 hashes are keyed with logs.salt: ***
+        tokens  estimated: one for every four bytes
 
         warning: OTEL_LOGS_EXPORTER is ignored: expected otlp or none (metrics for Prometheus are on /metrics by themselves)
         warning: logs.capture: payloads are logged at level "debug"; above it, only of sessions that are being debugged
+    "#);
+}
+
+#[test]
+fn check_says_who_calls_what_is_counted_and_what_it_costs() {
+    let folder = Folder::new("insight");
+    let text = format!(
+        "{SERVER}[identity]\nuser = {{ header = \"X-User-Id\" }}\ntier = {{ claim = \"plan\", allowed = [\"free\", \"pro\"] }}\n\
+         session = [\"meta:openai/session\", \"baggage:session.id\"]\nclients = [\"ChatGPT\", \"claude-code\"]\n\
+         [drift]\nstate = \"tools.json\"\n[limits]\nmax_tool_pairs = 7\npayload_bytes = \"64KiB\"\n\
+         [[metric]]\nname = \"mcp_seen_total\"\ntype = \"counter\"\n\
+         [[metric]]\nname = \"mcp_revenue_usd\"\ntype = \"histogram\"\nvalue = \"/result/structuredContent/cents\"\nscale = 0.01\n\
+         when = {{ server = \"a\", tool = [\"buy\", \"rent\"], method = \"tools/call\", outcome = \"ok\" }}\n\
+         labels = {{ kind = {{ pointer = \"/params/arguments/kind\", allowed = [\"x\", \"y\"] }}, user_tier = {{ fact = \"user_tier\" }}, \
+         client = {{ fact = \"client_name\" }} }}\n\
+         [[price]]\nserver = \"a\"\ntool = \"search\"\nper_call = 0.005\nper_1k_tokens = 0.01\n[[price]]\nper_kilobyte = 0.001\n"
+    );
+    folder.write("config.toml", &text);
+    let output = sightglass(&["check"], &folder.0, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_snapshot!(stdout(&output), @r#"
+        The configuration is valid.
+
+        listen  127.0.0.1:8080
+        admin   127.0.0.1:9464 (/metrics, /health)
+
+        server  a
+                http://127.0.0.1:8080/mcp -> http://127.0.0.1:3001/mcp
+                every path passes unchanged to http://127.0.0.1:3001
+
+        tracing on: servers get the trace context in headers
+                samples 1 of the traces that begin here
+                spans go nowhere: tracing.otlp names no endpoint
+        logs    pretty on a terminal, else JSON; level info, with a line for each call
+        user    header:x-user-id, told as a keyed hash
+        tier    claim:plan: free, pro; others are _other
+        session meta:openai/session, else baggage:session.id
+        clients ChatGPT, claude-code always have a label value
+        tokens  estimated: one for every four bytes
+        drift   tools are remembered in tools.json
+
+        metric  mcp_seen_total (counter): 1 for every call
+        metric  mcp_revenue_usd (histogram): /result/structuredContent/cents times 0.01 when server is a, method is tools/call, tool is buy or rent, outcome is ok; by client (client_name), kind (/params/arguments/kind, 2 values), user_tier
+
+        price   search of a: 0.005 USD a call, 0.01 USD for 1000 tokens
+        price   every tool: 0.001 USD for 1000 bytes
+
+        limits that are not the default:
+                max_tool_pairs = 7 (default 2000)
+                payload_bytes = "64KiB" (default "1MiB")
     "#);
 }
 

@@ -5,7 +5,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 
+mod insight;
+
+pub(super) use insight::{PriceSpans, RuleSpans};
+
 use super::error::{Fault, Mistake};
+use super::suggest::nearest;
 use super::{Config, Server};
 
 /// Where a file wrote what the rules speak of; empty for what came from elsewhere.
@@ -14,6 +19,8 @@ pub(super) struct Spans {
     pub(super) listen: Vec<Range<usize>>,
     pub(super) admin: Option<Range<usize>>,
     pub(super) servers: Vec<ServerSpans>,
+    pub(super) rules: Vec<RuleSpans>,
+    pub(super) prices: Vec<PriceSpans>,
 }
 
 /// Where a file wrote one server.
@@ -37,7 +44,28 @@ pub(super) fn check(config: &Config, spans: &Spans) -> Result<(), Mistake> {
     distinct(&config.servers, "path", |server| server.path.as_deref(), path)?;
     let host = |index| server(index).and_then(|spans| spans.host.clone());
     distinct(&config.servers, "host", |server| server.host.as_deref(), host)?;
-    one_catches_all(&config.servers, name)
+    one_catches_all(&config.servers, name)?;
+    insight::check(config, spans)
+}
+
+/// Refuses a name that no server has; `span` is where it stands.
+fn known_server(
+    config: &Config,
+    spans: &Spans,
+    name: &str,
+    span: Option<Range<usize>>,
+) -> Result<(), Mistake> {
+    let names = || config.servers.iter().map(|server| server.name.as_str());
+    if names().any(|known| known == name) {
+        return Ok(());
+    }
+    let replaced = span.is_some() && spans.servers.is_empty();
+    let hint = match nearest(name, names()) {
+        _ if replaced => "the servers of the file were replaced by `--upstream`".to_owned(),
+        Some(known) => format!("did you mean \"{known}\"?"),
+        None => format!("the servers here are {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Err(Mistake { span, fault: Fault::new(format!("no server is named `{name}`"), hint) })
 }
 
 fn no_server() -> Fault {

@@ -5,19 +5,32 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::arguments::ServeArgs;
+mod insight;
+
+use super::arguments::CheckArgs;
+use super::sample::{self, Sample, Verdict};
 use crate::config::{Config, Limits, LogFormat, LogLevel, Logs, Otlp, OtlpProtocol, Server, Tracing};
 
-/// Prints what `args` resolve to and answers 0. A configuration that is refused is the error; the caller prints it and
-/// exits with [`super::EXIT_USAGE`].
-pub fn run(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<ExitCode> {
-    let config = super::resolve(args, env)?;
-    std::io::stdout().lock().write_all(describe(&config).as_bytes())?;
+/// Prints what `args` resolve to, and what it makes of a sample, and answers 0. A configuration that is refused, or a file
+/// that is no sample, is the error; the caller prints it and exits with [`super::EXIT_USAGE`].
+pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<ExitCode> {
+    let config = super::resolve(&args.serve, env)?;
+    let mut told = describe(&config);
+    if let Some(path) = args.sample.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+        let sample = sample::load(path, &config)?;
+        let _ = write!(told, "\n{}", sample::render(&config, &sample, &verdicts(&config, &sample), None));
+    }
+    std::io::stdout().lock().write_all(told.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, which
-/// limits are not the default ones, and what else should be known. Secrets are masked.
+/// What each rule makes of `sample`, in their order.
+fn verdicts(config: &Config, _sample: &Sample) -> Vec<Verdict> {
+    config.rules.iter().map(|_| Verdict::Not("no rule is evaluated yet".to_owned())).collect()
+}
+
+/// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, who
+/// calls, what is counted of payloads, which limits are not the default ones, and what else should be known. Secrets are masked.
 pub fn describe(config: &Config) -> String {
     let mut lines = vec!["The configuration is valid.".to_owned(), String::new()];
     let tls = if config.proxy.tls.is_some() { " (TLS)" } else { "" };
@@ -32,6 +45,7 @@ pub fn describe(config: &Config) -> String {
     lines.push(String::new());
     lines.extend(tracing(&config.tracing));
     lines.extend(logs(&config.logs));
+    lines.extend(insight::describe(config));
     let limits = changed_limits(&config.limits);
     if !limits.is_empty() {
         lines.extend([String::new(), "limits that are not the default:".to_owned()]);
@@ -159,7 +173,7 @@ fn changed_limits(limits: &Limits) -> Vec<String> {
 }
 
 /// Every limit as the file writes it; a new one cannot be forgotten here.
-fn written(limits: &Limits) -> [(&'static str, String); 19] {
+fn written(limits: &Limits) -> [(&'static str, String); 21] {
     let Limits {
         max_connections,
         max_connections_per_address,
@@ -178,8 +192,8 @@ fn written(limits: &Limits) -> [(&'static str, String); 19] {
         orphan_wait,
         max_label_values,
         max_client_names,
-        max_tool_pairs: _,
-        payload_bytes: _,
+        max_tool_pairs,
+        payload_bytes,
         observe_bytes,
         decoded_bytes,
     } = limits;
@@ -201,6 +215,8 @@ fn written(limits: &Limits) -> [(&'static str, String); 19] {
         ("orphan_wait", wait(Some(*orphan_wait))),
         ("max_label_values", max_label_values.to_string()),
         ("max_client_names", max_client_names.to_string()),
+        ("max_tool_pairs", max_tool_pairs.to_string()),
+        ("payload_bytes", size(*payload_bytes as u64)),
         ("observe_bytes", size(*observe_bytes as u64)),
         ("decoded_bytes", size(*decoded_bytes)),
     ]
@@ -246,7 +262,8 @@ mod tests {
              every path passes unchanged to http://127.0.0.1:3001\n\n\
              tracing on: servers get the trace context in headers\n        samples 1 of the traces that begin here\n        \
              spans go nowhere: tracing.otlp names no endpoint\n\
-             logs    pretty on a terminal, else JSON; level info, with a line for each call\n";
+             logs    pretty on a terminal, else JSON; level info, with a line for each call\n\
+             tokens  estimated: one for every four bytes\n";
         assert_eq!(describe(&one()), expected);
     }
 
