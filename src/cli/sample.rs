@@ -8,6 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::{Map, RawValue, Value};
 
 use crate::config::{Config, Error, Rule};
+use crate::mcp::Method;
+use crate::observe::{self, Condition, Example, Outcome};
 
 /// A call, as far as rules look at one.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Sample {
     pub result: Option<Box<RawValue>>,
     /// `result.isError`.
     pub is_error: bool,
+    /// `result.resultType`.
+    pub result_type: Option<String>,
     /// `error.code`.
     pub error_code: Option<i64>,
     /// What was taken for granted, a sentence each.
@@ -71,10 +75,69 @@ pub fn read(text: &str, config: &Config) -> anyhow::Result<Sample> {
         method,
         params: call.params,
         is_error: result.get("isError") == Some(&Value::Bool(true)),
+        result_type: result.get("resultType").and_then(Value::as_str).map(str::to_owned),
         result: call.result,
         error_code: call.error.map(|error| error.code),
         warnings,
     })
+}
+
+/// What each rule of `config` makes of the sample, in their order, and what it costs in US dollars; `None` = no price is
+/// about it.
+pub fn judge(config: &Config, sample: &Sample) -> (Vec<Verdict>, Option<f64>) {
+    let bytes = |raw: &'_ Option<Box<RawValue>>| raw.as_ref().map(|raw| raw.get().as_bytes().to_vec());
+    let (params, result) = (bytes(&sample.params), bytes(&sample.result));
+    let example = Example {
+        server: sample.server,
+        method: Method::from_name(&sample.method),
+        tool: sample.tool.as_deref(),
+        outcome: sample.outcome(),
+        params: params.as_deref(),
+        result: result.as_deref(),
+    };
+    let verdicts = observe::judge(config, example);
+    let verdicts = config.rules.iter().zip(verdicts).map(|(rule, verdict)| sample.verdict(rule, verdict));
+    (verdicts.collect(), observe::price(config, example))
+}
+
+impl Sample {
+    fn outcome(&self) -> Outcome {
+        match (self.error_code, self.is_error, self.result_type.as_deref()) {
+            (Some(_), ..) => Outcome::JsonrpcError,
+            (None, true, _) => Outcome::ToolError,
+            (None, false, Some("input_required")) => Outcome::InputRequired,
+            (None, false, Some("task")) => Outcome::Task,
+            (None, false, _) => Outcome::Ok,
+        }
+    }
+
+    fn verdict(&self, rule: &Rule, verdict: observe::Verdict) -> Verdict {
+        let any = |wanted: &[String]| wanted.join(" or ");
+        match verdict {
+            observe::Verdict::Counts { value, labels } => {
+                let names = rule.labels.iter().map(|label| label.name.clone());
+                Verdict::Counts { value, labels: names.zip(labels).collect() }
+            }
+            observe::Verdict::NoValue => Verdict::Not(match &rule.value {
+                Some(pointer) => format!("there is no number that it can take at {pointer}"),
+                None => "it has no value".to_owned(),
+            }),
+            observe::Verdict::Other(Condition::Server) => {
+                Verdict::Not(format!("it is about the server {}", any(&rule.when.servers)))
+            }
+            observe::Verdict::Other(Condition::Method) => {
+                Verdict::Not(format!("it is about {}", any(&rule.when.methods)))
+            }
+            observe::Verdict::Other(Condition::Tool) => {
+                Verdict::Not(format!("it is about the tool {}", any(&rule.when.tools)))
+            }
+            observe::Verdict::Other(Condition::Outcome) => Verdict::Not(format!(
+                "the outcome is {}, and it is about {}",
+                self.outcome().as_str(),
+                any(&rule.when.outcomes)
+            )),
+        }
+    }
 }
 
 /// Lines for people: which call it is, what each of the rules makes of it (`verdicts` in the order of

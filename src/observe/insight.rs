@@ -9,7 +9,7 @@ use super::catalogue::{Catalogues, Page};
 use super::event::{Captured, Direction, DropReason, DroppedWhat, Event, Outcome};
 use super::label::Label;
 use super::later::Later;
-use super::price::{NanoDollars, Prices};
+use super::price::{self, NanoDollars, Prices};
 use super::reader::{Budget, Reserved};
 use super::rules::{self, Facts, RuleSet, Rules, Verdict};
 use super::tokens::{self, Payloads, Tokenizer, Tokens};
@@ -135,8 +135,7 @@ impl Insight {
         result_bytes: Option<u64>,
         tokens: Option<Tokens>,
     ) -> Option<NanoDollars> {
-        // Only what a server has done costs anything.
-        if !matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Task) {
+        if !price::is_charged(outcome) {
             return None;
         }
         let price = self.prices.as_ref()?.of(call.server, call.tool_name()?.as_str())?;

@@ -49,9 +49,9 @@ pub use self::event::{
 };
 pub use self::identity::Caller;
 pub use self::label::Label;
-pub use self::price::NanoDollars;
+pub use self::price::{NanoDollars, price};
 pub use self::redact::Redactor;
-pub use self::rules::{Example, Verdict, judge};
+pub use self::rules::{Condition, Example, Verdict, judge};
 pub use self::session::Session;
 pub use self::steps::Recent;
 pub use self::task::Task;

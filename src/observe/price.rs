@@ -5,7 +5,11 @@
 
 use std::collections::HashMap;
 
+use super::event::Outcome;
+use super::rules::Example;
+use super::tokens::{self, Tokens};
 use crate::config::{self, Config};
+use crate::mcp::{Message, Scanner};
 
 /// Billionths of a US dollar.
 pub type NanoDollars = u64;
@@ -46,6 +50,32 @@ impl Prices {
         let of_server = self.servers.get(server)?;
         of_server.tools.get(tool).copied().or(of_server.all)
     }
+}
+
+/// What `example` costs in US dollars, its tokens estimated; `None` where no price is about it.
+pub fn price(config: &Config, example: Example<'_>) -> Option<f64> {
+    let price = Prices::new(config)?.of(example.server, example.tool?)?;
+    if !is_charged(example.outcome) {
+        return None;
+    }
+    // Read as traffic is.
+    let (params, result) = (example.params.unwrap_or(b"{}"), example.result.unwrap_or(b"null"));
+    let message = [br#"{"id":1,"method":"m","params":"#, params, br#","result":"#, result, b"}"].concat();
+    let mut read = Message::default();
+    Scanner::new().feed(&message, &mut |message| read = message);
+    let arguments = read.params.arguments_bytes;
+    let result = read.result.as_ref();
+    let tokens = Tokens {
+        input: arguments.map(tokens::estimate),
+        output: result.map(|result| tokens::estimate(result.model_bytes())),
+    };
+    let bytes = arguments.unwrap_or(0) + result.map_or(0, |result| result.bytes);
+    Some(as_f64(price.of_call(bytes) + price.of_tokens(tokens.sum())) / NANO)
+}
+
+/// Only what a server has done costs anything.
+pub(super) fn is_charged(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Ok | Outcome::ToolError | Outcome::Task)
 }
 
 impl OfServer {

@@ -64,7 +64,17 @@ pub enum Verdict {
     /// It would count, but what it asks for is not there or is no number that its metric can take.
     NoValue,
     /// It is not about this call: the condition that does not hold.
-    Other(&'static str),
+    Other(Condition),
+}
+
+/// A condition of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the condition of the same name")]
+pub enum Condition {
+    Server,
+    Method,
+    Tool,
+    Outcome,
 }
 
 impl Rules {
@@ -157,13 +167,13 @@ impl Compiled {
     }
 
     /// Whether it is about such a request; else the condition that does not hold.
-    fn is_about(&self, method: Method, tool: Option<&str>) -> Result<(), &'static str> {
+    fn is_about(&self, method: Method, tool: Option<&str>) -> Result<(), Condition> {
         if !self.methods.is_empty() && !self.methods.contains(&method) {
-            return Err("method");
+            return Err(Condition::Method);
         }
         let tools = &self.rule.when.tools;
         let called = |wanted: &String| tool.is_some_and(|tool| tool == wanted);
-        if tools.is_empty() || tools.iter().any(called) { Ok(()) } else { Err("tool") }
+        if tools.is_empty() || tools.iter().any(called) { Ok(()) } else { Err(Condition::Tool) }
     }
 
     fn counts(&self, outcome: Outcome) -> bool {
@@ -202,7 +212,7 @@ impl Compiled {
     }
 
     fn verdict(&self, facts: &Facts, found: &[Option<Found>]) -> Verdict {
-        let Some(places) = self.places.get(facts.server) else { return Verdict::Other("server") };
+        let Some(places) = self.places.get(facts.server) else { return Verdict::Other(Condition::Server) };
         let value = match places.value {
             None => Some(1.0),
             Some(at) => found.get(at).and_then(Option::as_ref).and_then(number),
@@ -290,9 +300,9 @@ pub fn judge(config: &Config, example: Example<'_>) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(rules.all.len());
     for (at, rule) in rules.all.iter().enumerate() {
         let other = match rule.is_about(example.method, example.tool) {
-            _ if of_server & (1 << at) == 0 => Some("server"),
+            _ if of_server & (1 << at) == 0 => Some(Condition::Server),
             Err(condition) => Some(condition),
-            Ok(()) if !rule.counts(example.outcome) => Some("outcome"),
+            Ok(()) if !rule.counts(example.outcome) => Some(Condition::Outcome),
             Ok(()) => None,
         };
         match other {

@@ -8,7 +8,7 @@ use std::time::Duration;
 mod insight;
 
 use super::arguments::CheckArgs;
-use super::sample::{self, Sample, Verdict};
+use super::sample;
 use crate::config::{Config, Limits, LogFormat, LogLevel, Logs, Otlp, OtlpProtocol, Server, Tracing};
 
 /// Prints what `args` resolve to, and what it makes of a sample, and answers 0. A configuration that is refused, or a file
@@ -18,15 +18,11 @@ pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Re
     let mut told = describe(&config);
     if let Some(path) = args.sample.as_deref().filter(|path| !path.as_os_str().is_empty()) {
         let sample = sample::load(path, &config)?;
-        let _ = write!(told, "\n{}", sample::render(&config, &sample, &verdicts(&config, &sample), None));
+        let (verdicts, cost) = sample::judge(&config, &sample);
+        let _ = write!(told, "\n{}", sample::render(&config, &sample, &verdicts, cost));
     }
     std::io::stdout().lock().write_all(told.as_bytes())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// What each rule makes of `sample`, in their order.
-fn verdicts(config: &Config, _sample: &Sample) -> Vec<Verdict> {
-    config.rules.iter().map(|_| Verdict::Not("no rule is evaluated yet".to_owned())).collect()
 }
 
 /// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, who

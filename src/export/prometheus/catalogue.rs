@@ -145,3 +145,15 @@ pub(super) fn bounds(buckets: Buckets, settings: &config::Metrics) -> Vec<f64> {
         Semconv => SEMCONV.to_vec(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_custom_metric_can_have_the_name_of_one_of_these() {
+        for (name, ..) in CATALOGUE {
+            assert!(config::is_builtin_metric(name), "config::BUILTIN_METRICS lacks {name}");
+        }
+    }
+}
