@@ -7,8 +7,8 @@
 //! Memory is constant in the size of what passes: only capped captures ([`Text`]) are kept.
 //!
 //! What somebody holds anyway, a captured payload or a header field, is read whole: [`Pointers`] into it, the
-//! [`definitions`] of tools, the [`model_text`], [`claims`], [`challenge_error`], [`server_timing`] and [`baggage`](fn@baggage).
-//! There, time and memory are in proportion to what is held.
+//! [`definitions`] of tools, the [`model_text`], [`claims`](fn@claims), [`challenge_error`], [`server_timing`] and
+//! [`baggage`](fn@baggage). There, time and memory are in proportion to what is held.
 //!
 //! # Why an own scanner
 //!

@@ -3,7 +3,7 @@
 use memchr::memchr2;
 use serde_json::value::RawValue;
 
-use super::body::{quoted, unquoted, unquoted_strictly};
+use super::body::{quoted, unquoted};
 use super::parts::{elements, members};
 
 /// A result as a host hands it to its model, as compact JSON: without its own `_meta`, and without the binary `data` and
@@ -117,10 +117,9 @@ fn string_length(inside: &[u8]) -> usize {
 
 /// Writes a string as `serde_json` does, unless it is one that Unicode does not have.
 fn write_string(json: &str, text: &mut String) {
-    let meant = if json.contains('\\') { unquoted_strictly(json) } else { None };
-    match meant {
-        Some(meant) => text.push_str(&quoted(&meant)),
-        None => text.push_str(json),
+    match json.contains('\\').then(|| serde_json::from_str::<String>(json)) {
+        Some(Ok(meant)) => text.push_str(&quoted(&meant)),
+        Some(Err(_)) | None => text.push_str(json),
     }
 }
 
@@ -152,6 +151,7 @@ mod tests {
         let result = r#"{"\u0061":"\u00e9\/\"\\ \u0022","n":[ 1.50 , 1e2,123456789012345678901234567890 ]}"#;
         let expected = r#"{"a":"é/\"\\ \"","n":[1.50,1e2,123456789012345678901234567890]}"#;
         assert_eq!(of(result), expected);
+        assert_eq!(of("{\"a\":\"\u{7f}\\u007f\"}"), "{\"a\":\"\u{7f}\u{7f}\"}");
         assert_eq!(of(r#"{"a":"\ud83d\n"}"#), r#"{"a":"\ud83d\n"}"#);
         assert_eq!(of(r#"{"\u005fmeta":1,"content":[{"\u0064ata":""}]}"#), r#"{"content":[{}]}"#);
     }

@@ -87,9 +87,10 @@ impl<'a> Tool<'a> {
     }
 }
 
-/// What a string says; `None` for any other value.
+/// What a string says, as it is written where Unicode has no such string; `None` for any other value.
 fn string(json: &str) -> Option<String> {
-    json.starts_with('"').then(|| unquoted(json).into_owned())
+    let as_written = |_no_text| unquoted(json).into_owned();
+    json.starts_with('"').then(|| serde_json::from_str(json).unwrap_or_else(as_written))
 }
 
 fn canonical(json: &str) -> Option<String> {
@@ -180,6 +181,8 @@ mod tests {
             annotations: Some(r#"{"readOnlyHint":true}"#.to_owned()),
         };
         assert_eq!(tools(result), [expected]);
+        let odd = tools("{\"tools\":[{\"name\":\"a\\n\u{7f}\",\"description\":\"\\ud83d\"}]}");
+        assert_eq!((&*odd[0].name, odd[0].description.as_deref()), ("a\n\u{7f}", Some(r"\ud83d")));
         let bare = Definition { name: "a".to_owned(), ..Definition::default() };
         assert_eq!(tools(r#"{"tools":[{"name":"a","description":null}]}"#), [bare]);
     }
