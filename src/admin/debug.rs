@@ -36,16 +36,19 @@ pub(super) fn only_here() -> Response<Full<Bytes>> {
     )
 }
 
+/// The answer to whoever asks by the name of another machine; `None` = it may ask.
+pub(super) fn other_machine(request: &request::Parts) -> Option<Response<Full<Bytes>>> {
+    let named = request.uri.host().or_else(|| request.headers.get(HOST)?.to_str().ok());
+    let refuse = || {
+        let (error, hint) =
+            ("the Host header names another machine", "ask for 127.0.0.1, [::1] or localhost");
+        refusal(StatusCode::FORBIDDEN, error, hint)
+    };
+    (!named.is_some_and(is_own_name)).then(refuse)
+}
+
 /// The answer to a request for one session.
 pub(super) fn answer(observer: &Observer, session: &str, request: &request::Parts) -> Response<Full<Bytes>> {
-    let named = request.uri.host().or_else(|| request.headers.get(HOST)?.to_str().ok());
-    if !named.is_some_and(is_own_name) {
-        return refusal(
-            StatusCode::FORBIDDEN,
-            "the Host header names another machine",
-            "ask for 127.0.0.1, [::1] or localhost",
-        );
-    }
     if request.method != Method::PUT {
         let mut refusal = refusal(
             StatusCode::METHOD_NOT_ALLOWED,

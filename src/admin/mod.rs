@@ -1,7 +1,8 @@
-//! OPERATOR. A second listener: `/metrics`, health and debugging (`interface.md`, Admin API).
+//! OPERATOR. A second listener: `/metrics`, health, sessions and debugging (`interface.md`, Admin API).
 
 mod debug;
 mod pages;
+mod sessions;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

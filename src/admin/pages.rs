@@ -11,7 +11,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::Full;
 
-use super::debug;
+use super::{debug, sessions};
 use crate::export::{Prometheus, to_openmetrics};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
@@ -46,6 +46,11 @@ impl Pages {
         if !self.is_local && !is_for_everybody(path) {
             return debug::only_here();
         }
+        if path.starts_with("/api/")
+            && let Some(refusal) = debug::other_machine(request)
+        {
+            return refusal;
+        }
         if let Some(session) = path.strip_prefix(debug::SESSIONS) {
             return debug::answer(&self.observer, session, request);
         }
@@ -62,12 +67,13 @@ impl Pages {
         }
         match request.uri.path() {
             "/metrics" => self.metrics(&request.headers).await,
+            "/api/sessions" => sessions::answer(&self.observer, request.uri.query().unwrap_or_default()),
             "/health" => page(StatusCode::OK, JSON, r#"{"status":"alive"}"#),
             "/health/ready" => self.ready(),
             _ => page(
                 StatusCode::NOT_FOUND,
                 JSON,
-                r#"{"error":"not found","known":["/metrics","/health","/health/ready","/api/debug/sessions/{hash}"]}"#,
+                r#"{"error":"not found","known":["/metrics","/health","/health/ready","/api/sessions","/api/debug/sessions/{hash}"]}"#,
             ),
         }
     }
@@ -78,6 +84,7 @@ impl Pages {
         let gzip = accepts(headers, &ACCEPT_ENCODING, "gzip");
         // Rendering takes milliseconds of one core: not on a thread that carries traffic.
         let rendered = tokio::task::spawn_blocking(move || {
+            observer.catch_up();
             let page = prometheus.page(observer.usage());
             let page = if openmetrics { to_openmetrics(&page, prometheus.exemplars()) } else { page };
             if gzip { gzipped(page.as_bytes()).map(Bytes::from) } else { Ok(Bytes::from(page)) }

@@ -49,6 +49,7 @@ pub(super) struct Inner {
     export: Arc<dyn Export>,
     pub(super) limits: Limits,
     pub(super) servers: Vec<ServerState>,
+    pub(super) redactor: Arc<Redactor>,
     clients: Labels,
     /// Names of clients that the configuration lists, which take no place from others.
     listed_clients: Labels,
@@ -90,6 +91,7 @@ pub(super) struct Inner {
 }
 
 pub(super) struct ServerState {
+    pub(super) name: String,
     tools: Labels,
     /// Tools whose descriptor makes the host show a widget: of each convention.
     widgets: [Labels; 2],
@@ -133,7 +135,8 @@ impl Inner {
             listed_clients,
             identities,
             insight,
-            clients: Labels::new(limits.max_client_names, redactor),
+            clients: Labels::new(limits.max_client_names, Arc::clone(&redactor)),
+            redactor,
             hasher,
             hashes: Hasher::new(&config.logs),
             sampler: config.tracing.enabled.then_some(Sampler {
@@ -504,6 +507,7 @@ impl ServerState {
             tools.learn(tool);
         }
         Self {
+            name: server.name.clone(),
             tools,
             widgets: [labels(), labels()],
             timings: labels(),

@@ -61,6 +61,7 @@ use self::connection::ConnectionState;
 use self::exchange::Shared;
 use self::inner::Inner;
 use crate::config::Config;
+use crate::mcp::Text;
 use crate::mcp::trace::{Handshake, Trace};
 
 /// Who is told. Called on the path: must not block.
@@ -255,6 +256,16 @@ impl Observer {
     /// The sessions that are remembered, at most `most` of them, in no order.
     pub fn sessions(&self, most: usize) -> Vec<Arc<Session>> {
         self.inner.as_ref().map_or_else(Vec::new, |inner| inner.known_sessions(most))
+    }
+
+    /// The name of the server at this position of the configuration.
+    pub fn server_name(&self, server: usize) -> Option<&str> {
+        self.inner.as_ref()?.servers.get(server).map(|server| server.name.as_str())
+    }
+
+    /// What a peer wrote, as lines tell it.
+    pub fn without_secrets(&self, text: &Text) -> String {
+        self.inner.as_ref().map_or_else(String::new, |inner| inner.redactor.kept(text).into_owned())
     }
 
     /// The process ends: calls whose answers might still have come end as they would have without. To be said once no

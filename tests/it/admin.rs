@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use sightglass::admin::Admin;
 use sightglass::export::Prometheus;
-use sightglass::observe::Observer;
+use sightglass::observe::{End, Observer};
 use sightglass::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::observed::one_server;
+use crate::support::observed::{Observed, one_server};
 
 /// A listener that ends with its runtime.
 fn listen() -> (SocketAddr, Shutdown) {
     let config = one_server();
     let prometheus = Arc::new(Prometheus::new(&config).unwrap());
     let observer = Observer::new(&config, Arc::clone(&prometheus) as _);
+    listen_to(observer, prometheus)
+}
+
+fn listen_to(observer: Observer, prometheus: Arc<Prometheus>) -> (SocketAddr, Shutdown) {
     let shutdown = Shutdown::new(Duration::from_secs(30));
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let admin = Admin::bind(any, prometheus, observer, shutdown.clone()).unwrap();
@@ -28,14 +32,48 @@ fn listen() -> (SocketAddr, Shutdown) {
 
 /// Head and body of the answer to one request.
 async fn ask(address: SocketAddr, line: &str, fields: &str) -> (String, Vec<u8>) {
+    ask_as(address, "x", line, fields).await
+}
+
+/// The same with this `Host`.
+async fn ask_as(address: SocketAddr, host: &str, line: &str, fields: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}\r\n");
+    let request = format!("{line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{fields}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let body = answer.split_off(end + 4);
     (String::from_utf8(answer).unwrap().to_ascii_lowercase(), body)
+}
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"ide","version":"2"}}}"#;
+const BEGUN: &str = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#;
+const CALL: &str =
+    r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}}}"#;
+const GOOD: &str = r#"{"jsonrpc":"2.0","id":7,"result":{"content":[]}}"#;
+
+#[tokio::test]
+async fn sessions_are_told_with_their_last_calls_to_who_is_at_the_machine() {
+    let observed = Observed::new();
+    let named = [("content-type", "application/json"), ("mcp-session-id", "a-secret-session")];
+    observed.post(&[], INITIALIZE).answer(200, &named).text(BEGUN).end(End::Complete);
+    observed.post(&[named[1]], CALL).json(200, GOOD);
+    let (address, _) = listen_to(observed.observer.clone(), Arc::clone(&observed.prometheus));
+    let (head, body) = ask_as(address, "127.0.0.1:1", "GET /api/sessions?limit=10", "").await;
+    assert!(head.starts_with("http/1.1 200") && head.contains("application/json"), "{head}");
+    let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(told["open"], 1);
+    let session = &told["sessions"][0];
+    assert_eq!((&session["server"], &session["client_name"]), (&"files".into(), &"ide".into()));
+    assert_eq!((&session["protocol_version"], &session["tool_calls"]), (&"2025-06-18".into(), &1.into()));
+    assert_eq!(session["recent"][0]["tool_name"], "echo");
+    assert_eq!(session["recent"][0]["outcome"], "ok");
+    assert!(!String::from_utf8_lossy(&body).contains("a-secret-session"));
+    let (head, _) = ask_as(address, "localhost", "GET /api/sessions?limit=ten", "").await;
+    assert!(head.starts_with("http/1.1 400"), "{head}");
+    let (head, _) = ask_as(address, "rebound.example.com", "GET /api/sessions", "").await;
+    assert!(head.starts_with("http/1.1 403"), "{head}");
 }
 
 #[tokio::test]
