@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::pages::{JSON, page};
-use crate::observe::{Label, Observer, Recent, Session};
+use crate::observe::{Label, Observer, Recent, Session, Version};
 
 /// Sessions where nobody says how many.
 const USUAL: usize = 100;
@@ -36,7 +36,7 @@ fn told(observer: &Observer, session: &Session, now: Instant) -> Value {
         "server": observer.server_name(session.server),
         "client_name": session.client_name.as_ref().map(|name| observer.without_secrets(name)),
         "client_version": session.client_version.as_ref().map(|version| observer.without_secrets(version)),
-        "protocol_version": session.version.map(|version| version.as_str()),
+        "protocol_version": session.version.map(Version::as_str),
         "user_tier": session.tier().map(Label::as_str),
         "age_seconds": now.saturating_duration_since(session.started).as_secs_f64(),
         "tool_calls": session.tool_calls(),

@@ -173,7 +173,6 @@ pub enum Widget {
 
 /// What a `result` held; all empty where it is no object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four members of the wire, none of which implies another")]
 pub struct Answer {
     /// `isError` is `true`.
     pub is_error: bool,

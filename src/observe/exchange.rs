@@ -69,8 +69,20 @@ pub(super) struct Mirrored {
     pub(super) version: Option<Text>,
 }
 
+/// What the server made of the request's credentials.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) enum Judged {
+    /// It has not said.
+    #[default]
+    Not,
+    /// Nothing that speaks against them.
+    Accepted,
+    Refused(AuthReason),
+}
+
 /// What has happened so far.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what was seen or not, none of which implies another")]
 pub(super) struct State {
     request: Option<Reader>,
     response: Option<Reader>,
@@ -84,8 +96,7 @@ pub(super) struct State {
     pub(super) wants_results: bool,
     /// What the server says of its own time.
     pub(super) timings: Vec<Timing>,
-    /// The server judged the request's credentials, and perhaps refused them.
-    pub(super) credentials: Option<Option<AuthReason>>,
+    pub(super) judged: Judged,
     /// Any JSON-RPC message was posted.
     pub(super) posted: bool,
     pub(super) modern: bool,
@@ -244,7 +255,7 @@ impl Shared {
         state.http(http);
         state.own_time = own_time;
         let Some(server) = self.server else { return };
-        state.credentials = Some(http.challenged.then(|| refusal_of(head)));
+        state.judged = if http.challenged { Judged::Refused(refusal_of(head)) } else { Judged::Accepted };
         state.timings = timing::entries(&head.headers);
         if let Some(forwarded) = state.forwarded {
             self.inner.tell(&Event::UpstreamFirstByte { server, took: now.duration_since(forwarded) });
@@ -519,8 +530,12 @@ impl Shared {
     fn credentials(&self, state: &State) -> Option<Credentials> {
         let is_judged = !matches!(self.facts.route, Route::WellKnown | Route::None)
             && self.facts.method != HttpMethod::OPTIONS;
-        let refused = state.credentials.filter(|_| is_judged)?;
-        Some(Credentials { scheme: self.facts.head.scheme, refused })
+        let refused = match state.judged {
+            Judged::Accepted => None,
+            Judged::Refused(reason) => Some(reason),
+            Judged::Not => return None,
+        };
+        is_judged.then_some(Credentials { scheme: self.facts.head.scheme, refused })
     }
 }
 
@@ -557,8 +572,8 @@ impl State {
 
 /// Why a challenge refuses a request.
 fn refusal_of(head: &response::Parts) -> AuthReason {
-    let challenges = head.headers.get_all(WWW_AUTHENTICATE).iter();
-    let said = challenges.filter_map(|value| mcp::challenge_error(value.as_bytes())).next();
+    let mut challenges = head.headers.get_all(WWW_AUTHENTICATE).iter();
+    let said = challenges.find_map(|value| mcp::challenge_error(value.as_bytes()));
     said.map_or(AuthReason::Status(head.status.as_u16()), AuthReason::Error)
 }
 

@@ -71,6 +71,9 @@ pub(super) struct Heard {
 /// Bytes of a value that are looked at; nobody's id is longer.
 const VALUE_MAX: usize = Text::CAP;
 
+/// Of `limits.max_sessions`, how many callers and tokens are remembered: one in so many. Whoever is not is read again.
+const REMEMBERED_SHARE: usize = 10;
+
 impl Identities {
     /// `None` where the configuration asks for nothing of it.
     pub(super) fn new(config: &config::Identity, limits: &Limits, redactor: &Arc<Redactor>) -> Option<Self> {
@@ -78,6 +81,7 @@ impl Identities {
         if user.is_none() && tier.is_none() && session.is_empty() {
             return None;
         }
+        let remembered = (limits.max_sessions / REMEMBERED_SHARE).max(1);
         let mut told = Vec::new();
         let user = user.as_ref().map(|source| Place::of(source, &mut told));
         let allowed = tier.as_ref().map_or(&[][..], |tier| &tier.allowed);
@@ -94,8 +98,8 @@ impl Identities {
             sessions,
             told: told.into(),
             hasher: foldhash::quality::RandomState::default(),
-            callers: Table::new(limits.max_sessions, limits.session_idle),
-            claims: Table::new(limits.max_sessions, limits.session_idle),
+            callers: Table::new(remembered, limits.session_idle),
+            claims: Table::new(remembered, limits.session_idle),
         })
     }
 
@@ -109,7 +113,7 @@ impl Identities {
         let claims = self.claims(headers, now);
         let of = |place: Option<&Place>, claim: fn(&Claims) -> Option<&String>| match place? {
             Place::Claim(_) => Some(Box::from(claim(claims.as_deref()?)?.as_str())),
-            place => place.in_head(headers),
+            place @ (Place::Header(_) | Place::Meta(_) | Place::Baggage(..)) => place.in_head(headers),
         };
         Heard {
             user: of(self.user.as_ref(), |claims| claims.user.as_ref()),
@@ -160,7 +164,7 @@ impl Identities {
     fn claims(&self, headers: &HeaderMap, now: Instant) -> Option<Arc<Claims>> {
         let name = |place: &Option<Place>| match place {
             Some(Place::Claim(name)) => Some(name.clone()),
-            _ => None,
+            Some(Place::Header(_) | Place::Meta(_) | Place::Baggage(..)) | None => None,
         };
         let (user, tier) = (name(&self.user), name(&self.tier));
         if user.is_none() && tier.is_none() {

@@ -401,7 +401,8 @@ impl Inner {
         }
         if call.interest.is_any() {
             let Kept { params, arguments } = kept;
-            let remains = Remains { call, outcome, tool: &ending.tool, params, arguments, result: captured };
+            let (tool, has_result) = (&ending.tool, result.is_some());
+            let remains = Remains { call, outcome, tool, params, arguments, result: captured, has_result };
             self.insight.ended(remains);
         }
         true

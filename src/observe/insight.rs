@@ -10,7 +10,7 @@ use super::event::{Captured, Direction, DropReason, DroppedWhat, Event, Outcome}
 use super::label::Label;
 use super::later::Later;
 use super::price::{self, NanoDollars, Prices};
-use super::reader::{Budget, Reserved};
+use super::reader::Budget;
 use super::rules::{self, Facts, RuleSet, Rules, Verdict};
 use super::tokens::{self, Payloads, Tokenizer, Tokens};
 use crate::config::{Config, TokenCounter};
@@ -24,7 +24,7 @@ pub(super) struct Insight {
     /// Counts exactly; `None` = tokens are estimated.
     tokenizer: Option<Tokenizer>,
     is_exact: bool,
-    lists: Later<(Page, Option<Reserved>)>,
+    lists: Later<Page>,
     /// Lists are compared with a file that may be slow.
     has_state: bool,
     payload_bytes: usize,
@@ -67,6 +67,8 @@ pub(super) struct Remains<'a> {
     pub(super) params: Option<Held>,
     pub(super) arguments: Option<Held>,
     pub(super) result: Option<&'a Captured>,
+    /// It had a result, kept or not.
+    pub(super) has_result: bool,
 }
 
 impl Insight {
@@ -74,13 +76,13 @@ impl Insight {
         let is_exact = config.tokens.counter == TokenCounter::O200k;
         let rules = Rules::new(config).map(Arc::new);
         let servers = config.servers.iter().map(|server| server.name.clone()).collect();
-        let catalogues = Catalogues::new(servers, config.drift.state.as_deref());
+        let catalogues = Catalogues::new(servers, config.drift.state.as_deref(), is_exact);
         Self {
             rules: rules.map(|rules| (Arc::clone(&rules), judging(rules, Arc::clone(export)))),
             prices: Prices::new(config),
             tokenizer: if is_exact { Tokenizer::start() } else { None },
             is_exact,
-            lists: listing(catalogues, is_exact, Arc::clone(export)),
+            lists: listing(catalogues, Arc::clone(export)),
             has_state: config.drift.state.is_some(),
             payload_bytes: config.limits.payload_bytes,
             budget: Arc::clone(budget),
@@ -144,13 +146,14 @@ impl Insight {
     }
 
     /// A client's call ended: what is done with what it carried.
-    pub(super) fn ended(&self, remains: Remains<'_>) {
+    pub(super) fn ended(&self, mut remains: Remains<'_>) {
         let interest = remains.call.interest;
-        let result = || remains.result.and_then(|result| self.hold(result));
+        let result = |captured: Option<&Captured>| captured.and_then(|result| self.hold(result));
         if interest.arguments
             && let Some(tokenizer) = &self.tokenizer
         {
-            self.count(tokenizer, &remains, remains.arguments.as_ref(), result());
+            let arguments = remains.arguments.take();
+            self.count(tokenizer, &remains, arguments, result(remains.result));
         }
         let Some((rules, later)) = &self.rules else { return };
         let counting = rules.ending(interest.rules, remains.outcome);
@@ -159,15 +162,15 @@ impl Insight {
         }
         let facts = Facts::of(&remains);
         let carries = rules.want(counting, Root::Params) || rules.want(counting, Root::Result);
-        let held = if rules.want(counting, Root::Result) { result() } else { None };
+        let held = if rules.want(counting, Root::Result) { result(remains.result) } else { None };
         let has_room = held.is_some() || remains.result.is_none() || !rules.want(counting, Root::Result);
-        let carried = Carried { rules: counting, facts, params: remains.params, result: held };
+        let call = Carried { rules: counting, facts, params: remains.params, result: held };
         if carries && has_room {
-            later.push(carried);
+            later.push(call);
         } else {
             // Metrics are exact: what there is no room for is done at once.
-            let params = carried.params.as_ref().map(|held| &held.captured);
-            judge(rules, &carried, params, remains.result, &*self.export);
+            let params = call.params.as_ref().map(|held| &held.captured);
+            judge(rules, &call, params, remains.result, &*self.export);
         }
     }
 
@@ -184,9 +187,9 @@ impl Insight {
             tools: result.tools.len() as u64,
             bytes: result.bytes,
             tokens: tokens::estimate(result.model_bytes()),
-            result: kept.filter(|_| share.is_some()).map(|captured| Arc::clone(&captured.bytes)),
+            result: kept.zip(share).map(|(captured, share)| (Arc::clone(&captured.bytes), share)),
         };
-        self.lists.push((page, share));
+        self.lists.push(page);
     }
 
     /// Does what waits, so that whoever asks now is told of all that passed before; but nothing that may take long.
@@ -225,26 +228,26 @@ impl Insight {
         &self,
         tokenizer: &Tokenizer,
         remains: &Remains<'_>,
-        arguments: Option<&Held>,
+        arguments: Option<Held>,
         result: Option<Held>,
     ) {
         let call = remains.call;
-        let is_whole = |captured: &Captured| !captured.cut;
-        let is_kept =
-            call.arguments_bytes.is_none() || arguments.is_some_and(|held| is_whole(&held.captured));
-        let is_read = remains.result.is_none_or(is_whole) && remains.result.is_some() == result.is_some();
-        let price = self.prices.as_ref().zip(call.tool_name());
+        let is_cut = |held: &Option<Held>| held.as_ref().is_some_and(|held| held.captured.cut);
+        let is_lost =
+            call.arguments_bytes.is_some() != arguments.is_some() || remains.has_result != result.is_some();
+        let is_large = is_cut(&arguments) || is_cut(&result);
+        let price = self.prices.as_ref().zip(call.tool_name()).filter(|_| price::is_charged(remains.outcome));
         let price = price.and_then(|(prices, tool)| prices.of(call.server, tool.as_str()));
         let payloads = Payloads {
             server: call.server,
             tool: remains.tool.clone(),
-            arguments: arguments.and_then(|held| self.hold(&held.captured)),
+            arguments,
             result,
             price: price.filter(|price| price.is_by_token()),
         };
-        let lost = if !is_kept || !is_read {
+        let lost = if is_large {
             Some(DropReason::TooLarge)
-        } else if !tokenizer.push(payloads) {
+        } else if is_lost || !tokenizer.push(payloads) {
             Some(DropReason::QueueFull)
         } else {
             None
@@ -277,15 +280,11 @@ impl Facts {
 
 /// Who tries rules on calls.
 fn judging(rules: Arc<Rules>, export: Arc<dyn Export>) -> Later<Carried> {
-    Later::new(
-        "custom-metrics",
-        || {},
-        move |carried: Carried| {
-            let captured = |held: &Option<Held>| held.as_ref().map(|held| held.captured.clone());
-            let (params, result) = (captured(&carried.params), captured(&carried.result));
-            judge(&rules, &carried, params.as_ref(), result.as_ref(), &*export);
-        },
-    )
+    Later::new("custom-metrics", move |carried: Carried| {
+        let captured = |held: &Option<Held>| held.as_ref().map(|held| held.captured.clone());
+        let (params, result) = (captured(&carried.params), captured(&carried.result));
+        judge(&rules, &carried, params.as_ref(), result.as_ref(), &*export);
+    })
 }
 
 fn judge(
@@ -312,35 +311,24 @@ fn judge(
 const LINES_MAX: usize = 50;
 
 /// Who compares lists of tools.
-fn listing(
-    mut catalogues: Catalogues,
-    is_exact: bool,
-    export: Arc<dyn Export>,
-) -> Later<(Page, Option<Reserved>)> {
+fn listing(mut catalogues: Catalogues, export: Arc<dyn Export>) -> Later<Page> {
     let mut last_problem = None;
-    Later::new(
-        "tools",
-        || {},
-        move |(mut page, _share): (Page, Option<Reserved>)| {
-            if let (true, Some(result)) = (is_exact, &page.result) {
-                page.tokens = tokens::of_result(result);
+    Later::new("tools", move |page: Page| {
+        let server = page.server;
+        let learned = catalogues.page(page);
+        if let Some(listed) = &learned.listed {
+            let (tools, bytes, tokens) = (listed.tools, listed.bytes, listed.tokens);
+            export.event(&Event::ToolsListed { server, tools, bytes, tokens });
+        }
+        for (at, changed) in learned.changes.iter().enumerate() {
+            export.event(&Event::ToolChanged { server, changed, line: at < LINES_MAX });
+        }
+        // A disk that stays full is told once.
+        if learned.problem != last_problem {
+            if let Some(problem) = &learned.problem {
+                export.event(&Event::StateLost { problem });
             }
-            let server = page.server;
-            let learned = catalogues.page(page);
-            if let Some(listed) = &learned.listed {
-                let (tools, bytes, tokens) = (listed.tools, listed.bytes, listed.tokens);
-                export.event(&Event::ToolsListed { server, tools, bytes, tokens });
-            }
-            for (at, changed) in learned.changes.iter().enumerate() {
-                export.event(&Event::ToolChanged { server, changed, line: at < LINES_MAX });
-            }
-            // A disk that stays full is told once.
-            if learned.problem != last_problem {
-                if let Some(problem) = &learned.problem {
-                    export.event(&Event::StateLost { problem });
-                }
-                last_problem = learned.problem;
-            }
-        },
-    )
+            last_problem = learned.problem;
+        }
+    })
 }

@@ -21,8 +21,6 @@ pub(super) struct Later<J> {
     /// The thread; `None` inside where the system had none.
     thread: OnceLock<Option<Thread>>,
     name: &'static str,
-    /// What the thread does before its first work.
-    prepare: fn(),
 }
 
 struct Shared<J> {
@@ -34,15 +32,15 @@ struct Shared<J> {
 }
 
 impl<J: Send + 'static> Later<J> {
-    /// An empty queue. `work` is done on a thread of this name that has done `prepare`, or by whoever helps.
-    pub(super) fn new(name: &'static str, prepare: fn(), work: impl FnMut(J) + Send + 'static) -> Self {
+    /// An empty queue. `work` is done on a thread of this name, or by whoever helps.
+    pub(super) fn new(name: &'static str, work: impl FnMut(J) + Send + 'static) -> Self {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             work: Mutex::new(Box::new(work)),
             asleep: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         });
-        Self { shared, thread: OnceLock::new(), name, prepare }
+        Self { shared, thread: OnceLock::new(), name }
     }
 
     /// Leaves work to be done.
@@ -63,12 +61,8 @@ impl<J: Send + 'static> Later<J> {
     }
 
     fn start(&self) -> Option<Thread> {
-        let (shared, prepare) = (Arc::clone(&self.shared), self.prepare);
-        let run = move || {
-            prepare();
-            shared.run();
-        };
-        let started = thread::Builder::new().name(self.name.to_owned()).spawn(run);
+        let shared = Arc::clone(&self.shared);
+        let started = thread::Builder::new().name(self.name.to_owned()).spawn(move || shared.run());
         started.ok().map(|handle| handle.thread().clone())
     }
 }
@@ -119,7 +113,7 @@ mod tests {
     #[test]
     fn work_is_done_in_order_by_the_thread_or_by_who_helps() {
         let (done, results) = sync_channel(100);
-        let later = Later::new("test-later", || {}, move |job: u32| done.send(job).unwrap());
+        let later = Later::new("test-later", move |job: u32| done.send(job).unwrap());
         for round in 0..10 {
             (0..10).for_each(|job| later.push(round * 10 + job));
             if round % 2 == 0 {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::call::{Call, Introduction, Kept, Phase};
 use super::event::{AuthReason, Direction, Event, MirroredHeader, Outcome, Passed, Transport};
-use super::exchange::{Mirrored, Shared, State};
+use super::exchange::{Judged, Mirrored, Shared, State};
 use super::identity::Caller;
 use super::inner::{Inner, Seen};
 use super::insight::Interest;
@@ -224,7 +224,7 @@ impl Shared {
         let error = mcp::challenge_error(challenge.as_str().as_bytes());
         let reason = error.map_or(AuthReason::Unsaid, AuthReason::Error);
         if state.calls.iter().any(|own| own.number == call.number) {
-            state.credentials = Some(Some(reason));
+            state.judged = Judged::Refused(reason);
         } else {
             let (server, scheme) = (call.server, call.head.scheme);
             self.inner.tell(&Event::CredentialsRefused { server, scheme, reason });

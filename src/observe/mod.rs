@@ -60,6 +60,8 @@ pub use self::tokens::Tokens;
 use self::connection::ConnectionState;
 use self::exchange::Shared;
 use self::inner::Inner;
+pub use crate::mcp::Version;
+
 use crate::config::Config;
 use crate::mcp::Text;
 use crate::mcp::trace::{Handshake, Trace};

@@ -196,15 +196,13 @@ impl Reader {
         if held == 0 {
             self.kept = None;
         } else if held > reserved {
-            match self.reserved.budget.take(held - reserved) {
-                Some(more) => self.kept = Some(more.and(self.kept.take())),
-                None => {
-                    self.capture(Wanted::default());
-                    self.syntax.forget();
-                    self.kept = None;
-                    return false;
-                }
-            }
+            let Some(more) = self.reserved.budget.take(held - reserved) else {
+                self.capture(Wanted::default());
+                self.syntax.forget();
+                self.kept = None;
+                return false;
+            };
+            self.kept = Some(more.and(self.kept.take()));
         }
         true
     }

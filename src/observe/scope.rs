@@ -117,7 +117,9 @@ impl Scope {
     /// Every open call, in no order; the scope is empty afterwards.
     pub(super) fn take_all(&self) -> Vec<Arc<Call>> {
         let calls = std::mem::take(&mut *lock::lock(&self.calls));
-        calls.values().for_each(|slot| self.leaves(slot));
+        for slot in calls.values() {
+            self.leaves(slot);
+        }
         let one = |slot| match slot {
             Slot::One(call) => Some(call),
             Slot::Ambiguous => None,

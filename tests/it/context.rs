@@ -54,7 +54,7 @@ fn a_call_without_arguments_or_result_has_no_tokens_of_them() {
     observed.scrape().metric("mcp_token_usage_count").is(0);
 }
 
-/// Texts of OpenAI's own examples, and how many tokens it says they have.
+/// Texts of the vendor's own examples, and how many tokens it says they have.
 const COUNTED: [(&str, u32); 3] =
     [("antidisestablishmentarianism", 6), ("2 + 2 = 4", 7), ("お誕生日おめでとう", 8)];
 

@@ -1,5 +1,6 @@
 //! What the path leaves for the writer, and the lines that become of it, redacted.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -211,8 +212,9 @@ fn schema_message(tool: &str, what: &str, changed: &Changed) -> String {
     for (verb, names) in [("added", added), ("removed", removed), ("changed", other)] {
         if !names.is_empty() {
             let many = names.len().min(NAMES_MAX);
-            message.push_str(separator);
-            message.push_str(&format!("{verb} {}", names.get(..many).unwrap_or_default().join(", ")));
+            let names = names.get(..many).unwrap_or_default().join(", ");
+            // Writing to a String cannot fail.
+            let _ = write!(message, "{separator}{verb} {names}");
             separator = "; ";
         }
     }

@@ -78,6 +78,10 @@ const IS_REMOTE: u32 = 0x200;
 
 /// What the path leaves to be exported.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are calls, and a box is one more piece of memory for each"
+)]
 pub(super) enum Record {
     Call { call: Arc<Call>, ending: Ending },
     Task(TaskRecord),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::super::reader::Reserved;
 use super::Definition;
 use crate::mcp;
 
@@ -28,8 +29,15 @@ pub(in crate::observe) struct Page {
     /// The result's length as written.
     pub(in crate::observe) bytes: u64,
     pub(in crate::observe) tokens: u64,
-    /// The result itself; `None` where it could not be kept whole.
-    pub(in crate::observe) result: Option<Arc<[u8]>>,
+    /// The result itself, with its share of the memory for observation; `None` where it could not be kept whole.
+    pub(in crate::observe) result: Option<(Arc<[u8]>, Reserved)>,
+}
+
+impl Page {
+    /// Whether it is all of its list.
+    pub(super) fn is_whole(&self) -> bool {
+        self.cursor.is_none() && self.next.is_none()
+    }
 }
 
 /// A whole list.
@@ -43,6 +51,8 @@ pub(in crate::observe) struct Listed {
     pages: usize,
     /// `None` where a page could not be read.
     pub(super) definitions: Option<Vec<Definition>>,
+    /// What its pages take of the memory for observation.
+    shares: Vec<Reserved>,
 }
 
 /// Lists that are under way, the oldest first.
@@ -80,6 +90,11 @@ impl Listings {
 }
 
 impl Listed {
+    /// A list that is known, and is all on this page.
+    pub(super) fn again(page: &Page) -> Self {
+        Self { tools: page.tools, bytes: page.bytes, tokens: page.tokens, ..Self::new(page) }
+    }
+
     fn new(page: &Page) -> Self {
         Self {
             server: page.server,
@@ -89,6 +104,7 @@ impl Listed {
             tokens: 0,
             pages: 0,
             definitions: Some(Vec::new()),
+            shares: Vec::new(),
         }
     }
 
@@ -97,7 +113,10 @@ impl Listed {
         self.bytes += page.bytes;
         self.tokens += page.tokens;
         self.pages += 1;
-        let more = page.result.and_then(|result| mcp::definitions(&result, LISTED_MAX));
+        let more = page.result.and_then(|(result, share)| {
+            self.shares.push(share);
+            mcp::definitions(&result, LISTED_MAX)
+        });
         self.definitions = match (self.definitions.take(), more) {
             (Some(mut known), Some(more)) if known.len() + more.len() <= LISTED_MAX => {
                 known.extend(more);

@@ -9,7 +9,8 @@
 mod listing;
 mod state;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::hash::BuildHasher;
 use std::path::Path;
 
 use hashlink::LruCache;
@@ -17,6 +18,7 @@ use hashlink::LruCache;
 use self::listing::Listings;
 pub(super) use self::listing::{Listed, Page};
 use self::state::{Remembered, State};
+use super::tokens;
 use crate::mcp::Definition;
 
 /// Tools of one server that are remembered.
@@ -30,6 +32,9 @@ const MISSES_MAX: u32 = 10;
 
 /// Bytes of definitions of one server that are remembered for the log; beyond, changes are told without before and after.
 const TEXT_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of a tool's name; what has a longer one is not compared.
+const NAME_MAX: usize = 256;
 
 /// Bytes of one part of a definition that are remembered.
 const PART_MAX: usize = 16 * 1024;
@@ -103,17 +108,24 @@ pub(super) struct Catalogues {
     servers: Vec<Catalogue>,
     listings: Listings,
     state: Option<State>,
+    /// Tokens are counted exactly.
+    is_exact: bool,
+    hasher: foldhash::quality::RandomState,
 }
 
 impl Catalogues {
     /// The tools of these servers, as far as the file at `state` remembers any.
-    pub(super) fn new(servers: Vec<String>, state: Option<&Path>) -> Self {
-        let servers = servers.into_iter().map(Catalogue::new).collect();
-        Self { servers, listings: Listings::default(), state: state.map(State::new) }
+    pub(super) fn new(servers: Vec<String>, state: Option<&Path>, is_exact: bool) -> Self {
+        let hasher = foldhash::quality::RandomState::default();
+        let servers = servers.into_iter().map(|name| Catalogue::new(name, hasher.clone())).collect();
+        Self { servers, listings: Listings::default(), state: state.map(State::new), is_exact, hasher }
     }
 
     /// A page of a list came.
-    pub(super) fn page(&mut self, page: Page) -> Learned {
+    pub(super) fn page(&mut self, mut page: Page) -> Learned {
+        if self.is_known(&mut page) {
+            return Learned { listed: Some(Listed::again(&page)), ..Learned::default() };
+        }
         let Some(mut listed) = self.listings.add(page) else { return Learned::default() };
         let definitions = listed.definitions.take();
         let Some(catalogue) = self.servers.get_mut(listed.server) else { return Learned::default() };
@@ -123,6 +135,32 @@ impl Catalogues {
         };
         Learned { listed: Some(listed), changes, problem }
     }
+
+    /// Whether a page is the list that came last, byte by byte: most clients list the same tools again and again. Tells
+    /// its tokens.
+    fn is_known(&mut self, page: &mut Page) -> bool {
+        let Some((result, _)) = &page.result else { return false };
+        let Some(catalogue) = self.servers.get_mut(page.server) else { return false };
+        let last = Last { hash: self.hasher.hash_one(result), audience: page.audience, tokens: page.tokens };
+        if let Some(known) = catalogue.last.filter(|known| known.hash == last.hash) {
+            page.tokens = known.tokens;
+            if known.audience == page.audience && page.is_whole() {
+                return true;
+            }
+        } else if self.is_exact {
+            page.tokens = tokens::of_result(result);
+        }
+        catalogue.last = page.is_whole().then_some(Last { tokens: page.tokens, ..last });
+        false
+    }
+}
+
+/// The list that came last, where it was one page.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    hash: u64,
+    audience: u64,
+    tokens: u64,
 }
 
 /// The tools of one server.
@@ -130,8 +168,10 @@ impl Catalogues {
 pub(super) struct Catalogue {
     name: String,
     tools: BTreeMap<String, Tool>,
-    /// What each credentials' last list held.
-    audiences: LruCache<u64, HashSet<String>>,
+    /// What each credentials' last list held: hashes of names.
+    audiences: LruCache<u64, HashSet<u64>>,
+    hasher: foldhash::quality::RandomState,
+    last: Option<Last>,
     /// A whole list was seen, by this process or by who wrote the file.
     has_list: bool,
     /// The file was looked into.
@@ -159,11 +199,13 @@ const PARTS: [Change; 4] =
     [Change::Description, Change::InputSchema, Change::OutputSchema, Change::Annotations];
 
 impl Catalogue {
-    fn new(name: String) -> Self {
+    fn new(name: String, hasher: foldhash::quality::RandomState) -> Self {
         Self {
             name,
             tools: BTreeMap::new(),
             audiences: LruCache::new(AUDIENCES_MAX),
+            hasher,
+            last: None,
             has_list: false,
             has_state: false,
         }
@@ -209,7 +251,8 @@ impl Catalogue {
         for (_, tool) in self.tools.iter_mut().filter(|(name, _)| !list.tools.contains_key(*name)) {
             tool.misses = tool.misses.saturating_add(1);
         }
-        self.audiences.insert(list.audience, list.tools.keys().cloned().collect());
+        let had = list.tools.keys().map(|name| self.hasher.hash_one(name)).collect();
+        self.audiences.insert(list.audience, had);
         self.has_list = true;
         self.make_room();
         changes
@@ -228,7 +271,8 @@ impl Catalogue {
         }
         let had = self.audiences.peek(&list.audience);
         let is_gone = |(name, tool): &(&String, &Tool)| {
-            let missed = had.is_some_and(|had| had.contains(*name)) || tool.misses + 1 >= MISSES_MAX;
+            let hash = self.hasher.hash_one(*name);
+            let missed = had.is_some_and(|had| had.contains(&hash)) || tool.misses + 1 >= MISSES_MAX;
             !tool.is_removed && missed && !list.tools.contains_key(*name)
         };
         let gone = self.tools.iter().filter(is_gone);
@@ -238,14 +282,16 @@ impl Catalogue {
 
     /// What the file remembers holds instead of what is known here.
     fn recall(&mut self, remembered: Remembered) {
-        let open: HashSet<String> = remembered.open.into_iter().collect();
+        let open = remembered.open.iter().map(|name| self.hasher.hash_one(name)).collect();
         self.tools = remembered.tools;
         self.audiences.insert(ANYBODY, open);
         self.has_list = true;
     }
 
     fn remembered(&self) -> Remembered {
-        let open = self.audiences.peek(&ANYBODY).into_iter().flatten().cloned().collect::<BTreeSet<_>>();
+        let had = self.audiences.peek(&ANYBODY);
+        let is_open = |name: &&String| had.is_some_and(|had| had.contains(&self.hasher.hash_one(*name)));
+        let open = self.tools.keys().filter(is_open).cloned().collect();
         Remembered { tools: self.tools.clone(), open }
     }
 
@@ -276,7 +322,8 @@ struct List {
 
 impl List {
     fn of(definitions: &[Definition], audience: u64) -> Self {
-        let tools = definitions.iter().take(TOOLS_MAX).map(|definition| {
+        let is_readable = |definition: &&Definition| definition.name.len() <= NAME_MAX;
+        let tools = definitions.iter().filter(is_readable).take(TOOLS_MAX).map(|definition| {
             let Definition { name, description, input_schema, output_schema, annotations } = definition;
             (
                 name.clone(),
