@@ -155,8 +155,10 @@ impl Draft {
             Slot::ClientInfo => self.client = Peer::default(),
             Slot::Peer(Info::Client, field) => self.client.set(field, value),
             Slot::Meta(owner) => {
-                if owner == Owner::Result {
-                    self.answer.meta_bytes = 0;
+                match owner {
+                    Owner::Params => self.message.params.told.clear(),
+                    Owner::Result => self.forget_meta(),
+                    Owner::Tool => {}
                 }
                 if let Some((told, meta)) = self.meta(owner) {
                     (*told, *meta) = (Meta::default(), MetaDraft::default());
@@ -166,6 +168,10 @@ impl Draft {
                 if let Some((_, meta)) = self.meta(owner) {
                     meta.peer.set(field, value);
                 }
+            }
+            Slot::MetaField(_, MetaField::Told(at)) => self.message.params.tell(at, value.text()),
+            Slot::MetaField(_, field @ (MetaField::Challenges | MetaField::Challenge)) => {
+                self.challenge(field, value);
             }
             Slot::MetaField(owner, field) => {
                 if let Some((told, meta)) = self.meta(owner) {
@@ -274,6 +280,23 @@ impl Draft {
             } = &mut self.answer;
             (*server, *task, *meta) = (Peer::default(), Peer::default(), MetaDraft::default());
             (*meta_bytes, *media_bytes, *names_bytes, *block) = (0, 0, 0, Block::None);
+        }
+    }
+
+    /// The `_meta` of a result begins, perhaps again.
+    fn forget_meta(&mut self) {
+        self.answer.meta_bytes = 0;
+        if let Some(answer) = &mut self.message.result {
+            answer.challenge = None;
+        }
+    }
+
+    /// A challenge, or all of them.
+    fn challenge(&mut self, field: MetaField, value: Value) {
+        if let Some(answer) = &mut self.message.result
+            && (field == MetaField::Challenges || answer.challenge.is_none())
+        {
+            answer.challenge = value.text();
         }
     }
 
@@ -391,14 +414,6 @@ impl AnswerDraft {
     }
 }
 
-impl Meta {
-    /// The last of several members of one name holds, whatever it is.
-    fn tell(&mut self, position: u8, text: Option<Text>) {
-        self.told.retain(|(at, _)| *at != position);
-        self.told.extend(text.map(|text| (position, text)));
-    }
-}
-
 impl MetaDraft {
     fn set(&mut self, meta: &mut Meta, field: MetaField, value: Value) {
         match field {
@@ -407,13 +422,8 @@ impl MetaDraft {
             MetaField::Tracestate => meta.tracestate = value.text(),
             MetaField::SubscriptionId => meta.subscription_id = value.id(),
             MetaField::ProgressToken => self.progress_token = value.id(),
-            MetaField::Told(position) => meta.tell(position, value.text()),
-            MetaField::Challenges => meta.challenge = value.text(),
-            MetaField::Challenge => {
-                if meta.challenge.is_none() {
-                    meta.challenge = value.text();
-                }
-            }
+            // Of the message, rather than of its `_meta`.
+            MetaField::Told(_) | MetaField::Challenges | MetaField::Challenge => {}
             MetaField::OutputTemplate => self.output_template = value.is_there(),
             MetaField::FlatResourceUri => self.flat_resource_uri = value.is_there(),
             MetaField::Ui => self.ui_resource_uri = false,

@@ -106,9 +106,22 @@ pub struct Params {
     pub status: Option<Text>,
     /// `_meta`.
     pub meta: Meta,
+    /// The members of `_meta` that the scanner was told to look for, each by its position in their list.
+    pub told: Vec<(u8, Text)>,
 }
 
 impl Params {
+    /// The member of `_meta` at this position of the list that the scanner was told to look for.
+    pub fn told(&self, position: usize) -> Option<&Text> {
+        self.told.iter().find(|(at, _)| usize::from(*at) == position).map(|(_, text)| text)
+    }
+
+    /// The last of several members of one name holds, whatever it is.
+    pub(super) fn tell(&mut self, position: u8, text: Option<Text>) {
+        self.told.retain(|(at, _)| *at != position);
+        self.told.extend(text.map(|text| (position, text)));
+    }
+
     /// Empty again; cheaper than a new one in its place, most of whose members are empty anyway.
     pub(super) fn clear(&mut self) {
         let Self {
@@ -129,6 +142,7 @@ impl Params {
             client_version,
             status,
             meta,
+            told,
         } = self;
         let texts = [name, uri, task_id, request_state, cursor, protocol_version];
         for text in texts.into_iter().chain([client_name, client_version, status]) {
@@ -138,6 +152,7 @@ impl Params {
         (*has_input_responses, *task) = (false, false);
         (*arguments_bytes, *arguments, *captured) = (None, None, None);
         *meta = Meta::default();
+        told.clear();
     }
 }
 
@@ -154,10 +169,6 @@ pub struct Meta {
     pub subscription_id: Option<Id>,
     /// `taskId` in `io.modelcontextprotocol/related-task`.
     pub related_task: Option<Text>,
-    /// `mcp/www_authenticate` of a result: the first of its challenges.
-    pub challenge: Option<Text>,
-    /// The members that the scanner was told to look for, each by its position in their list; only of `params`.
-    pub told: Vec<(u8, Text)>,
     /// The widget that the host is asked to show.
     pub widget: Option<Widget>,
 }
@@ -211,13 +222,8 @@ pub struct Answer {
     pub has_error: bool,
     /// `_meta`.
     pub meta: Meta,
-}
-
-impl Meta {
-    /// The member at this position of the list that the scanner was told to look for.
-    pub fn told(&self, position: usize) -> Option<&Text> {
-        self.told.iter().find(|(at, _)| usize::from(*at) == position).map(|(_, text)| text)
-    }
+    /// The first challenge of its `mcp/www_authenticate`.
+    pub challenge: Option<Text>,
 }
 
 impl Answer {

@@ -128,7 +128,7 @@ impl Scanner {
         self.reset();
     }
 
-    /// Of the next messages, tells also these members of `params._meta`, at most 255 ([`super::Meta::told`]).
+    /// Of the next messages, tells also these members of `params._meta`, at most 255 ([`super::Params::told`]).
     pub fn tell(&mut self, members: &Arc<[Box<str>]>) {
         self.told = Some(Arc::clone(members));
     }
@@ -437,13 +437,12 @@ impl Scanner {
     }
 
     /// The slot of the innermost object's member.
+    #[inline]
     fn slot_of(&self, key: &[u8]) -> Slot {
         let (slot, _) = self.stack[self.depth - 1];
         let member = slot.member(key);
-        match &self.told {
-            Some(told) if member == Slot::Unwanted && slot == Slot::Meta(Owner::Params) => {
-                asked_for(told, key)
-            }
+        match (&self.told, member) {
+            (Some(told), Slot::Unwanted) if slot == Slot::Meta(Owner::Params) => asked_for(told, key),
             _ => member,
         }
     }

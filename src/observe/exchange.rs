@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::header::{USER_AGENT, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, request, response};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, Method as HttpMethod, StatusCode, request, response};
 use tokio::time::Instant;
 
 use super::call::{Call, Calls, Head};
@@ -21,6 +21,7 @@ use super::identity::{Heard, Identities};
 use super::inner::{Inner, Key, Seen};
 use super::outcome::{self, HttpFacts};
 use super::reader::{NotRead, Reader, media};
+use super::said::{Answered, Asked, Written};
 use super::scope::Scope;
 use super::session::Session;
 use super::stream::Stream;
@@ -140,13 +141,15 @@ impl Shared {
         peer: SocketAddr,
     ) -> Self {
         let started = Instant::now();
-        let facts = Facts::of(inner, target, head, peer, started);
+        let said = Asked::by(&head.headers);
+        let request = request_reader(inner, target, head, said.body);
+        let facts = Facts::of(inner, target, (head, &said), peer, started);
         let shared = Self {
             inner: Arc::clone(inner),
             connection: Arc::clone(connection),
             server: target.server,
             facts,
-            state: Mutex::new(State { request: request_reader(inner, target, head), ..State::default() }),
+            state: Mutex::new(State { request, ..State::default() }),
         };
         if let (true, Some(server)) = (shared.facts.is_resume, shared.server) {
             inner.tell(&Event::StreamResumed { server });
@@ -256,16 +259,19 @@ impl Shared {
         state.own_time = own_time;
         let Some(server) = self.server else { return };
         state.judged = if http.challenged { Judged::Refused(refusal_of(head)) } else { Judged::Accepted };
-        state.timings = timing::entries(&head.headers);
+        let said = Answered::by(&head.headers);
+        if said.has_timings {
+            state.timings = timing::entries(&head.headers);
+        }
         if let Some(forwarded) = state.forwarded {
             self.inner.tell(&Event::UpstreamFirstByte { server, took: now.duration_since(forwarded) });
         }
         if self.facts.session.is_none() || state.calls.iter().any(|call| call.method == Method::Initialize) {
-            state.answered_session =
-                session_name(&head.headers).map(|name| (self.inner.key(server, name), Box::from(name)));
+            let name = said.session.and_then(text_of);
+            state.answered_session = name.map(|name| (self.inner.key(server, name), Box::from(name)));
         }
         self.session_by_status(&mut state, http.status, now);
-        self.read_response(&mut state, head, now);
+        self.read_response(&mut state, head.status, said.body, now);
     }
 
     pub(super) fn response_frame(&self, data: &Bytes) {
@@ -469,21 +475,21 @@ impl Shared {
         }
     }
 
-    fn read_response(&self, state: &mut State, head: &response::Parts, now: Instant) {
+    fn read_response(&self, state: &mut State, status: StatusCode, body: Written<'_>, now: Instant) {
         let may_stream = matches!(self.facts.method, HttpMethod::GET | HttpMethod::POST);
-        let media = media(&head.headers);
+        let media = media(body);
         let is_stream = may_stream && media == Media::EventStream;
         // What a GET gets as JSON is metadata, not MCP.
         if !is_stream && self.facts.method != HttpMethod::POST {
             return;
         }
-        match Reader::new(media, &head.headers, self.inner.limits.decoded_bytes, &self.inner.budget) {
+        match Reader::new(media, body, self.inner.limits.decoded_bytes, &self.inner.budget) {
             Ok(reader) => state.response = Some(reader),
             Err(NotRead::OtherMedia) => {}
             Err(NotRead::Encoding) => self.response_unreadable(state, Unreadable::UnknownEncoding),
             Err(NotRead::NoRoom) => self.not_looked_into(state),
         }
-        if is_stream && head.status.is_success() {
+        if is_stream && status.is_success() {
             self.open_stream(state, now);
         }
     }
@@ -587,12 +593,11 @@ impl Facts {
     fn of(
         inner: &Inner,
         target: Target<'_>,
-        head: &request::Parts,
+        (head, said): (&request::Parts, &Asked<'_>),
         peer: SocketAddr,
         started: Instant,
     ) -> Self {
         let server = target.server;
-        let said = Said::by(&head.headers);
         let key = |value: Option<&str>| Some(inner.key(server?, value?));
         let session_name = said.session.and_then(text_of);
         let session_key = key(session_name);
@@ -625,55 +630,22 @@ impl Facts {
                 name: said.name.map(mirrored),
                 version: said.version.map(mirrored),
             },
-            head: Arc::new(Head::of(head, peer, &said, inner)),
+            head: Arc::new(Head::of(head, peer, said, inner)),
         }
-    }
-}
-
-/// The fields of a request that mean something to its observer, each as its first line has it.
-#[derive(Default)]
-struct Said<'a> {
-    session: Option<&'a HeaderValue>,
-    last_event: Option<&'a HeaderValue>,
-    version: Option<&'a HeaderValue>,
-    method: Option<&'a HeaderValue>,
-    name: Option<&'a HeaderValue>,
-    authorization: Option<&'a HeaderValue>,
-    api_key: Option<&'a HeaderValue>,
-}
-
-impl<'a> Said<'a> {
-    /// In one pass: a head has few fields, and to look one up costs more than to look at each.
-    fn by(headers: &'a HeaderMap) -> Self {
-        let mut said = Self::default();
-        for (name, value) in headers {
-            let place = match name.as_str() {
-                "mcp-session-id" => &mut said.session,
-                "last-event-id" => &mut said.last_event,
-                "mcp-protocol-version" => &mut said.version,
-                "mcp-method" => &mut said.method,
-                "mcp-name" => &mut said.name,
-                "authorization" => &mut said.authorization,
-                "x-api-key" | "api-key" | "apikey" | "x-goog-api-key" => &mut said.api_key,
-                _ => continue,
-            };
-            place.get_or_insert(value);
-        }
-        said
     }
 }
 
 impl Head {
-    fn of(head: &request::Parts, peer: SocketAddr, said: &Said<'_>, inner: &Inner) -> Self {
+    fn of(head: &request::Parts, peer: SocketAddr, said: &Asked<'_>, inner: &Inner) -> Self {
         // Copies of their beginnings: a value would keep the buffer of the whole head alive while its calls wait.
-        let header = |name: HeaderName| {
-            if inner.heads { head.headers.get(name).map(|value| Text::from(value.as_bytes())) } else { None }
+        let told = |value: Option<&HeaderValue>| {
+            value.filter(|_| inner.heads).map(|value| Text::from(value.as_bytes()))
         };
         Self {
             peer,
             version: head.version,
-            user_agent: header(USER_AGENT),
-            correlation_id: header(REQUEST_ID).or_else(|| header(CORRELATION_ID)),
+            user_agent: told(said.user_agent),
+            correlation_id: told(said.request_id.or(said.correlation_id)),
             scheme: match (said.authorization, said.api_key) {
                 (Some(value), _) => mcp::scheme_of(value.as_bytes()),
                 (None, Some(_)) => AuthScheme::ApiKey,
@@ -707,13 +679,18 @@ fn mirrored(value: &HeaderValue) -> Text {
 }
 
 /// A POST that says it is JSON is read; nothing else can be MCP.
-fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> Option<Reader> {
+fn request_reader(
+    inner: &Inner,
+    target: Target<'_>,
+    head: &request::Parts,
+    body: Written<'_>,
+) -> Option<Reader> {
     let server = target.server.filter(|_| head.method == HttpMethod::POST)?;
-    let media = media(&head.headers);
+    let media = media(body);
     if media != Media::Json || target.route == Route::WellKnown {
         return None;
     }
-    match Reader::new(media, &head.headers, inner.limits.decoded_bytes, &inner.budget) {
+    match Reader::new(media, body, inner.limits.decoded_bytes, &inner.budget) {
         Ok(mut reader) => {
             if let Some(members) = inner.identities.as_ref().and_then(Identities::told) {
                 reader.tell(members);
@@ -731,15 +708,6 @@ fn request_reader(inner: &Inner, target: Target<'_>, head: &request::Parts) -> O
             None
         }
     }
-}
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
-const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-
-/// `Mcp-Session-Id`.
-fn session_name(headers: &HeaderMap) -> Option<&str> {
-    headers.get(SESSION_ID).and_then(text_of)
 }
 
 fn text_of(value: &HeaderValue) -> Option<&str> {

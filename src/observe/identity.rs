@@ -234,7 +234,7 @@ fn said<'a>(
     if let Some(heard) = heard {
         return Some(heard.into());
     }
-    let told = |at: usize| message.params.meta.told(at).filter(|text| !text.is_cut()).map(Text::as_str);
+    let told = |at: usize| message.params.told(at).filter(|text| !text.is_cut()).map(Text::as_str);
     match place? {
         Place::Meta(at) => told(*at).filter(|value| is_usable(value)).map(Into::into),
         Place::Baggage(key, at) => mcp::baggage(told(*at)?, key).filter(|value| is_usable(value)),

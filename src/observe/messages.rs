@@ -217,8 +217,7 @@ impl Shared {
 
     /// A challenge inside a result (`protocol.md` §4): of this exchange, or where the answer comes elsewhere told at once.
     fn challenged(&self, state: &mut State, call: &Call, message: &Message) {
-        let Some(challenge) = message.result.as_ref().and_then(|result| result.meta.challenge.as_ref())
-        else {
+        let Some(challenge) = message.result.as_ref().and_then(|result| result.challenge.as_ref()) else {
             return;
         };
         let error = mcp::challenge_error(challenge.as_str().as_bytes());

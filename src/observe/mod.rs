@@ -21,6 +21,7 @@ mod price;
 mod reader;
 mod redact;
 mod rules;
+mod said;
 mod scope;
 mod session;
 mod sessions;

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use super::decode::Decoder;
+use super::said::Written;
 use crate::mcp::{EventReader, Media, Scanner, Shown, Unreadable, Wanted};
 
-/// What the body under these headers holds.
-pub(super) fn media(headers: &HeaderMap) -> Media {
-    Media::of(headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes))
+/// What a body that is written so holds.
+pub(super) fn media(written: Written<'_>) -> Media {
+    Media::of(written.media.map(http::HeaderValue::as_bytes))
 }
 
 /// The memory of all observation together (`limits.observe_bytes`).
@@ -136,10 +135,10 @@ pub(super) enum NotRead {
 const SYNTAX_WEIGHT: usize = 4096;
 
 impl Reader {
-    /// A reader for a body with these headers.
+    /// A reader for a body that is written so.
     pub(super) fn new(
         media: Media,
-        headers: &HeaderMap,
+        written: Written<'_>,
         decoded_max: u64,
         budget: &Arc<Budget>,
     ) -> Result<Self, NotRead> {
@@ -148,7 +147,7 @@ impl Reader {
             Media::EventStream => Syntax::Events(Box::default()),
             Media::Other => return Err(NotRead::OtherMedia),
         };
-        let decoder = decoder(headers, decoded_max)?;
+        let decoder = decoder(written, decoded_max)?;
         let weight = SYNTAX_WEIGHT + decoder.as_ref().map_or(0, |decoder| decoder.weight);
         let reserved = budget.take(weight).ok_or(NotRead::NoRoom)?;
         Ok(Self { decoder, syntax, broken: None, wanted: Wanted::default(), kept: None, reserved })
@@ -257,13 +256,12 @@ impl Syntax {
     }
 }
 
-fn decoder(headers: &HeaderMap, decoded_max: u64) -> Result<Option<Box<Decoder>>, NotRead> {
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    let encoding = match (encodings.next(), encodings.next()) {
-        (None, _) => return Ok(None),
-        (Some(one), None) => one.to_str().unwrap_or_default().trim().to_ascii_lowercase(),
-        (Some(_), Some(_)) => return Err(NotRead::Encoding),
-    };
+fn decoder(written: Written<'_>, decoded_max: u64) -> Result<Option<Box<Decoder>>, NotRead> {
+    let Some(encoding) = written.encoding else { return Ok(None) };
+    if written.has_more_encodings {
+        return Err(NotRead::Encoding);
+    }
+    let encoding = encoding.to_str().unwrap_or_default().trim().to_ascii_lowercase();
     if encoding.is_empty() || encoding == "identity" {
         return Ok(None);
     }

@@ -81,7 +81,7 @@ pub(super) const CATALOGUE: &[Entry] = &[
     ("mcp_tool_definition_changes_total", Counter, "Tools that came, went, or are defined otherwise than before."),
     ("mcp_widget_renders_total", Counter, "Results of tools that make the host show a widget."),
     ("mcp_widget_read_seconds", Histogram(Latency), "Reading of ui:// resources, request head to the complete answer."),
-    ("mcp_server_timing_seconds", Histogram(Short), "What servers say of their own time, in Server-Timing."),
+    ("mcp_server_timing_seconds", Histogram(Latency), "What servers say of their own time, in Server-Timing."),
     ("mcp_cache_operations_total", Counter, "What servers say of their caches, in Server-Timing or as a custom rule reads it."),
     (COST, Counter, COST_HELP),
     ("mcp_authentication_attempts_total", Counter, "Requests whose credentials the server judged."),

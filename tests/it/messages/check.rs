@@ -199,6 +199,7 @@ fn params(params: &Value, method: Option<&Text>, exact: bool) -> Params {
         client_version,
         status: text(params.get("status")),
         meta: meta(meta_value),
+        told: Vec::new(),
     }
 }
 
@@ -232,6 +233,7 @@ fn answer(result: &Value, exact: bool) -> Answer {
         inner_is_error: inner.get("isError") == Some(&Value::Bool(true)),
         has_error: is_there(result.get("error")),
         meta: meta(meta_value),
+        challenge: challenge(meta_value.get("mcp/www_authenticate")),
     }
 }
 
@@ -259,8 +261,6 @@ fn meta(meta: &Value) -> Meta {
         tracestate: text(meta.get("tracestate")),
         subscription_id: id(meta.get("io.modelcontextprotocol/subscriptionId")),
         related_task: text(meta.pointer("/io.modelcontextprotocol~1related-task/taskId")),
-        challenge: challenge(meta.get("mcp/www_authenticate")),
-        told: Vec::new(),
         widget: widget(meta),
     }
 }
