@@ -1,5 +1,5 @@
 //! Added latency and requests a second: direct, nginx (where it is installed), the proxy without observation, with
-//! metrics, and with traces and log lines beside them, in one run, rounds interleaved. `cargo bench --bench wire`; quote
+//! metrics, with traces and log lines beside them, and with all that only a configuration can ask for, in one run, rounds interleaved. `cargo bench --bench wire`; quote
 //! ratios, machines are noisy.
 //!
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. Spans go to a collector that
@@ -147,22 +147,23 @@ fn round(address: SocketAddr, concurrency: usize, time: Duration) -> std::io::Re
 }
 
 fn request() -> Vec<u8> {
-    let text = "x".repeat(850);
+    let text = "x".repeat(810);
     let body = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"message":"{text}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"message":"{text}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","openai/session":"a-conversation"}}}}}}"#
     );
     format!(
         "POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-         mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\ncontent-length: {}\r\n\r\n{body}",
+         mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\nx-user: ada\r\nx-plan: pro\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
 }
 
 fn answer() -> Vec<u8> {
-    let text = "y".repeat(900);
-    let body =
-        format!(r#"{{"result":{{"content":[{{"type":"text","text":"{text}"}}]}},"jsonrpc":"2.0","id":1}}"#);
+    let text = "y".repeat(860);
+    let body = format!(
+        r#"{{"result":{{"content":[{{"type":"text","text":"{text}"}}],"structuredContent":{{"amount":42}}}},"jsonrpc":"2.0","id":1}}"#
+    );
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -220,18 +221,51 @@ struct Setup {
     /// The share of traces that are sampled; `None` = trace headers pass untouched.
     tracing: Option<f64>,
     lines: bool,
+    /// More tables.
+    more: &'static str,
     collector: SocketAddr,
 }
 
-fn setups(collector: SocketAddr) -> [Setup; 6] {
-    let row = |name, metrics, tracing, lines| Setup { name, metrics, tracing, lines, collector };
+/// Callers, sessions, custom metrics and prices.
+const INSIGHT: &str = r#"
+[identity]
+user = { header = "X-User" }
+tier = { header = "X-Plan", allowed = ["free", "pro"] }
+session = ["meta:openai/session"]
+[[metric]]
+name = "mcp_echoes_total"
+type = "counter"
+when = { tool = "echo", outcome = "ok" }
+labels = { message = { pointer = "/params/arguments/message", allowed = ["hello"] } }
+[[metric]]
+name = "mcp_amount"
+type = "histogram"
+when = { tool = "echo" }
+value = "/result/structuredContent/amount"
+labels = { tier = { fact = "user_tier" } }
+[[price]]
+tool = "echo"
+per_call = 0.001
+per_1k_tokens = 0.01
+"#;
+
+/// The same with tokens counted exactly.
+const EXACT: &str = "[tokens]\ncounter = \"o200k\"\n";
+
+fn setups(collector: SocketAddr) -> [Setup; 9] {
+    let row = |name, metrics, tracing, lines| Setup { name, metrics, tracing, lines, more: "", collector };
+    let with = |setup: Setup, name, more| Setup { name, more, ..setup };
+    let all = || row("… and traces, 10 % sampled, and log lines", true, Some(0.1), true);
     [
         row("sightglass, observation off", false, None, false),
         row("sightglass, metrics on", true, None, false),
         row("… and traces, 10 % sampled", true, Some(0.1), false),
         row("… and traces, all sampled", true, Some(1.0), false),
         row("… and log lines", true, None, true),
-        row("… and traces, 10 % sampled, and log lines", true, Some(0.1), true),
+        with(row("", true, None, false), "metrics on, callers, custom metrics, prices", INSIGHT),
+        all(),
+        with(all(), "… and callers, custom metrics, prices", INSIGHT),
+        with(all(), "… and tokens counted exactly", EXACT),
     ]
 }
 
@@ -246,8 +280,8 @@ impl Setup {
         format!(
             "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[metrics]\nenabled = {}\n\
              [tracing]\n{tracing}\n[logs]\nformat = \"json\"\ncalls = {}\n\
-             [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n",
-            self.metrics, self.lines,
+             [[server]]\nname = \"stub\"\nurl = \"http://{upstream}/mcp\"\n{}",
+            self.metrics, self.lines, self.more,
         )
     }
 }

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::call::{Call, Introduction, Kept, Phase};
 use super::event::{AuthReason, Direction, Event, MirroredHeader, Outcome, Passed, Transport};
-use super::exchange::{Judged, Mirrored, Shared, State};
+use super::exchange::{Judged, Shared, State};
+use super::facts::Mirrored;
 use super::identity::Caller;
 use super::inner::{Inner, Seen};
 use super::insight::Interest;

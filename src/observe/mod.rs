@@ -7,6 +7,7 @@ mod connection;
 mod decode;
 mod event;
 mod exchange;
+mod facts;
 mod hash;
 mod identity;
 mod inner;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use sightglass::config::LogLevel;
+use sightglass::config::{LogLevel, Source, Tier};
 use sightglass::export::Line;
 use sightglass::observe::{Cut, End, Failure, Refusal};
 use tokio::time::advance;
@@ -338,4 +338,41 @@ async fn the_leg_to_the_server_is_no_longer_than_the_call_that_its_client_left()
     logged.observed.observer.tick();
     let line = only(&logged.lines(), "client_disconnect");
     assert!(line.contains(r#""duration_ms":5.0,"upstream_ms":5.0,"#), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_told_as_a_hash_and_a_tier() {
+    let logged = Logged::with(|config| {
+        config.identity.user = Some(Source::Header("x-user".to_owned()));
+        let (source, allowed) = (Source::Header("x-plan".to_owned()), vec!["pro".to_owned()]);
+        config.identity.tier = Some(Tier { source, allowed });
+    });
+    let who = [ID, ("x-user", "ada@example.com"), ("x-plan", "pro")];
+    logged.post(&who, CALL).json(200, GOOD);
+    let lines = logged.lines();
+    let line: serde_json::Value = serde_json::from_str(&lines).unwrap();
+    assert_eq!(line["user_tier"], "pro");
+    assert!(line["user_id"].as_str().is_some_and(|id| id.len() == 32), "{line}");
+    assert!(!lines.contains("ada"), "{lines}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_changed_is_told_with_before_and_after_and_without_secrets() {
+    let logged = Logged::new();
+    let list = |description: &str, parameters: &str| {
+        let ask = r#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#;
+        let tool = format!(
+            r#"{{"name":"pay","description":"{description}","inputSchema":{{"properties":{{{parameters}}}}}}}"#
+        );
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":7,"result":{{"tools":[{tool}]}}}}"#);
+        logged.post(&[ID], ask).json(200, &answer);
+        logged.observed.observer.catch_up();
+    };
+    list("It pays.", r#""amount":{"type":"number"}"#);
+    list("It pays. password=hunter22", r#""amount":{"type":"number"},"currency":{"type":"string"}"#);
+    let lines = logged.lines();
+    insta::assert_snapshot!(only(&lines, "tool_changed"), @r#"
+    {"timestamp":"…","level":"info","event":"tool_changed","message":"the tool pay is described otherwise","service":"sightglass","server":"files","tool_name":"pay","change":"description","before":"It pays.","after":"It pays. password=[redacted]"}
+    {"timestamp":"…","level":"info","event":"tool_changed","message":"the tool pay takes other arguments: added currency","service":"sightglass","server":"files","tool_name":"pay","change":"input_schema","before":"{\"properties\":{\"amount\":{\"type\":\"number\"}}}","after":"{\"properties\":{\"amount\":{\"type\":\"number\"},\"currency\":{\"type\":\"string\"}}}"}
+    "#);
 }
