@@ -156,9 +156,9 @@ impl Draft {
             Slot::Peer(Info::Client, field) => self.client.set(field, value),
             Slot::Meta(owner) => {
                 match owner {
-                    Owner::Params => self.message.params.told.clear(),
+                    Owner::Params if !self.message.params.told.is_empty() => self.message.params.told.clear(),
                     Owner::Result => self.forget_meta(),
-                    Owner::Tool => {}
+                    Owner::Params | Owner::Tool => {}
                 }
                 if let Some((told, meta)) = self.meta(owner) {
                     (*told, *meta) = (Meta::default(), MetaDraft::default());

@@ -144,15 +144,18 @@ impl Params {
             meta,
             told,
         } = self;
-        let texts = [name, uri, task_id, request_state, cursor, protocol_version];
-        for text in texts.into_iter().chain([client_name, client_version, status]) {
+        for text in
+            [name, uri, task_id, request_state, cursor, protocol_version, client_name, client_version, status]
+        {
             *text = None;
         }
         (*request_id, *progress_token) = (None, None);
         (*has_input_responses, *task) = (false, false);
         (*arguments_bytes, *arguments, *captured) = (None, None, None);
         *meta = Meta::default();
-        told.clear();
+        if !told.is_empty() {
+            told.clear();
+        }
     }
 }
 

@@ -331,7 +331,7 @@ impl Scanner {
         self.begun = self.offset;
         match (bytes[0], self.slot.shape()) {
             (b'{', Shape::Object) => self.open(State::FirstKey),
-            (b'[', Shape::Array | Shape::Texts) => self.open(State::FirstElement),
+            (b'[', Shape::Array) => self.open(State::FirstElement),
             (b'{' | b'[', _) => {
                 self.skip.start(u32::try_from(self.depth).unwrap_or(skip::DEPTH_MAX));
                 self.state = State::Skip;
@@ -399,7 +399,7 @@ impl Scanner {
 
     /// Whether the innermost container that is walked is an array.
     fn is_in_array(&self) -> bool {
-        matches!(self.stack[self.depth - 1].0.shape(), Shape::Array | Shape::Texts)
+        self.stack[self.depth - 1].0.shape() == Shape::Array
     }
 
     fn after_value(&mut self, byte: u8, sink: &mut dyn FnMut(&mut Message)) {
@@ -432,25 +432,32 @@ impl Scanner {
     }
 
     fn member(&mut self, key: &[u8]) {
-        self.slot = self.slot_of(key);
+        let (slot, _) = self.stack[self.depth - 1];
+        self.slot = slot.member(key);
+        if self.told.is_some() {
+            self.look_for(slot, key);
+        }
         self.state = State::Colon;
     }
 
-    /// The slot of the innermost object's member.
-    #[inline]
-    fn slot_of(&self, key: &[u8]) -> Slot {
-        let (slot, _) = self.stack[self.depth - 1];
-        let member = slot.member(key);
-        match (&self.told, member) {
-            (Some(told), Slot::Unwanted) if slot == Slot::Meta(Owner::Params) => asked_for(told, key),
-            _ => member,
+    /// A member that nobody wants may be one that is asked for.
+    #[inline(never)]
+    fn look_for(&mut self, object: Slot, key: &[u8]) {
+        let told = self.told.as_deref().unwrap_or_default();
+        if self.slot == Slot::Unwanted && object == Slot::Meta(Owner::Params) {
+            let position = told.iter().position(|member| member.as_bytes() == key);
+            if let Some(at) = position.and_then(|position| u8::try_from(position).ok()) {
+                self.slot = Slot::MetaField(Owner::Params, MetaField::Told(at));
+            }
         }
     }
 
     /// A string begins with the quote at hand.
     fn string(&mut self, bytes: &[u8]) -> usize {
         self.begun = self.offset;
-        if !matches!(self.slot.shape(), Shape::Text | Shape::Id | Shape::Texts) {
+        if !matches!(self.slot.shape(), Shape::Text | Shape::Id)
+            && !matches!(self.slot, Slot::MetaField(_, MetaField::Challenges))
+        {
             if self.slot == Slot::BlockText {
                 self.draft.begin_block_text();
             }
@@ -475,8 +482,14 @@ impl Scanner {
                 bytes.len()
             }
             quoted::Progress::End(used) if matches!(self.state, State::Key) => {
-                self.slot = self.quoted.all().map_or(Slot::Unwanted, |key| self.slot_of(key));
-                self.state = State::Colon;
+                match self.quoted.all() {
+                    // Out of its buffer: keys that come in pieces, or with escapes, are rare.
+                    Some(key) => self.member(&key.to_vec()),
+                    None => {
+                        self.slot = Slot::Unwanted;
+                        self.state = State::Colon;
+                    }
+                }
                 used
             }
             quoted::Progress::End(used) => {
@@ -603,13 +616,6 @@ fn string_end(bytes: &[u8], escaped: bool) -> (usize, Ended) {
         at += 1;
     }
     (bytes.len(), Ended::Not(false))
-}
-
-/// The slot of a member of `params._meta` that is asked for by this list.
-fn asked_for(told: &[Box<str>], key: &[u8]) -> Slot {
-    let position = told.iter().position(|member| member.as_bytes() == key);
-    let position = position.and_then(|position| u8::try_from(position).ok());
-    position.map_or(Slot::Unwanted, |at| Slot::MetaField(Owner::Params, MetaField::Told(at)))
 }
 
 fn is_blank(byte: u8) -> bool {

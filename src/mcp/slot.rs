@@ -115,8 +115,6 @@ pub(super) enum Shape {
     Array,
     /// A string is kept.
     Text,
-    /// An array is walked, a string is kept.
-    Texts,
     /// A string or a number is kept.
     Id,
     /// That it is there, which literal it is, and its length suffice.
@@ -130,7 +128,10 @@ impl Slot {
     /// What is done with a value here.
     pub(super) fn shape(self) -> Shape {
         match self {
-            Self::Batch | Self::Tools | Self::Content => Shape::Array,
+            // A string is kept there, too.
+            Self::Batch | Self::Tools | Self::Content | Self::MetaField(_, MetaField::Challenges) => {
+                Shape::Array
+            }
             Self::Message
             | Self::Params
             | Self::ClientInfo
@@ -145,7 +146,6 @@ impl Slot {
             | Self::Error
             | Self::Meta(_)
             | Self::MetaField(_, MetaField::Ui | MetaField::RelatedTask | MetaField::Peer) => Shape::Object,
-            Self::MetaField(_, MetaField::Challenges) => Shape::Texts,
             Self::Id
             | Self::RequestId
             | Self::ProgressToken
@@ -204,6 +204,7 @@ impl Slot {
     }
 
     /// The slot of an object's member.
+    #[inline(never)]
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "a finite tree of which each function answers for one branch"

@@ -52,7 +52,7 @@ pub(super) struct Inner {
     pub(super) redactor: Arc<Redactor>,
     clients: Labels,
     /// Names of clients that the configuration lists, which take no place from others.
-    listed_clients: Labels,
+    listed_clients: Option<Labels>,
     pub(super) identities: Option<Identities>,
     pub(super) insight: Insight,
     hasher: foldhash::quality::RandomState,
@@ -117,9 +117,7 @@ impl Inner {
         let budget = Budget::new(limits.observe_bytes);
         let insight = Insight::new(config, &export, &budget);
         let identities = Identities::new(&config.identity, &limits, &redactor);
-        let listed_clients =
-            Labels::starting_at(LISTED, config.identity.clients.len(), Arc::clone(&redactor));
-        config.identity.clients.iter().for_each(|name| drop(listed_clients.learn(name)));
+        let listed_clients = listed(&config.identity.clients, &redactor);
         let spans =
             config.tracing.enabled && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
         Self {
@@ -216,9 +214,16 @@ impl Inner {
         match name {
             None => self.clients.none(),
             Some(name) if name.is_cut() => self.clients.other(),
-            Some(name) if self.listed_clients.knows(name) => self.listed_clients.resolve(name.as_str()),
-            Some(name) => self.learned(self.clients.learn(name.as_str()), LabelName::ClientName),
+            Some(name) => self
+                .listed_client(name)
+                .unwrap_or_else(|| self.learned(self.clients.learn(name.as_str()), LabelName::ClientName)),
         }
+    }
+
+    /// The label of a client that the configuration lists.
+    fn listed_client(&self, name: &Text) -> Option<Label> {
+        let listed = self.listed_clients.as_ref()?;
+        listed.knows(name).then(|| listed.resolve(name.as_str()))
     }
 
     pub(super) fn learned(&self, learned: Learned, label: LabelName) -> Label {
@@ -493,6 +498,15 @@ impl Inner {
     pub(super) fn label_values(&self) -> usize {
         self.servers.iter().map(|server| server.tools.len()).max().unwrap_or(0)
     }
+}
+
+/// The labels of clients that the configuration lists; `None` where it lists none.
+fn listed(names: &[String], redactor: &Arc<Redactor>) -> Option<Labels> {
+    let labels = Labels::starting_at(LISTED, names.len(), Arc::clone(redactor));
+    for name in names {
+        labels.learn(name);
+    }
+    (!names.is_empty()).then_some(labels)
 }
 
 impl ServerState {

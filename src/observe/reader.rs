@@ -154,6 +154,7 @@ impl Reader {
     }
 
     /// Keeps payloads from now on as `wanted`, or no longer.
+    #[inline]
     pub(super) fn capture(&mut self, wanted: Wanted) {
         if self.wanted != wanted {
             self.wanted = wanted;
