@@ -73,8 +73,9 @@ pub(super) fn carry(
             Err(error) => return call.refuse(&error, unread),
         };
         let said = if said.is_empty() { unread } else { Said::Held(&said) };
-        if let Err(error) = call.enter(&head, &mut body, &routed).await {
-            return call.refuse(&error, said); // guard
+        let entered = call.enter(&head, &mut body, &routed).await; // guard
+        if let Err(error) = entered {
+            return call.refuse(&error, said);
         }
         if let Err(error) = call.rewrite(&mut head, &mut body, placed, &routed) {
             return call.refuse(&error, said);

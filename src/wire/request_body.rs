@@ -103,8 +103,10 @@ impl RequestBody {
         }
         let polled = ready!(Pin::new(&mut self.rest).poll_frame(context));
         self.ended = !matches!(&polled, Some(Ok(frame)) if frame.is_data());
-        self.tell(!matches!(&polled, Some(Err(_))) && (self.ended || self.rest.is_end_stream()));
-        let Some(polled) = polled else { return Poll::Ready(None) };
+        let Some(polled) = polled else {
+            self.tell(true);
+            return Poll::Ready(None);
+        };
         let frame = polled.map_err(RequestBodyError::Broken)?;
         if let (Some((left, limit)), Some(data)) = (&mut self.allowed, frame.data_ref()) {
             let Some(still) = left.checked_sub(data.len() as u64) else {
@@ -113,6 +115,7 @@ impl RequestBody {
             };
             *left = still;
         }
+        self.tell(self.ended || self.rest.is_end_stream());
         Poll::Ready(Some(Ok(end_to_end(frame))))
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use sightglass::config::{CircuitBreaker, Server};
+use sightglass::config::{CircuitBreaker, HttpVersion, Server};
 
 use crate::support::client::collect;
 use crate::support::guarded::{Guarded, call, is_refused, pass_time};
 use crate::support::logged::Logged;
 use crate::support::observed::Observed;
-use crate::support::{RawServer, Sent, Upstream, VERSIONS, empty, fed, full, proxy, within};
+use crate::support::{Raw, RawServer, Sent, Upstream, VERSIONS, empty, fed, full, proxy, within};
 
 const WINDOW: Duration = Duration::from_secs(60);
 const OPEN_FOR: Duration = Duration::from_secs(30);
@@ -254,6 +254,32 @@ async fn a_client_that_does_not_send_its_request_is_no_failure_of_the_server() {
         pass_time(Duration::from_secs(600)).await;
         assert_eq!(within(asked).await.unwrap().unwrap().status(), StatusCode::GATEWAY_TIMEOUT);
         guarded.metric(OPEN, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_client_cannot_open_it_by_what_it_sends() {
+    const HEAD: &str = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+    for http in [HttpVersion::One, HttpVersion::Two] {
+        // No chunk; one too many; one that is the last.
+        for rest in ["zz\r\n", "8\r\ntoo long\r\n", "8\r\ntoo long\r\n0\r\n\r\n"] {
+            let mut upstream = Upstream::start().await;
+            let mut config = proxy::config(upstream.address);
+            config.limits.request_body = Some(8);
+            config.servers[0].http = http;
+            opens_after(1)(&mut config.servers[0]);
+            let guarded = Guarded::start(config);
+            let mut client = Raw::connect(guarded.proxy.address).await;
+            client.write(HEAD).await;
+            let _waits = upstream.call().await;
+            client.write(rest).await;
+            let answer = client.read_head().await;
+            assert!(
+                answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 502"),
+                "{http:?} {answer}"
+            );
+            guarded.metric(OPEN, 0);
+        }
     }
 }
 
