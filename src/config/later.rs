@@ -11,7 +11,7 @@ use super::error::{Fault, Mistake};
 /// Keys of tables that exist.
 const KEYS: &[(&str, &[&str])] = &[
     ("admin", &["token", "tls", "links"]),
-    ("server", &["bulkhead", "circuit_breaker", "rate", "probe", "auth", "slo", "rewrite_oauth"]),
+    ("server", &["probe", "auth", "slo", "rewrite_oauth"]),
     ("limits", &["recent_calls"]),
 ];
 

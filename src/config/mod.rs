@@ -7,6 +7,7 @@ use std::time::Duration;
 
 mod dial;
 mod error;
+mod guard;
 mod insight;
 mod later;
 mod names;
@@ -20,6 +21,7 @@ mod suggest;
 mod upstreams;
 
 pub use error::Error;
+pub use guard::{Bulkhead, CircuitBreaker, Rate, RateKey};
 pub use insight::{
     Drift, Fact, Identity, LabelSource, Price, Rule, RuleKind, RuleLabel, Source, Tier, TokenCounter, Tokens,
     When,
@@ -174,6 +176,12 @@ pub struct Server {
     pub call_timeout: Option<Duration>,
     /// How long an unused upstream connection is kept.
     pub pool_idle: Duration,
+    /// How many exchanges are under way at once; `None` = any number.
+    pub bulkhead: Option<Bulkhead>,
+    /// When it is left alone; `None` = never.
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// How fast requests may come; `None` = as fast as they like.
+    pub rate: Option<Rate>,
 }
 
 /// `server.tls`: paths of PEM files.
@@ -545,6 +553,9 @@ impl Server {
             head_timeout: None,
             call_timeout: None,
             pool_idle: Duration::from_secs(4),
+            bulkhead: None,
+            circuit_breaker: None,
+            rate: None,
         }
     }
 }

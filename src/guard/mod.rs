@@ -1,4 +1,9 @@
-//! ADMISSION. Who may pass and how much: Host and Origin, limits.
+//! ADMISSION. Who may pass and how much: before the route Host and Origin, and limits; after it what stands before one
+//! server.
 
+pub mod bulkhead;
+pub mod circuit;
 pub mod host;
 pub mod limits;
+pub mod rate;
+pub mod server;

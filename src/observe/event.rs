@@ -98,6 +98,12 @@ pub enum Event<'a> {
     TokensCounted { server: usize, tool: &'a Label, tokens: Tokens, cost: Option<NanoDollars> },
     /// A rule of the configuration counts a call: its position, and its labels' values in their order.
     Custom { server: usize, rule: usize, value: f64, labels: &'a [String] },
+    /// Calls to a server are refused from now on, for so long at first: too many had failed.
+    CircuitOpened { server: usize, open_for: Duration },
+    /// They are let through again.
+    CircuitClosed { server: usize },
+    /// An exchange came to a server's bulkhead or left it.
+    BulkheadChanged { server: usize, change: BulkheadChange },
     /// The proxy itself said no.
     Refused { server: Option<usize>, reason: Refusal },
     /// The proxy's own share of an exchange's time.
@@ -197,6 +203,19 @@ impl AuthReason {
             Self::Status(_) | Self::Unsaid => "_other",
         }
     }
+}
+
+/// What an exchange did at a bulkhead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BulkheadChange {
+    /// It got its place.
+    Entered,
+    /// It gave its place back.
+    Left,
+    /// It began to wait for a place.
+    Queued,
+    /// It waits no more.
+    Unqueued,
 }
 
 /// Something that passed on a call's stream before its answer.

@@ -45,8 +45,8 @@ use tokio::time::Instant;
 pub use self::call::{Call, Head, Introduction};
 pub use self::catalogue::{Change, Changed};
 pub use self::event::{
-    AuthReason, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event,
-    LabelName, Milestone, MirroredHeader, Outcome, Passed, Recovery, SessionEnd, Status, StreamEnd,
+    AuthReason, BulkheadChange, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType,
+    Event, LabelName, Milestone, MirroredHeader, Outcome, Passed, Recovery, SessionEnd, Status, StreamEnd,
     StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
 };
 pub use self::identity::Caller;
@@ -239,6 +239,21 @@ impl Observer {
     /// The proxy said no before there was an exchange (too many connections, a slow or malformed head).
     pub fn refused(&self, refusal: Refusal) {
         self.tell(&Event::Refused { server: None, reason: refusal });
+    }
+
+    /// Nobody is let through to `server` for so long: it failed too often, or once more when it was tried.
+    pub fn circuit_opened(&self, server: usize, open_for: Duration) {
+        self.tell(&Event::CircuitOpened { server, open_for });
+    }
+
+    /// Requests are let through to `server` again.
+    pub fn circuit_closed(&self, server: usize) {
+        self.tell(&Event::CircuitClosed { server });
+    }
+
+    /// An exchange came to the bulkhead of `server`, or left it.
+    pub fn bulkhead_changed(&self, server: usize, change: BulkheadChange) {
+        self.tell(&Event::BulkheadChanged { server, change });
     }
 
     /// Does what is due: idle sessions, answers that never came, forgotten tasks. To be called about every second,

@@ -117,6 +117,28 @@ pub fn is_trusted(networks: &[Network], address: IpAddr) -> bool {
     networks.iter().any(|network| contains(network, address))
 }
 
+/// The address nearest to us in `X-Forwarded-For` that is in none of `trusted`; `peer`, which is, where there is none.
+/// What stands before it may be anybody's invention.
+pub fn client_address(fields: &HeaderMap, peer: IpAddr, trusted: &[Network]) -> IpAddr {
+    let mut nearest = peer;
+    let lines = fields.get_all(&FOR).into_iter().rev().filter_map(|line| line.to_str().ok());
+    for member in lines.flat_map(|line| line.rsplit(',')) {
+        let Some(address) = node(member.trim()) else { break };
+        nearest = address;
+        if !is_trusted(trusted, address) {
+            break;
+        }
+    }
+    nearest
+}
+
+/// An address, perhaps with a port: some proxies add it.
+fn node(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.split_once(']')?.0.parse().ok();
+    let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
+    text.parse().ok().or_else(with_port).or_else(bracketed)
+}
+
 /// `scheme://authority` that the client dialled: `proxy.public_url` where set; else what a trusted client's received
 /// fields say (`X-Forwarded-Proto`, `-Host`, `-Port`, or `Forwarded`); else the connection's scheme and the Host.
 /// Empty when the client named no host: references then stay without one.

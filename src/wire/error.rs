@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::request_body::RequestBodyError;
 use super::upstream::SendError;
+use crate::guard::server::Denied;
 use crate::net::ConnectError;
 use crate::observe::{Failure, Refusal};
 use crate::rewrite::mount::RouteError;
@@ -34,6 +35,12 @@ pub(super) enum Error {
     TooManyStreams,
     #[error("the proxy is shutting down")]
     ShuttingDown,
+    #[error("the server failed too often of late, and is left alone")]
+    CircuitOpen { left: Duration },
+    #[error("too many requests to this server are under way")]
+    BulkheadFull,
+    #[error("requests to this server come too fast")]
+    TooFast { left: Duration },
     // The server's.
     #[error("the server cannot be reached")]
     Unreachable(#[source] SendError),
@@ -81,7 +88,11 @@ impl Error {
             Self::Body(RequestBodyError::TooLarge { .. }) => {
                 (S::PAYLOAD_TOO_LARGE, "limit", Refused(R::Limit))
             }
-            Self::TooManyStreams => (S::SERVICE_UNAVAILABLE, "limit", Refused(R::Limit)),
+            Self::TooManyStreams | Self::TooFast { .. } => {
+                (S::SERVICE_UNAVAILABLE, "limit", Refused(R::Limit))
+            }
+            Self::CircuitOpen { .. } => (S::SERVICE_UNAVAILABLE, "circuit_open", Refused(R::CircuitOpen)),
+            Self::BulkheadFull => (S::SERVICE_UNAVAILABLE, "bulkhead_full", Refused(R::BulkheadFull)),
             Self::ShuttingDown => (S::SERVICE_UNAVAILABLE, "shutting_down", Refused(R::ShuttingDown)),
             Self::Unreachable(_) => (S::BAD_GATEWAY, "upstream_unreachable", Failed(F::Unreachable)),
             Self::ConnectTimeout(_) | Self::HeadTimeout(_) | Self::CallTimeout(_) => {
@@ -111,8 +122,18 @@ impl Error {
     }
 
     /// After how many seconds trying again makes sense; where waiting helps.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else passes by itself")]
     pub(super) fn retry_after(&self) -> Option<u32> {
-        matches!(self, Self::TooManyStreams | Self::ShuttingDown).then_some(1)
+        match self {
+            Self::TooManyStreams | Self::ShuttingDown | Self::BulkheadFull => Some(1),
+            Self::CircuitOpen { left } | Self::TooFast { left } => Some(whole_seconds(*left)),
+            _ => None,
+        }
+    }
+
+    /// Whether the server may have waited for the rest of the request, which the client still had to send.
+    pub(super) fn may_be_the_clients(&self) -> bool {
+        matches!(self, Self::HeadTimeout(_) | Self::CallTimeout(_) | Self::Reset(_))
     }
 }
 
@@ -121,6 +142,22 @@ impl From<RouteError> for Error {
         match error {
             RouteError::NotFound => Self::NoRoute,
             RouteError::DotSegment => Self::DotSegment,
+        }
+    }
+}
+
+/// Rounded up: whoever comes then does not come too early.
+fn whole_seconds(left: Duration) -> u32 {
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::CircuitOpen(left) => Self::CircuitOpen { left },
+            Denied::BulkheadFull => Self::BulkheadFull,
+            Denied::TooFast(left) => Self::TooFast { left },
         }
     }
 }

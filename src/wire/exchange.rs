@@ -1,6 +1,7 @@
 //! One request and its answer: the order of the steps, and each of them.
 
 use std::future::pending;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use super::request_body::RequestBody;
 use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
 use super::tap::Tap;
 use super::tunnel::Tunnel;
+use crate::guard::server::{Asker, Passage};
 use crate::observe::{self, Route, Target};
 use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
@@ -50,7 +52,8 @@ pub(super) fn carry(
     let admitted = admit(shared, &head, &asked); // guard ─▶ route
     let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer);
     let body = Tap::new(body, exchange.request()); // tap
-    let mut call = Call { shared: Arc::clone(shared), link: Arc::clone(&client.link), asked, busy, exchange };
+    let link = Arc::clone(&client.link);
+    let mut call = Call { shared: Arc::clone(shared), link, asked, busy, exchange, passage: None };
     let unread = if head::may_be_json_rpc(&head) { Said::Unread } else { Said::NoJson };
     async move {
         let routed = match admitted {
@@ -70,6 +73,10 @@ pub(super) fn carry(
             Err(error) => return call.refuse(&error, unread),
         };
         let said = if said.is_empty() { unread } else { Said::Held(&said) };
+        let entered = call.enter(&head, &mut body, &routed).await; // guard
+        if let Err(error) = entered {
+            return call.refuse(&error, said);
+        }
         if let Err(error) = call.rewrite(&mut head, &mut body, placed, &routed) {
             return call.refuse(&error, said);
         }
@@ -137,6 +144,8 @@ struct Call {
     asked: Asked,
     busy: Busy,
     exchange: observe::Exchange,
+    /// Where something stands before the server: that it was let through.
+    passage: Option<Box<Passage>>,
 }
 
 impl Call {
@@ -177,6 +186,42 @@ impl Call {
             self.exchange.traced(trace);
         }
         Some(placed)
+    }
+
+    /// Waits until the server may be asked, as long as what stands before it lets one wait.
+    async fn enter(
+        &mut self,
+        head: &request::Parts,
+        body: &mut RequestBody,
+        routed: &Routed,
+    ) -> Result<(), Error> {
+        // What a browser or a client asks before it can know better is no call: it passes.
+        let is_guarded = head.method != Method::OPTIONS && routed.upstream.kind != Kind::WellKnown;
+        let Some(guard) = self.shared.guard(routed.server).filter(|_| is_guarded) else { return Ok(()) };
+        let asker = Asker {
+            method: &head.method,
+            fields: &head.headers,
+            address: self.client_address(&head.headers),
+            listens: endpoint::may_apply(&head.method, &head.headers),
+        };
+        let passage = tokio::select! {
+            biased;
+            passage = Box::pin(guard.admit(&asker)) => passage?,
+            () = self.link.until_cut() => return Err(Error::ShuttingDown),
+        };
+        body.tell_end(Arc::clone(passage.is_sent()));
+        self.passage = Some(Box::new(passage));
+        Ok(())
+    }
+
+    /// The client's address, as far as trusted proxies tell it.
+    fn client_address(&self, fields: &HeaderMap) -> IpAddr {
+        let peer = self.link.peer.ip();
+        if self.asked.dialled.trusted {
+            forwarded::client_address(fields, peer, &self.shared.trusted)
+        } else {
+            peer
+        }
     }
 
     /// Makes of it the request that the server is to see.
@@ -267,7 +312,7 @@ impl Call {
     }
 
     /// Passes the server's answer on.
-    fn answer(self, answer: Answer, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
+    fn answer(mut self, answer: Answer, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
         if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
             return self.upgrade(answer, said);
         }
@@ -276,19 +321,21 @@ impl Call {
             return self.refuse(&Error::UnaskedCoding, said);
         }
         let is_stream = head::is_event_stream(&head.headers);
+        let waited = self.passage.as_ref().and_then(|passage| passage.waited());
+        let place = self.passage.take().and_then(|passage| passage.answered(head.status, is_stream));
         let permit = match is_stream.then(|| self.shared.streams.admit()) {
             Some(None) => return self.refuse(&Error::TooManyStreams, said),
             Some(Some(permit)) => Some(permit),
             None => None,
         };
         let until = self.until_cut(&routed, is_stream).map(|until| (until, self.exchange.cutter()));
-        let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), stamps);
+        let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), waited, stamps);
         let own_time = overhead.as_ref().map(Overhead::own_time);
         let on = self.shared.rewrite;
         let has_place = on.location && location::names_a_place(&head.headers);
         let has_endpoint = on.endpoint && endpoint::applies(&self.asked.method, &head);
         let origin = if has_place || has_endpoint { self.public_origin_of_answer() } else { String::new() };
-        let kept = Kept::new(self.busy, permit, overhead);
+        let kept = Kept::new(self.busy, permit, place, overhead);
         let path = &routed.upstream.path_and_query;
         let body = Tap::new(body, self.exchange.answered(&head, own_time)); // tap
         head.headers = hop::response_fields(head.headers, false);
@@ -329,11 +376,13 @@ impl Call {
     }
 
     /// Joins both connections once each has switched.
-    fn upgrade(self, answer: Answer, said: Said<'_>) -> Response<ResponseBody> {
+    fn upgrade(mut self, answer: Answer, said: Said<'_>) -> Response<ResponseBody> {
         let Answer { mut head, switched, .. } = answer;
         let Some(server) = switched.filter(|_| self.asked.upgrade) else {
             return self.refuse(&Error::UnaskedUpgrade, said);
         };
+        // A tunnel keeps no place: it lasts as long as either side likes.
+        drop(self.passage.take().and_then(|passage| passage.answered(head.status, false)));
         let guard = self.exchange.upgraded(&head);
         head.headers = hop::response_fields(head.headers, true);
         head.version = Version::default();
@@ -346,7 +395,12 @@ impl Call {
         let (status, kind, verdict) = error.reply();
         match verdict {
             Verdict::Refused(refusal) => self.exchange.refused(refusal, status, &error.chain()),
-            Verdict::Failed(failure) => self.exchange.failed(failure, status, &error.chain()),
+            Verdict::Failed(failure) => {
+                if let Some(passage) = self.passage {
+                    passage.failed(error.may_be_the_clients());
+                }
+                self.exchange.failed(failure, status, &error.chain());
+            }
         }
         let reply = reply(status, kind, &error.to_string(), said, error.retry_after());
         // On HTTP/2 hyper would send the body even so.

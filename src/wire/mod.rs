@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::{self, Config};
 use crate::guard::host::HostGuard;
 use crate::guard::limits::{Connections, Streams};
+use crate::guard::server::ServerGuard;
 use crate::net::{ConnectorError, TlsError, server_config};
 use crate::observe::Observer;
 use crate::rewrite::forwarded::is_trusted;
@@ -112,6 +113,8 @@ struct Shared {
     hosts: HostGuard,
     mounts: Mounts,
     upstreams: Vec<upstream::Upstream>,
+    /// What stands before each of them.
+    guards: Vec<Option<ServerGuard>>,
 }
 
 impl Shared {
@@ -121,10 +124,12 @@ impl Shared {
             None => None,
         };
         let workers = workers::number(config.proxy.workers);
+        let guard = |(index, server)| ServerGuard::new(index, server, &config.limits, &observer);
         let upstream =
             |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
         Ok(Self {
             upstreams: config.servers.iter().enumerate().map(upstream).collect::<Result<_, _>>()?,
+            guards: config.servers.iter().enumerate().map(guard).collect(),
             http2: connection::http2(&config.limits),
             tls,
             limits: config.limits.clone(),
@@ -143,6 +148,11 @@ impl Shared {
 
     fn upstream(&self, index: usize) -> Result<&upstream::Upstream, error::Error> {
         self.upstreams.get(index).ok_or(error::Error::NoRoute)
+    }
+
+    /// What stands before a server, if anything does.
+    fn guard(&self, index: usize) -> Option<&ServerGuard> {
+        self.guards.get(index)?.as_ref()
     }
 
     fn trusts(&self, address: IpAddr) -> bool {

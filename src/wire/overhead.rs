@@ -19,11 +19,18 @@ pub(super) struct Overhead {
 }
 
 impl Overhead {
-    /// The request's part is known as soon as the answer's head came. `None` when nobody looks.
-    pub(super) fn of(stopwatch: Option<Stopwatch>, client: &Stamps, server: Arc<Stamps>) -> Option<Self> {
+    /// The request's part is known as soon as the answer's head came; `waited` is when it need wait for others no more.
+    /// `None` when nobody looks.
+    pub(super) fn of(
+        stopwatch: Option<Stopwatch>,
+        client: &Stamps,
+        waited: Option<Instant>,
+        server: Arc<Stamps>,
+    ) -> Option<Self> {
         let stopwatch = stopwatch?;
-        // Connecting is waiting for the server, too.
+        // Connecting is waiting for the server, too, and so is a queue before it.
         let at_hand = client.last_read()?.max(server.origin());
+        let at_hand = waited.map_or(at_hand, |waited| at_hand.max(waited));
         let request = server.last_write()?.saturating_duration_since(at_hand);
         Some(Self { stopwatch, request, server })
     }

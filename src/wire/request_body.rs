@@ -3,6 +3,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -30,6 +31,8 @@ pub(super) struct RequestBody {
     /// Bytes that may still come, and the limit they are counted against.
     allowed: Option<(u64, u64)>,
     ended: bool,
+    /// Who wants to know that the client has sent all of it.
+    told: Option<Arc<AtomicBool>>,
     activity: Arc<Activity>,
 }
 
@@ -37,7 +40,8 @@ impl RequestBody {
     /// The body of a request, allowed `limit` bytes. The connection hears when it is dropped before its end.
     pub(super) fn new(rest: Tap<Inbound>, limit: Option<u64>, activity: &Arc<Activity>) -> Self {
         let allowed = limit.map(|limit| (limit, limit));
-        Self { held: Held::default(), rest, allowed, ended: false, activity: Arc::clone(activity) }
+        let activity = Arc::clone(activity);
+        Self { held: Held::default(), rest, allowed, ended: false, told: None, activity }
     }
 
     /// Waits for the end of the body or for `cap` bytes of it, whichever is first. Given up on before, it goes on with
@@ -72,6 +76,18 @@ impl RequestBody {
         (self.ended || self.rest.is_end_stream()) && self.held.trailers.is_none()
     }
 
+    /// Sets `told` as soon as the client has sent all of it.
+    pub(super) fn tell_end(&mut self, told: Arc<AtomicBool>) {
+        self.told = Some(told);
+        self.tell(self.ended || self.rest.is_end_stream());
+    }
+
+    fn tell(&self, is_sent: bool) {
+        if let Some(told) = self.told.as_ref().filter(|_| is_sent) {
+            told.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Sends `data` on in the place of what was held.
     pub(super) fn replace_held(&mut self, data: Bytes) {
         self.held.gathered.clear();
@@ -87,7 +103,10 @@ impl RequestBody {
         }
         let polled = ready!(Pin::new(&mut self.rest).poll_frame(context));
         self.ended = !matches!(&polled, Some(Ok(frame)) if frame.is_data());
-        let Some(polled) = polled else { return Poll::Ready(None) };
+        let Some(polled) = polled else {
+            self.tell(true);
+            return Poll::Ready(None);
+        };
         let frame = polled.map_err(RequestBodyError::Broken)?;
         if let (Some((left, limit)), Some(data)) = (&mut self.allowed, frame.data_ref()) {
             let Some(still) = left.checked_sub(data.len() as u64) else {
@@ -96,6 +115,7 @@ impl RequestBody {
             };
             *left = still;
         }
+        self.tell(self.ended || self.rest.is_end_stream());
         Poll::Ready(Some(Ok(end_to_end(frame))))
     }
 }

@@ -11,6 +11,7 @@ use super::activity::Busy;
 use super::inbound::{Inbound, InboundError};
 use super::overhead::Overhead;
 use super::tap::{Tap, end_to_end};
+use crate::guard::bulkhead::Place;
 use crate::guard::limits::StreamPermit;
 use crate::observe::{self, Cutter};
 use crate::rewrite::endpoint::EndpointBody;
@@ -47,13 +48,19 @@ pub(super) struct ResponseBody {
 pub(super) struct Kept {
     busy: Busy,
     _stream: Option<StreamPermit>,
+    _place: Option<Place>,
     overhead: Option<Overhead>,
 }
 
 impl Kept {
-    /// The exchange, and its place among the open streams where it is one.
-    pub(super) fn new(busy: Busy, stream: Option<StreamPermit>, overhead: Option<Overhead>) -> Self {
-        Self { busy, _stream: stream, overhead }
+    /// The exchange, its place among the open streams where it is one, and among those of its server where it has one.
+    pub(super) fn new(
+        busy: Busy,
+        stream: Option<StreamPermit>,
+        place: Option<Place>,
+        overhead: Option<Overhead>,
+    ) -> Self {
+        Self { busy, _stream: stream, _place: place, overhead }
     }
 
     /// The body passed to its end; what is still to be written of it is timed.
@@ -78,7 +85,7 @@ enum Content {
 impl ResponseBody {
     /// The proxy's own answer.
     pub(super) fn own(data: Bytes, busy: Busy) -> Self {
-        Self::new(Content::Own(Full::new(data)), Kept::new(busy, None, None))
+        Self::new(Content::Own(Full::new(data)), Kept::new(busy, None, None, None))
     }
 
     /// The server's body as it comes.

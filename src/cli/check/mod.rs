@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+mod guard;
 mod insight;
 
 use super::arguments::CheckArgs;
@@ -69,6 +70,7 @@ fn mount(config: &Config, server: &Server) -> Vec<String> {
         lines.push(format!("        every path{whose} passes unchanged to {origin}"));
     }
     lines.extend(server.headers.iter().map(|(name, _)| format!("        sets {name}: ***")));
+    lines.extend(guard::describe(server));
     lines
 }
 

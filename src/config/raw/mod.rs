@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 mod duration;
+mod guard;
 mod header;
 mod host;
 mod insight;
@@ -25,6 +26,7 @@ mod word;
 mod written;
 
 pub(super) use duration::Wait;
+pub(super) use guard::{Bulkhead, CircuitBreaker, Rate};
 pub(super) use header::{HeaderName, HeaderValue, Headers};
 pub(super) use host::{AllowedHost, AllowedOrigin, HostName};
 pub(super) use insight::{Drift, Identity, Metric, Price, Source, Tier, Tokens, When};
@@ -109,6 +111,9 @@ pub(super) struct Server {
     pub(super) head_timeout: Optional<Wait>,
     pub(super) call_timeout: Optional<Wait>,
     pub(super) pool_idle: Optional<Wait>,
+    pub(super) bulkhead: Plain<Bulkhead>,
+    pub(super) circuit_breaker: Option<CircuitBreaker>,
+    pub(super) rate: Plain<Rate>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -3,7 +3,9 @@
 use super::written::Written;
 use crate::config::error::Fault;
 use crate::config::suggest::nearest;
-use crate::config::{HttpVersion, InjectMeta, LogFormat, LogLevel, OtlpProtocol, Secret, TokenCounter};
+use crate::config::{
+    HttpVersion, InjectMeta, LogFormat, LogLevel, OtlpProtocol, RateKey, Secret, TokenCounter,
+};
 
 /// The label `server`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +93,15 @@ impl Written for TokenCounter {
 
     fn from_text(text: &str) -> Result<Self, Fault> {
         one_of(text, Self::EXPECTED, &[("estimate", Self::Estimate), ("o200k", Self::O200k)])
+    }
+}
+
+impl Written for RateKey {
+    const EXPECTED: &'static str = "\"client\", \"address\" or \"server\"";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let words = [("client", Self::Client), ("address", Self::Address), ("server", Self::Server)];
+        one_of(text, Self::EXPECTED, &words)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 mod files;
+mod guard;
 mod identity;
 mod label;
 mod limits;

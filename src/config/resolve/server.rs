@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::{files, or, wait};
+use super::{files, guard, or, wait};
 use crate::config::error::{Fault, Mistake};
 use crate::config::raw;
 use crate::config::rules::{ServerSpans, Spans};
@@ -22,6 +22,8 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         Some(tls) => server_tls(tls, base)?,
         None => ServerTls::default(),
     };
+    let call_timeout = wait(raw.call_timeout, default.call_timeout);
+    let bulkhead = raw.bulkhead.map(|bulkhead| guard::bulkhead(bulkhead, call_timeout));
     Ok(Server {
         path: raw.path.map(|path| path.into_inner().0.0),
         host: raw.host.map(|host| host.into_inner().0.0),
@@ -32,8 +34,11 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         tools: raw.tools.map(tools).transpose()?.unwrap_or_default(),
         connect_timeout: wait(raw.connect_timeout, default.connect_timeout),
         head_timeout: wait(raw.head_timeout, default.head_timeout),
-        call_timeout: wait(raw.call_timeout, default.call_timeout),
+        call_timeout,
         pool_idle: wait(raw.pool_idle, Some(default.pool_idle)).unwrap_or_default(),
+        bulkhead: bulkhead.transpose()?,
+        circuit_breaker: raw.circuit_breaker.map(guard::circuit_breaker).transpose()?,
+        rate: raw.rate.map(guard::rate).transpose()?,
         name: default.name,
         url: default.url,
     })

@@ -239,6 +239,14 @@ impl Export for Log {
                 line.add("error", Some(problem.to_owned()));
                 self.shared.say(line);
             }
+            Event::CircuitOpened { server, open_for } if wants(LogLevel::Warn) => {
+                let at = SystemTime::now();
+                self.shared.leave(|| Record::Circuit { server, open_for: Some(open_for), at });
+            }
+            Event::CircuitClosed { server } if wants(LogLevel::Info) => {
+                let at = SystemTime::now();
+                self.shared.leave(|| Record::Circuit { server, open_for: None, at });
+            }
             Event::Refused { server, reason } if wants(record::level_of_refusal(reason)) => {
                 let at = SystemTime::now();
                 self.shared.leave(|| Record::Refused { server, reason, at });

@@ -39,6 +39,12 @@ pub(super) enum Record {
         reason: Refusal,
         at: SystemTime,
     },
+    /// `None` = it is closed.
+    Circuit {
+        server: usize,
+        open_for: Option<Duration>,
+        at: SystemTime,
+    },
     ToolChanged {
         server: usize,
         changed: Box<Changed>,
@@ -59,7 +65,7 @@ impl Weighs for Record {
                 let texts = [&changed.before, &changed.after].into_iter().flatten();
                 changed.tool.len() + texts.map(String::len).sum::<usize>()
             }
-            Self::Refused { .. } | Self::Mark(_) => 0,
+            Self::Refused { .. } | Self::Circuit { .. } | Self::Mark(_) => 0,
         };
         size_of::<Self>() + more
     }
@@ -101,6 +107,7 @@ impl Lines {
                 out.push(self.session_ended(&session, at, lasted, reason, calls));
             }
             Record::Refused { server, reason, at } => out.push(self.refused(server, reason, at)),
+            Record::Circuit { server, open_for, at } => out.push(self.circuit(server, open_for, at)),
             Record::ToolChanged { server, changed, at } => out.push(self.tool_changed(server, &changed, at)),
             Record::Line(line) => out.push(self.own(*line)),
             Record::Mark(_) => {}
@@ -181,6 +188,21 @@ impl Lines {
             return told.into_owned();
         }
         told.chars().take(DEFINITION_CHARACTERS).chain(['…']).collect()
+    }
+
+    fn circuit(&self, server: usize, open_for: Option<Duration>, at: SystemTime) -> Line {
+        let name = self.server(server).unwrap_or_default().to_owned();
+        let (level, state, message) = match open_for {
+            Some(open_for) => {
+                let message = format!("{name} fails: it is left alone for {} s", open_for.as_secs_f64());
+                (LogLevel::Warn, "open", message)
+            }
+            None => (LogLevel::Info, "closed", format!("{name} answers again: requests pass")),
+        };
+        let mut line = Line { at, ..Line::new(level, "circuit", message) };
+        line.add("server", Some(name));
+        line.add("state", Some(state));
+        line
     }
 
     fn refused(&self, server: Option<usize>, reason: Refusal, at: SystemTime) -> Line {

@@ -5,6 +5,7 @@ mod catalogue;
 mod custom;
 mod durations;
 mod fates;
+mod guard;
 mod histogram;
 mod inflight;
 mod insight;
@@ -15,7 +16,7 @@ mod server;
 mod sums;
 mod traffic;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use metrics::{Counter, Gauge};
@@ -43,6 +44,8 @@ pub struct Prometheus {
     nobody: Server,
     connections: Series<Transport, Gauge>,
     connection_durations: Series<(Transport, &'static str), Histogram>,
+    /// What waits in all bulkheads together.
+    queued: OnceLock<Gauge>,
     overflow: Series<LabelName, Counter>,
     customs: Customs,
     costs: Sums,
@@ -99,6 +102,9 @@ impl Export for Prometheus {
             }
             // A line tells it.
             Event::StateLost { .. } => {}
+            Event::CircuitOpened { .. } | Event::CircuitClosed { .. } | Event::BulkheadChanged { .. } => {
+                self.on_guard(event);
+            }
             Event::Refused { .. }
             | Event::Overhead { .. }
             | Event::LabelOverflow { .. }
@@ -124,6 +130,7 @@ impl Prometheus {
             nobody: Server::nobody(),
             connections: Series::default(),
             connection_durations: Series::default(),
+            queued: OnceLock::new(),
             overflow: Series::default(),
             customs: Customs::new(config),
             costs: Sums::new(catalogue::COST, "counter", catalogue::COST_HELP, Unit::Nano),
@@ -137,7 +144,7 @@ impl Prometheus {
         };
         prometheus.say_what_is_known();
         if config.metrics.enabled {
-            prometheus.say_that_nothing_came_yet();
+            prometheus.say_that_nothing_came_yet(config);
         }
         Ok(prometheus)
     }
@@ -175,13 +182,14 @@ impl Prometheus {
         self.set("mcp_proxy_config_last_reload_success_timestamp_seconds", &[], now.as_secs_f64());
     }
 
-    fn say_that_nothing_came_yet(&self) {
+    fn say_that_nothing_came_yet(&self, config: &Config) {
         for transport in Transport::ALL {
             self.connection(*transport, 0.0);
         }
         for server in &self.servers {
             self.session(server, 0.0);
         }
+        self.say_what_stands_before(config);
     }
 
     /// Gauges that are read off rather than counted.

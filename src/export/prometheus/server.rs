@@ -55,6 +55,8 @@ pub(super) struct Server {
     pub(super) clients: Series<(u32, Option<Version>, Era), Counter>,
     pub(super) overhead: OnceLock<Histogram>,
     pub(super) refused: Series<Refusal, Counter>,
+    pub(super) circuit: OnceLock<Gauge>,
+    pub(super) bulkhead: OnceLock<Gauge>,
 }
 
 impl Server {

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use sightglass::config::{
-    self, Capture, Config, Error, HttpVersion, InjectMeta, LogFile, LogFormat, LogLevel, Logs, Otlp,
-    OtlpProtocol, Secret, Server, ServerTls, Tracing,
+    self, Bulkhead, Capture, CircuitBreaker, Config, Error, HttpVersion, InjectMeta, LogFile, LogFormat,
+    LogLevel, Logs, Otlp, OtlpProtocol, Rate, RateKey, Secret, Server, ServerTls, Tracing,
 };
 
+mod guard;
 mod insight;
 mod insight_mistakes;
 mod mistakes;
@@ -107,6 +108,9 @@ fn the_examples_of_the_file_load() {
         headers: server.headers.clone(),
         tls: server.tls.clone(),
         tools: vec!["search_code".to_owned()],
+        bulkhead: Some(Bulkhead { max: 100, queue: 50, wait: Duration::from_secs(1) }),
+        circuit_breaker: Some(CircuitBreaker::default()),
+        rate: Some(Rate { per_second: 100.0, burst: 200, key: RateKey::Client }),
         ..Server::new("github", server.url.clone())
     };
     assert_eq!(*server, examples, "what is no example is the default");

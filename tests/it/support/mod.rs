@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod canned;
 pub(crate) mod client;
 pub(crate) mod collector;
+pub(crate) mod guarded;
 pub(crate) mod logged;
 pub(crate) mod mixed;
 pub(crate) mod observed;

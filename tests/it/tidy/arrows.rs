@@ -80,6 +80,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net"], &["aws_lc_rs"]),
     // Bounded tables and their hashing.
     (&["observe", "export"], &["hashlink", "foldhash"]),
+    // The clients whose rate is limited: a bounded table.
+    (&["guard"], &["hashlink"]),
     // Numbers of lines and of the page.
     (&["export"], &["itoa"]),
     // What a reload replaces while requests read it.

@@ -1,0 +1,37 @@
+//! What stands before a server, for people.
+
+use super::wait;
+use crate::config::{Bulkhead, CircuitBreaker, Rate, RateKey, Server};
+
+/// A line for each guard of `server`; what is off has none.
+pub(super) fn describe(server: &Server) -> Vec<String> {
+    let bulkhead = server.bulkhead.as_ref().map(bulkhead);
+    let circuit = server.circuit_breaker.as_ref().map(circuit_breaker);
+    let rate = server.rate.as_ref().map(rate);
+    [bulkhead, circuit, rate].into_iter().flatten().map(|line| format!("        {line}")).collect()
+}
+
+fn bulkhead(bulkhead: &Bulkhead) -> String {
+    let Bulkhead { max, queue, wait: long } = *bulkhead;
+    let waiting = match queue {
+        0 => "nobody waits".to_owned(),
+        _ => format!("up to {queue} more wait, for {} at most", wait(Some(long))),
+    };
+    format!("bulkhead: at most {max} at once; {waiting}")
+}
+
+fn circuit_breaker(circuit: &CircuitBreaker) -> String {
+    let CircuitBreaker { failures, window, open_for } = *circuit;
+    let (window, open_for) = (wait(Some(window)), wait(Some(open_for)));
+    format!("circuit breaker: {failures} failures within {window} open it for {open_for}")
+}
+
+fn rate(rate: &Rate) -> String {
+    let Rate { per_second, burst, key } = *rate;
+    let whose = match key {
+        RateKey::Client => "from each client",
+        RateKey::Address => "from each address",
+        RateKey::Server => "from all clients together",
+    };
+    format!("rate: {per_second} requests a second {whose}, {burst} at once")
+}

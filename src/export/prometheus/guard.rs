@@ -1,0 +1,53 @@
+//! What stands before servers: circuits and bulkheads.
+
+use super::server::Server;
+use super::{Prometheus, as_f64, series};
+use crate::config::Config;
+use crate::observe::{BulkheadChange, Event};
+
+impl Prometheus {
+    /// What is configured stands on the page from the start: a circuit that never opened, a bulkhead that nobody entered.
+    pub(super) fn say_what_stands_before(&self, config: &Config) {
+        for (settings, server) in config.servers.iter().zip(&self.servers) {
+            if settings.circuit_breaker.is_some() {
+                self.circuit(server, 0.0);
+            }
+            if let Some(bulkhead) = &settings.bulkhead {
+                self.set("mcp_bulkhead_max", &server.labelled(&[]), as_f64(bulkhead.max as u64));
+                self.running(server, 0.0);
+                self.queued(0.0);
+            }
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`Export::event` has dealt out the others")]
+    pub(super) fn on_guard(&self, event: &Event<'_>) {
+        match *event {
+            Event::CircuitOpened { server, .. } => self.circuit(self.server(Some(server)), 1.0),
+            Event::CircuitClosed { server } => self.circuit(self.server(Some(server)), 0.0),
+            Event::BulkheadChanged { server, change } => match change {
+                BulkheadChange::Entered => self.running(self.server(Some(server)), 1.0),
+                BulkheadChange::Left => self.running(self.server(Some(server)), -1.0),
+                BulkheadChange::Queued => self.queued(1.0),
+                BulkheadChange::Unqueued => self.queued(-1.0),
+            },
+            _ => {}
+        }
+    }
+
+    fn circuit(&self, of: &Server, open: f64) {
+        let labels = [("dependency", of.name.as_str())];
+        let make = || series::gauge(&self.recorder, "mcp_circuit_breaker_open", &labels);
+        of.circuit.get_or_init(make).set(open);
+    }
+
+    fn running(&self, of: &Server, by: f64) {
+        let make = || series::gauge(&self.recorder, "mcp_bulkhead_running", &of.labelled(&[]));
+        of.bulkhead.get_or_init(make).increment(by);
+    }
+
+    fn queued(&self, by: f64) {
+        let make = || series::gauge(&self.recorder, "mcp_queue_depth", &[("queue_name", "bulkhead")]);
+        self.queued.get_or_init(make).increment(by);
+    }
+}
