@@ -31,6 +31,8 @@ pub(super) struct Draft {
     /// `clientInfo` in `params`.
     client: Peer,
     params_meta: MetaDraft,
+    /// The position of the member of `_meta` that comes next and is asked for.
+    told_at: u8,
     /// `params.progressToken`.
     progress_token: Option<Id>,
     /// A `result` was there, also where its reader took it.
@@ -169,7 +171,7 @@ impl Draft {
                     meta.peer.set(field, value);
                 }
             }
-            Slot::MetaField(_, MetaField::Told(at)) => self.message.params.tell(at, value.text()),
+            Slot::MetaField(_, MetaField::Told) => self.message.params.tell(self.told_at, value.text()),
             Slot::MetaField(_, field @ (MetaField::Challenges | MetaField::Challenge)) => {
                 self.challenge(field, value);
             }
@@ -186,6 +188,11 @@ impl Draft {
             Slot::ProgressToken => self.progress_token = value.id(),
             _ => self.set_leaf(slot, value, bytes),
         }
+    }
+
+    /// The value that comes next is that of the member at this position of the list that is asked for.
+    pub(super) fn told_at(&mut self, position: u8) {
+        self.told_at = position;
     }
 
     /// Whether a text of `content` is known, so that the rest of it is not asked for.
@@ -423,7 +430,7 @@ impl MetaDraft {
             MetaField::SubscriptionId => meta.subscription_id = value.id(),
             MetaField::ProgressToken => self.progress_token = value.id(),
             // Of the message, rather than of its `_meta`.
-            MetaField::Told(_) | MetaField::Challenges | MetaField::Challenge => {}
+            MetaField::Told | MetaField::Challenges | MetaField::Challenge => {}
             MetaField::OutputTemplate => self.output_template = value.is_there(),
             MetaField::FlatResourceUri => self.flat_resource_uri = value.is_there(),
             MetaField::Ui => self.ui_resource_uri = false,

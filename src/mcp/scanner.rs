@@ -447,7 +447,8 @@ impl Scanner {
         if self.slot == Slot::Unwanted && object == Slot::Meta(Owner::Params) {
             let position = told.iter().position(|member| member.as_bytes() == key);
             if let Some(at) = position.and_then(|position| u8::try_from(position).ok()) {
-                self.slot = Slot::MetaField(Owner::Params, MetaField::Told(at));
+                self.slot = Slot::MetaField(Owner::Params, MetaField::Told);
+                self.draft.told_at(at);
             }
         }
     }

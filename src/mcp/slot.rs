@@ -92,8 +92,8 @@ pub(super) enum MetaField {
     Tracestate,
     SubscriptionId,
     ProgressToken,
-    /// One of the members that somebody asked for, by its position in their list.
-    Told(u8),
+    /// One of the members that somebody asked for; which one is not told here, as every slot would be larger for it.
+    Told,
     Challenges,
     Challenge,
     OutputTemplate,

@@ -95,6 +95,8 @@ pub(super) struct ServerState {
     tools: Labels,
     /// Tools whose descriptor makes the host show a widget: of each convention.
     widgets: [Labels; 2],
+    /// It has any such tool.
+    has_widgets: AtomicBool,
     /// Names of its `Server-Timing` entries.
     pub(super) timings: Labels,
     pub(super) pairs: Pairs,
@@ -201,11 +203,12 @@ impl Inner {
     pub(super) fn learn_widget(&self, server: usize, name: &Text, widget: Widget) {
         if let Some(state) = self.servers.get(server).filter(|_| !name.is_cut()) {
             state.widgets_of(widget).learn(name.as_str());
+            state.has_widgets.store(true, Ordering::Release);
         }
     }
 
     fn widget(&self, server: usize, name: &Text) -> Option<Widget> {
-        let state = self.servers.get(server)?;
+        let state = self.servers.get(server).filter(|state| state.has_widgets.load(Ordering::Acquire))?;
         [Widget::McpApp, Widget::OpenAi].into_iter().find(|widget| state.widgets_of(*widget).knows(name))
     }
 
@@ -525,6 +528,7 @@ impl ServerState {
             name: server.name.clone(),
             tools,
             widgets: [labels(), labels()],
+            has_widgets: AtomicBool::new(false),
             timings: labels(),
             pairs: Pairs::new(limits.max_tool_pairs),
             wanted,
