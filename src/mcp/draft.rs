@@ -8,6 +8,10 @@ use super::quoted;
 use super::slot::{Info, MetaField, Owner, PeerField, Slot};
 use super::text::Text;
 
+/// Bytes of a member beside its value: its key, the quotes around that, a colon and a comma.
+const META_KEY: u64 = "\"_meta\":,".len() as u64;
+const MEDIA_KEY: u64 = "\"data\":,".len() as u64;
+
 /// A value as far as it was read.
 #[derive(Debug)]
 pub(super) enum Value {
@@ -126,7 +130,7 @@ impl Draft {
                 }
             }
             Slot::Block if self.answer.block == Block::AtHand => self.answer.block = Block::First,
-            Slot::Meta(Owner::Result) => self.answer.meta_bytes = bytes,
+            Slot::Meta(Owner::Result) => self.answer.meta_bytes = bytes + META_KEY,
             _ => {}
         }
     }
@@ -374,7 +378,7 @@ impl AnswerDraft {
             Slot::Content => (self.block, self.media_bytes) = (Block::None, 0),
             Slot::Block | Slot::BlockText => self.block = Block::None,
             // Also where a key stands twice: what is written is read by nobody.
-            Slot::Media => self.media_bytes += bytes,
+            Slot::Media => self.media_bytes += bytes + MEDIA_KEY,
             Slot::NextCursor => answer.next_cursor = value.text(),
             Slot::ResultTask => self.task = Peer::default(),
             Slot::ResultTaskTaskId => self.task.name = value.text(),

@@ -217,7 +217,8 @@ pub struct Answer {
     pub captured: Option<Captured>,
     /// Length as written.
     pub bytes: u64,
-    /// How much of it is `_meta`, which no model reads, and `data` and `blob` in `content`, which are no text to one.
+    /// How much of it is `_meta`, which no model reads, and `data` and `blob` in `content`, which are no text to one: with
+    /// their keys, and no white space.
     pub unread_bytes: u64,
     /// `result.isError` inside the result is `true`: what 2026's `tasks/get` tells of a finished task.
     pub inner_is_error: bool,

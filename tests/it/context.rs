@@ -39,7 +39,14 @@ fn tokens_are_estimated_of_what_reaches_a_model() {
         "_meta": {"secret":"C".repeat(4000)},
     });
     observed.post(&[], &call("look", &json!({"q":"12345678"}))).json(200, &result(&answered));
-    let written = answered.to_string().len() - 2 * 4002 - answered["_meta"].to_string().len();
+    let model = json!({
+        "content": [
+            {"type":"text","text":"here"},
+            {"type":"image","mimeType":"image/png"},
+            {"type":"resource","resource":{"uri":"file:///a"}},
+        ],
+    });
+    let written = model.to_string().len();
     assert_near(tokens(&observed, "input"), 4.0);
     assert_near(tokens(&observed, "output"), f64::from(u32::try_from(written.div_ceil(4)).unwrap()));
     let page = observed.scrape();

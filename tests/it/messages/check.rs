@@ -245,7 +245,8 @@ fn unread(result: &Value, exact: bool) -> u64 {
         [block.get("data"), block.get("blob"), blob]
     });
     let meta = result.get("_meta").filter(|meta| meta.is_object());
-    media.chain([meta]).flatten().map(|value| length(value, exact)).sum()
+    let media: u64 = media.flatten().map(|value| length(value, exact) + 8).sum();
+    (media + meta.map_or(0, |value| length(value, exact) + 9)) * u64::from(exact)
 }
 
 /// The oracle does not know how a text was written, so only whether there is one.
