@@ -483,13 +483,13 @@ impl Scanner {
                 bytes.len()
             }
             quoted::Progress::End(used) if matches!(self.state, State::Key) => {
-                match self.quoted.all() {
-                    // Out of its buffer: keys that come in pieces, or with escapes, are rare.
-                    Some(key) => self.member(&key.to_vec()),
-                    None => {
-                        self.slot = Slot::Unwanted;
-                        self.state = State::Colon;
-                    }
+                // Out of its buffer: keys that come in pieces, or with escapes, are rare.
+                let key = self.quoted.all().map(<[u8]>::to_vec);
+                if let Some(key) = key {
+                    self.member(&key);
+                } else {
+                    self.slot = Slot::Unwanted;
+                    self.state = State::Colon;
                 }
                 used
             }
