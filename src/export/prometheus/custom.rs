@@ -1,9 +1,12 @@
 //! Custom metrics: a family for each name that the configuration gives one (`telemetry.md` §6).
 
 use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use metrics::Counter;
 
 use super::histogram::{Family, Histogram};
-use super::sums::{Sums, Unit};
+use super::sums::{Sum, Sums, Unit};
 use super::{Prometheus, series};
 use crate::config::{Config, Rule, RuleKind};
 
@@ -22,6 +25,34 @@ struct OfRule {
     family: Option<usize>,
     kind: RuleKind,
     labels: Vec<String>,
+    /// The series of each server, by their labels' values.
+    handles: Vec<Handles>,
+}
+
+/// Found again without the labels' text being made; bounded as the series are.
+type Handles = RwLock<HashMap<Vec<String>, Handle, foldhash::fast::RandomState>>;
+
+/// A series that a rule feeds.
+enum Handle {
+    Sum(Sum, RuleKind),
+    Histogram(Histogram),
+    Counter(Counter),
+}
+
+impl Handle {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "operations are counted one by one"
+    )]
+    fn take(&self, value: f64) {
+        match self {
+            Self::Sum(sum, RuleKind::Gauge) => sum.set(value),
+            Self::Sum(sum, RuleKind::Counter | RuleKind::Histogram) => sum.add(value),
+            Self::Histogram(histogram) => histogram.record(value),
+            Self::Counter(counter) => counter.increment(value.round() as u64),
+        }
+    }
 }
 
 enum Metric {
@@ -42,7 +73,8 @@ impl Customs {
                 })
             });
             let labels = rule.labels.iter().map(|label| label.name.clone()).collect();
-            customs.rules.push(OfRule { family, kind: rule.kind, labels });
+            let handles = config.servers.iter().map(|_| Handles::default()).collect();
+            customs.rules.push(OfRule { family, kind: rule.kind, labels, handles });
         }
         customs
     }
@@ -73,30 +105,34 @@ impl Prometheus {
     /// A rule counts a call.
     pub(super) fn custom(&self, server: usize, rule: usize, value: f64, values: &[String]) {
         let Some(of_rule) = self.customs.rules.get(rule) else { return };
+        let Some(handles) = of_rule.handles.get(server) else { return };
+        if let Some(handle) = handles.read().unwrap_or_else(PoisonError::into_inner).get(values) {
+            handle.take(value);
+            return;
+        }
+        let handle = self.handle(of_rule, server, values);
+        handle.take(value);
+        let mut handles = handles.write().unwrap_or_else(PoisonError::into_inner);
+        handles.entry(values.to_vec()).or_insert(handle);
+    }
+
+    fn handle(&self, of_rule: &OfRule, server: usize, values: &[String]) -> Handle {
         let of = self.server(Some(server));
         let labels = of_rule.labels.iter().map(String::as_str).zip(values.iter().map(String::as_str));
-        let labels = || std::iter::once(("server", of.name.as_str())).chain(labels.clone());
-        let family = of_rule.family.and_then(|family| self.customs.families.get(family));
-        match (family, of_rule.kind) {
-            (None, _) => self.cache_operations(of, labels(), value),
-            (Some(Metric::Sums(sums)), RuleKind::Gauge) => sums.handle(labels()).set(value),
-            (Some(Metric::Sums(sums)), _) => sums.handle(labels()).add(value),
-            (Some(Metric::Histograms(_, family)), _) => Histogram::record(&family.handle(labels()), value),
+        let all = std::iter::once(("server", of.name.as_str())).chain(labels.clone());
+        match of_rule.family.and_then(|family| self.customs.families.get(family)) {
+            None => Handle::Counter(self.cache_operations(of, labels)),
+            Some(Metric::Sums(sums)) => Handle::Sum(sums.handle(all), of_rule.kind),
+            Some(Metric::Histograms(_, family)) => Handle::Histogram(family.handle(all)),
         }
     }
 
-    /// A rule counts what servers may say themselves.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "operations are counted one by one"
-    )]
+    /// What servers may say themselves.
     fn cache_operations<'a>(
         &self,
         of: &super::Server,
         labels: impl Iterator<Item = (&'a str, &'a str)>,
-        value: f64,
-    ) {
+    ) -> Counter {
         let (mut operation, mut result) = ("none", "none");
         for (name, value) in labels {
             match name {
@@ -106,6 +142,6 @@ impl Prometheus {
             }
         }
         let labels = [("operation", operation), ("result", result)];
-        series::counter(&self.recorder, CACHE, &of.labelled(&labels)).increment(value.round() as u64);
+        series::counter(&self.recorder, CACHE, &of.labelled(&labels))
     }
 }
