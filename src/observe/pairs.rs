@@ -21,9 +21,11 @@ impl Pairs {
     /// Whether the pair is told by its names, now and from now on.
     pub(super) fn admit(&self, source: &Label, target: &Label) -> bool {
         let pair = (source.number(), target.number());
-        if lock::read(&self.known).contains(&pair) {
-            return true;
+        let seen = lock::read(&self.known);
+        if seen.contains(&pair) || seen.len() >= self.max {
+            return seen.contains(&pair);
         }
+        drop(seen);
         let mut known = lock::write(&self.known);
         known.contains(&pair) || (known.len() < self.max && known.insert(pair))
     }

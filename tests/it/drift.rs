@@ -247,6 +247,19 @@ fn what_others_may_not_see_was_not_removed() {
 }
 
 #[test]
+fn what_was_there_before_a_restart_is_missed_whoever_asks_afterwards() {
+    let folder = Folder::new("missed");
+    let list = |replica: &Replica, tools: &Value| {
+        replica.page(&[("authorization", "Bearer one")], None, tools, None);
+        replica.observed.observer.finish();
+    };
+    list(&Replica::start(Some(&folder.file())), &json!([tool("a", "A.", &[]), tool("b", "B.", &[])]));
+    let replica = Replica::start(Some(&folder.file()));
+    (0..20).for_each(|_| list(&replica, &json!([tool("a", "A.", &[])])));
+    assert_eq!(replica.changes(), [("b".to_owned(), Change::Removed)]);
+}
+
+#[test]
 fn a_file_that_is_no_state_is_told_and_replaced() {
     let folder = Folder::new("broken");
     std::fs::write(folder.file(), "not JSON").unwrap();

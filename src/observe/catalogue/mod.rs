@@ -144,7 +144,9 @@ impl Catalogues {
         let last = Last { hash: self.hasher.hash_one(result), audience: page.audience, tokens: page.tokens };
         if let Some(known) = catalogue.last.filter(|known| known.hash == last.hash) {
             page.tokens = known.tokens;
-            if known.audience == page.audience && page.is_whole() {
+            // Where a tool is missing, each list without it counts.
+            let is_settled = catalogue.tools.values().all(|tool| tool.misses == 0 || tool.is_removed);
+            if known.audience == page.audience && page.is_whole() && is_settled {
                 return true;
             }
         } else if self.is_exact {
