@@ -283,8 +283,12 @@ impl Catalogue {
     }
 
     /// What the file remembers holds instead of what is known here.
-    fn recall(&mut self, remembered: Remembered) {
+    fn recall(&mut self, mut remembered: Remembered) {
         let open = remembered.open.iter().map(|name| self.hasher.hash_one(name)).collect();
+        // Lists without a tool that changed nothing are not in the file.
+        for (name, tool) in &mut remembered.tools {
+            tool.misses = tool.misses.max(self.tools.get(name).map_or(0, |known| known.misses));
+        }
         self.tools = remembered.tools;
         self.audiences.insert(ANYBODY, open);
         self.has_list = true;
