@@ -9,7 +9,7 @@ use sightglass::rewrite::mount::Mounts;
 
 use crate::bodies;
 use crate::canned::{Canned, progress, servers};
-use crate::observed::{Telling, everything, metrics};
+use crate::observed::{self, Telling, everything, metrics};
 
 /// Something that is done again and again.
 pub(super) struct Part {
@@ -64,6 +64,7 @@ pub(super) const PARTS: &[Part] = &[
         run: |times| calls(&mut metrics(servers(1, 0)), times),
     },
     Part { name: "call_everything", times: [1000, 9000], run: |times| calls(&mut everything(), times) },
+    Part { name: "call_insight", times: [500, 12_500], run: insight },
     Part {
         name: "event_metrics",
         times: [1000, 41_000],
@@ -203,6 +204,15 @@ fn calls(telling: &mut Telling, times: u64) {
         let place = telling.place();
         canned.pass(&connection, 0, place);
     }
+}
+
+/// Callers, sessions by a key, custom metrics and prices, all of which every call has something of.
+fn insight(times: u64) {
+    let telling = metrics(observed::insight());
+    let (canned, connection) = (Canned::keyed(), telling.observer.connection());
+    (0..times).for_each(|_| canned.pass(&connection, 0, None));
+    // What waits to be done belongs to it.
+    black_box(telling.page());
 }
 
 fn events(telling: &Telling, times: u64) {

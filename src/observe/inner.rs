@@ -559,18 +559,11 @@ struct Logged(Wanted);
 
 impl Logged {
     fn arguments(&self, captured: &Captured) -> Option<Captured> {
-        self.0.arguments.then(|| self.part(captured))
+        self.0.arguments.then(|| captured.beginning(self.0.bytes_max))
     }
 
     fn result(&self, captured: &Captured) -> Option<Captured> {
-        self.0.results.then(|| self.part(captured))
-    }
-
-    fn part(&self, captured: &Captured) -> Captured {
-        match captured.bytes.get(..self.0.bytes_max) {
-            Some(beginning) => Captured { bytes: beginning.into(), cut: true },
-            None => captured.clone(),
-        }
+        self.0.results.then(|| captured.beginning(self.0.bytes_max))
     }
 }
 

@@ -16,6 +16,10 @@ use super::tokens::{self, Payloads, Tokenizer, Tokens};
 use crate::config::{Config, TokenCounter};
 use crate::mcp::{Message, Method, Root, Wanted};
 
+/// Rules are tried on so small payloads where the call ends: to keep a copy for later costs more. It is what a pass of
+/// some microseconds reads.
+const AT_ONCE_BYTES_MAX: usize = 4 * 1024;
+
 /// What is made of payloads.
 pub(super) struct Insight {
     export: Arc<dyn Export>,
@@ -160,18 +164,19 @@ impl Insight {
         if counting == 0 {
             return;
         }
-        let facts = Facts::of(&remains);
-        let carries = rules.want(counting, Root::Params) || rules.want(counting, Root::Result);
-        let held = if rules.want(counting, Root::Result) { result(remains.result) } else { None };
-        let has_room = held.is_some() || remains.result.is_none() || !rules.want(counting, Root::Result);
-        let call = Carried { rules: counting, facts, params: remains.params, result: held };
-        if carries && has_room {
-            later.push(call);
-        } else {
+        let of = |root, captured| rules::bytes(captured).filter(|_| rules.want(counting, root));
+        let params = of(Root::Params, remains.params.as_ref().map(|held| &held.captured));
+        let (result, facts) = (of(Root::Result, remains.result), Facts::of(&remains));
+        if params.map_or(0, <[u8]>::len) + result.map_or(0, <[u8]>::len) > AT_ONCE_BYTES_MAX {
+            let held = remains.result.filter(|_| result.is_some()).map(|captured| self.hold(captured));
             // Metrics are exact: what there is no room for is done at once.
-            let params = call.params.as_ref().map(|held| &held.captured);
-            judge(rules, &call, params, remains.result, &*self.export);
+            if held.as_ref().is_none_or(Option::is_some) {
+                let result = held.flatten();
+                later.push(Carried { rules: counting, facts, params: remains.params, result });
+                return;
+            }
         }
+        judge(rules, counting, &facts, (params, result), &*self.export);
     }
 
     /// A page of a server's list of tools came.
@@ -187,7 +192,7 @@ impl Insight {
             tools: result.tools.len() as u64,
             bytes: result.bytes,
             tokens: tokens::estimate(result.model_bytes()),
-            result: kept.zip(share).map(|(captured, share)| (Arc::clone(&captured.bytes), share)),
+            result: kept.zip(share).map(|(captured, share)| (captured.bytes.clone(), share)),
         };
         self.lists.push(page);
     }
@@ -281,22 +286,21 @@ impl Facts {
 /// Who tries rules on calls.
 fn judging(rules: Arc<Rules>, export: Arc<dyn Export>) -> Later<Carried> {
     Later::new("custom-metrics", move |carried: Carried| {
-        let captured = |held: &Option<Held>| held.as_ref().map(|held| held.captured.clone());
-        let (params, result) = (captured(&carried.params), captured(&carried.result));
-        judge(&rules, &carried, params.as_ref(), result.as_ref(), &*export);
+        let bytes = |held: &'_ Option<Held>| held.as_ref().map(|held| held.captured.bytes.clone());
+        let (params, result) = (bytes(&carried.params), bytes(&carried.result));
+        judge(&rules, carried.rules, &carried.facts, (params.as_deref(), result.as_deref()), &*export);
     })
 }
 
 fn judge(
     rules: &Rules,
-    carried: &Carried,
-    params: Option<&Captured>,
-    result: Option<&Captured>,
+    which: RuleSet,
+    facts: &Facts,
+    (params, result): (Option<&[u8]>, Option<&[u8]>),
     export: &dyn Export,
 ) {
-    let server = carried.facts.server;
-    let (params, result) = (rules::bytes(params), rules::bytes(result));
-    rules.judge(carried.rules, &carried.facts, params, result, &mut |rule, verdict| match verdict {
+    let server = facts.server;
+    rules.judge(which, facts, params, result, &mut |rule, verdict| match verdict {
         Verdict::Counts { value, labels } => {
             export.event(&Event::Custom { server, rule, value, labels: &labels });
         }
