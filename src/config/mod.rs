@@ -14,6 +14,7 @@ mod names;
 mod otel;
 mod raw;
 mod read;
+mod reload;
 mod resolve;
 mod rules;
 mod substitute;
@@ -27,6 +28,7 @@ pub use insight::{
     When,
 };
 pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
+pub use reload::Reloaded;
 pub use upstreams::Overrides;
 
 use raw::Written;
@@ -182,6 +184,8 @@ pub struct Server {
     pub circuit_breaker: Option<CircuitBreaker>,
     /// How fast requests may come; `None` = as fast as they like.
     pub rate: Option<Rate>,
+    /// A reload took it out: it is here for its position.
+    pub removed: bool,
 }
 
 /// `server.tls`: paths of PEM files.
@@ -556,6 +560,7 @@ impl Server {
             bulkhead: None,
             circuit_breaker: None,
             rate: None,
+            removed: false,
         }
     }
 }

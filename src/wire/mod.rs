@@ -7,19 +7,16 @@
 //!
 //! `listen` accepts, `connection` keeps one client's clock, `exchange` holds the order of a request's steps.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{self, Config};
-use crate::guard::host::HostGuard;
 use crate::guard::limits::{Connections, Streams};
-use crate::guard::server::ServerGuard;
 use crate::net::{ConnectorError, TlsError, server_config};
 use crate::observe::Observer;
-use crate::rewrite::forwarded::is_trusted;
-use crate::rewrite::mount::Mounts;
 use crate::rewrite::trace::Propagation;
 use crate::shutdown::Shutdown;
 
@@ -38,11 +35,13 @@ mod overhead;
 mod pool;
 mod request_body;
 mod response_body;
+mod routes;
 mod tap;
 mod tunnel;
 mod upstream;
 mod workers;
 
+use routes::Routes;
 pub use workers::Workers;
 
 /// Why the proxy cannot start; the cause of it is the source.
@@ -103,18 +102,11 @@ struct Shared {
     http2: connection::Http2,
     tls: Option<TlsAcceptor>,
     limits: config::Limits,
-    rewrite: config::Rewrite,
     /// `None` = trace context passes as it is.
     propagation: Option<Propagation>,
-    trusted: Vec<config::Network>,
-    public_url: Option<config::Url>,
     connections: Connections,
     streams: Streams,
-    hosts: HostGuard,
-    mounts: Mounts,
-    upstreams: Vec<upstream::Upstream>,
-    /// What stands before each of them.
-    guards: Vec<Option<ServerGuard>>,
+    routes: ArcSwap<Routes>,
 }
 
 impl Shared {
@@ -123,39 +115,42 @@ impl Shared {
             Some(tls) => Some(TlsAcceptor::from(Arc::new(server_config(tls).map_err(BindError::Tls)?))),
             None => None,
         };
-        let workers = workers::number(config.proxy.workers);
-        let guard = |(index, server)| ServerGuard::new(index, server, &config.limits, &observer);
-        let upstream =
-            |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
         Ok(Self {
-            upstreams: config.servers.iter().enumerate().map(upstream).collect::<Result<_, _>>()?,
-            guards: config.servers.iter().enumerate().map(guard).collect(),
             http2: connection::http2(&config.limits),
             tls,
             limits: config.limits.clone(),
-            rewrite: config.rewrite,
             propagation: Propagation::new(&config.tracing),
-            trusted: config.proxy.trusted_networks.clone(),
-            public_url: config.proxy.public_url.clone(),
             connections: Connections::new(&config.limits),
             streams: Streams::new(&config.limits),
-            hosts: HostGuard::new(config),
-            mounts: Mounts::new(config),
+            routes: ArcSwap::from_pointee(Routes::new(config, &observer, None)?),
             observer,
             shutdown,
         })
     }
+}
 
-    fn upstream(&self, index: usize) -> Result<&upstream::Upstream, error::Error> {
-        self.upstreams.get(index).ok_or(error::Error::NoRoute)
+/// Changes where a running proxy sends requests.
+#[derive(Clone)]
+pub struct Router(Arc<Shared>);
+
+/// Routes that are ready to be taken.
+pub struct NewRoutes {
+    shared: Arc<Shared>,
+    routes: Routes,
+}
+
+impl Router {
+    /// Makes the routes of `config` ready, whose servers stand where the running ones do ([`Config::after`]). Nothing has
+    /// changed yet, and nothing does where this fails.
+    pub fn prepare(&self, config: &Config) -> Result<NewRoutes, BindError> {
+        let routes = Routes::new(config, &self.0.observer, Some(&self.0.routes.load()))?;
+        Ok(NewRoutes { shared: Arc::clone(&self.0), routes })
     }
+}
 
-    /// What stands before a server, if anything does.
-    fn guard(&self, index: usize) -> Option<&ServerGuard> {
-        self.guards.get(index)?.as_ref()
-    }
-
-    fn trusts(&self, address: IpAddr) -> bool {
-        is_trusted(&self.trusted, address)
+impl NewRoutes {
+    /// From now on requests take these; those under way go on as they began.
+    pub fn take(self) {
+        self.shared.routes.store(Arc::new(self.routes));
     }
 }

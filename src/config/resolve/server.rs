@@ -41,6 +41,7 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         rate: raw.rate.map(guard::rate).transpose()?,
         name: default.name,
         url: default.url,
+        removed: false,
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use metrics::Counter;
 
+use super::grown::Grown;
 use super::histogram::{Family, Histogram};
 use super::sums::{Sum, Sums, Unit};
 use super::{Prometheus, series};
@@ -26,7 +27,7 @@ struct OfRule {
     kind: RuleKind,
     labels: Vec<String>,
     /// The series of each server, by their labels' values.
-    handles: Vec<Handles>,
+    handles: Grown<Handles>,
 }
 
 /// Found again without the labels' text being made; bounded as the series are.
@@ -73,8 +74,7 @@ impl Customs {
                 })
             });
             let labels = rule.labels.iter().map(|label| label.name.clone()).collect();
-            let handles = config.servers.iter().map(|_| Handles::default()).collect();
-            customs.rules.push(OfRule { family, kind: rule.kind, labels, handles });
+            customs.rules.push(OfRule { family, kind: rule.kind, labels, handles: Grown::default() });
         }
         customs
     }
@@ -105,7 +105,7 @@ impl Prometheus {
     /// A rule counts a call.
     pub(super) fn custom(&self, server: usize, rule: usize, value: f64, values: &[String]) {
         let Some(of_rule) = self.customs.rules.get(rule) else { return };
-        let Some(handles) = of_rule.handles.get(server) else { return };
+        let Some(handles) = of_rule.handles.get_or_make(server, Handles::default) else { return };
         if let Some(handle) = handles.read().unwrap_or_else(PoisonError::into_inner).get(values) {
             handle.take(value);
             return;
