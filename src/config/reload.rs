@@ -51,6 +51,8 @@ impl Config {
             }
         };
         keep("proxy.listen", self.proxy.listen != previous.proxy.listen);
+        keep("proxy.tls", self.proxy.tls != previous.proxy.tls);
+        keep("proxy.shutdown_grace", self.proxy.shutdown_grace != previous.proxy.shutdown_grace);
         keep("proxy.workers", self.proxy.workers != previous.proxy.workers);
         keep("admin", self.admin != previous.admin);
         keep("limits", self.limits != previous.limits);
@@ -61,6 +63,8 @@ impl Config {
         keep("drift", self.drift != previous.drift);
         keep("metric", self.rules != previous.rules);
         self.proxy.listen.clone_from(&previous.proxy.listen);
+        self.proxy.tls.clone_from(&previous.proxy.tls);
+        self.proxy.shutdown_grace = previous.proxy.shutdown_grace;
         self.proxy.workers = previous.proxy.workers;
         self.admin = previous.admin.clone();
         self.limits = previous.limits.clone();
@@ -80,7 +84,8 @@ mod tests {
 
     fn config(servers: &[(&str, &str)]) -> Config {
         let server = |(name, host): &(&str, &str)| {
-            let url = super::super::Url { tls: false, host: (*host).to_owned(), port: None, path: "/".to_owned() };
+            let url =
+                super::super::Url { tls: false, host: (*host).to_owned(), port: None, path: "/".to_owned() };
             Server::new(*name, url)
         };
         Config { servers: servers.iter().map(server).collect(), ..Config::default() }

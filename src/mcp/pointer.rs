@@ -26,7 +26,7 @@ pub enum Root {
 /// What stands where a pointer leads.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
-    /// A string, of which at most the first 512 bytes are kept, cut at a character's boundary.
+    /// A string, of which at most the first [`Pointers::TEXT_BYTES_MAX`] bytes are kept, cut at a character's boundary.
     Text(String),
     /// A number, as near as an `f64` comes to it; never infinite.
     Number(f64),
@@ -39,10 +39,12 @@ pub enum Found {
 }
 
 /// Pointers that are read together. Each is known by its place among those that were given.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Pointers {
     params: Node,
     result: Node,
+    /// Bytes of a string that are kept.
+    text_bytes: usize,
 }
 
 /// Where pointers go on, or end.
@@ -75,7 +77,16 @@ pub fn is_pointer(text: &str) -> bool {
     begins_well && text.split('~').skip(1).all(|after| after.starts_with(['0', '1']))
 }
 
+impl Default for Pointers {
+    fn default() -> Self {
+        Self { params: Node::default(), result: Node::default(), text_bytes: Self::TEXT_BYTES_MAX }
+    }
+}
+
 impl Pointers {
+    /// No more of a string is ever kept.
+    pub const TEXT_BYTES_MAX: usize = Text::CAP;
+
     /// Pointers into `{"params": …, "result": …}`. One that begins with neither, or is no pointer, finds nothing.
     pub fn new<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Self {
         let mut compiled = Self::default();
@@ -93,6 +104,12 @@ impl Pointers {
         compiled
     }
 
+    /// The same, where so many bytes tell the strings apart that somebody looks for: no more than those are kept.
+    #[must_use]
+    pub fn with_texts_of(self, bytes: usize) -> Self {
+        Self { text_bytes: bytes.min(Self::TEXT_BYTES_MAX), ..self }
+    }
+
     /// Whether a pointer leads into this root.
     pub fn wants(&self, root: Root) -> bool {
         !self.node(root).all.is_empty()
@@ -107,7 +124,7 @@ impl Pointers {
     pub fn read(&self, root: Root, json: &[u8], found: &mut [Option<Found>]) {
         let node = self.node(root);
         if self.wants(root) {
-            Reader::new(json, found, 0).value(Some(node));
+            Reader::new(json, found, (self.text_bytes, 0)).value(Some(node));
         }
     }
 
@@ -164,20 +181,20 @@ impl Token {
 
 impl Found {
     /// What a string is that was written so, without its quotes; `None` where it begins with what is no text.
-    fn text(inside: &[u8]) -> Option<Self> {
-        let kept = beginning(inside, Text::CAP);
+    fn text(inside: &[u8], most: usize) -> Option<Self> {
+        let kept = beginning(inside, most);
         if memchr(b'\\', kept).is_none() {
             return std::str::from_utf8(kept).ok().map(|text| Self::Text(text.to_owned()));
         }
         let kept = beginning(inside, WRITTEN_BYTES_MAX);
         std::str::from_utf8(kept).ok()?;
-        Some(Self::Text(quoted::beginning(kept, false).as_str().to_owned()))
+        Some(Self::resolved(quoted::beginning(kept, false).as_str(), most))
     }
 
     /// The same of a text whose escapes are resolved.
-    fn resolved(text: &str) -> Self {
+    fn resolved(text: &str, most: usize) -> Self {
         let is_end = |end: &usize| text.is_char_boundary(*end);
-        let end = (0..=text.len().min(Text::CAP)).rfind(is_end).unwrap_or_default();
+        let end = (0..=text.len().min(most)).rfind(is_end).unwrap_or_default();
         Self::Text(text.get(..end).unwrap_or_default().to_owned())
     }
 }
@@ -203,13 +220,15 @@ struct Reader<'j, 'f> {
     /// Containers around it.
     depth: usize,
     found: &'f mut [Option<Found>],
+    /// Bytes of a string that are kept.
+    text_bytes: usize,
     /// How many strings were entered up to here.
     strings: u8,
 }
 
 impl<'j, 'f> Reader<'j, 'f> {
-    fn new(json: &'j [u8], found: &'f mut [Option<Found>], strings: u8) -> Self {
-        Self { json, at: 0, depth: 0, found, strings }
+    fn new(json: &'j [u8], found: &'f mut [Option<Found>], (text_bytes, strings): (usize, u8)) -> Self {
+        Self { json, at: 0, depth: 0, found, text_bytes, strings }
     }
 
     /// The next value; `None` where the bytes break. What was found before holds.
@@ -287,7 +306,7 @@ impl<'j, 'f> Reader<'j, 'f> {
         let begun = self.at;
         let inside = self.string()?;
         if node.children.is_empty() {
-            self.tell(Some(node), Found::text(inside)?);
+            self.tell(Some(node), Found::text(inside, self.text_bytes)?);
             return Some(());
         }
         let text: Cow<'_, str> = match std::str::from_utf8(inside) {
@@ -295,10 +314,11 @@ impl<'j, 'f> Reader<'j, 'f> {
             _ => serde_json::from_slice::<String>(self.json.get(begun..self.at)?).ok()?.into(),
         };
         if self.strings < STRINGS_MAX {
-            Reader::new(text.as_bytes(), self.found, self.strings + 1).value(Some(node));
+            let read = (self.text_bytes, self.strings + 1);
+            Reader::new(text.as_bytes(), self.found, read).value(Some(node));
         }
         // Afterwards, as what it holds was taken for what stands here, too.
-        self.tell(Some(node), Found::resolved(&text));
+        self.tell(Some(node), Found::resolved(&text, self.text_bytes));
         Some(())
     }
 

@@ -557,12 +557,7 @@ fn listed(names: &[String], redactor: &Arc<Redactor>) -> Option<Labels> {
 }
 
 impl ServerState {
-    fn new(
-        server: &config::Server,
-        limits: &Limits,
-        redactor: &Arc<Redactor>,
-        wanted: Wanted,
-    ) -> Self {
+    fn new(server: &config::Server, limits: &Limits, redactor: &Arc<Redactor>, wanted: Wanted) -> Self {
         let labels = || Labels::new(limits.max_label_values, Arc::clone(redactor));
         let state = Self {
             name: server.name.clone(),

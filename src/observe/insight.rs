@@ -202,7 +202,13 @@ impl Insight {
             if held.as_ref().is_none_or(Option::is_some) {
                 let result = held.flatten();
                 let by = Arc::clone(rules);
-                self.elsewhere.rules.push(Carried { by, rules: counting, facts, params: remains.params, result });
+                self.elsewhere.rules.push(Carried {
+                    by,
+                    rules: counting,
+                    facts,
+                    params: remains.params,
+                    result,
+                });
                 return;
             }
         }

@@ -75,8 +75,8 @@ pub trait Export: Send + Sync + 'static {
     fn event(&self, event: &Event<'_>);
 
     /// From now on the servers are those of `config`, those that were known before at their positions
-    /// ([`Config::after`]); calls of one that was removed may still end.
-    fn reload(&self, config: &Config);
+    /// ([`Config::after`]); calls of one that was removed may still end. For those who know servers by name.
+    fn reload(&self, _config: &Config) {}
 }
 
 /// The process's attention; cheap to clone.
@@ -355,7 +355,8 @@ struct Open {
 impl Connection {
     /// A request head was read. Dropping the exchange before an answer reads as the client having gone.
     pub fn exchange(&self, target: Target<'_>, request: &request::Parts, peer: SocketAddr) -> Exchange {
-        let shared = |open: &Open| Arc::new(Shared::new(open.inner.load_full(), &open.state, target, request, peer));
+        let shared =
+            |open: &Open| Arc::new(Shared::new(open.inner.load_full(), &open.state, target, request, peer));
         Exchange { shared: self.open.as_ref().map(shared) }
     }
 

@@ -115,12 +115,7 @@ impl Asked {
 }
 
 /// Whether the request may pass, and where to.
-fn admit(
-    shared: &Shared,
-    routes: &Routes,
-    head: &request::Parts,
-    asked: &Asked,
-) -> Result<Routed, Error> {
+fn admit(shared: &Shared, routes: &Routes, head: &request::Parts, asked: &Asked) -> Result<Routed, Error> {
     head::validate(head, &shared.limits)?;
     asked.dialled.checked?;
     routes.hosts.check_origins(head.headers.get_all(header::ORIGIN))?;

@@ -74,6 +74,11 @@ impl Proxy {
         Ok(Self { listeners, shared })
     }
 
+    /// What changes its routes while it runs.
+    pub fn router(&self) -> Router {
+        Router(Arc::clone(&self.shared))
+    }
+
     /// Where it listens, in the order of the configuration; a port 0 is resolved.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()

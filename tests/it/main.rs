@@ -35,6 +35,7 @@ mod propagation;
 mod rate;
 mod recorded;
 mod redaction;
+mod reload;
 mod rewrites;
 mod secrets;
 mod sessions;

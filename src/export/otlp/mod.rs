@@ -78,7 +78,8 @@ impl Otlp {
         let mut spans = None;
         if let Some(url) = &otlp.traces {
             let feed = Feed::new(config.tracing.queue, Arc::clone(losses));
-            let traces = Traces::new(config, servers.clone(), Transport::new(otlp, url)?, Arc::clone(exemplars));
+            let traces =
+                Traces::new(config, servers.clone(), Transport::new(otlp, url)?, Arc::clone(exemplars));
             workers.push(work(Arc::clone(&feed), traces, stopping.clone()));
             spans = Some(feed);
         }

@@ -56,7 +56,8 @@ pub(super) fn without(page: &str, gone: &HashSet<String>) -> String {
 fn server(series: &str) -> Option<&str> {
     let (_, labels) = series.split_once('{')?;
     let value = |name: &str| {
-        let begins = |at: usize| labels.get(..at).is_some_and(|before| before.is_empty() || before.ends_with(','));
+        let begins =
+            |at: usize| labels.get(..at).is_some_and(|before| before.is_empty() || before.ends_with(','));
         let (at, _) = labels.match_indices(name).find(|(at, _)| begins(*at))?;
         labels.get(at + name.len()..)?.split('"').next()
     };

@@ -63,12 +63,8 @@ impl Canned {
                 r#"{{"result":{{"content":[{{"type":"text","text":"{text}"}}],"structuredContent":{{"amount":42}}}},"jsonrpc":"2.0","id":1}}"#
             )
         });
-        let fields = [
-            ("mcp-method", "tools/call"),
-            ("mcp-name", "echo"),
-            ("x-user", "ada"),
-            ("x-plan", "pro"),
-        ];
+        let fields =
+            [("mcp-method", "tools/call"), ("mcp-name", "echo"), ("x-user", "ada"), ("x-plan", "pro")];
         let mut keyed = Self::of(&fields, asked, &[("content-type", "application/json")], answered);
         insert(&mut keyed.request.headers, "mcp-protocol-version", "2026-07-28");
         keyed
