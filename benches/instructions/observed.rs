@@ -13,7 +13,7 @@ use sightglass::observe::Observer;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-use crate::canned::{place, servers};
+use crate::canned::{INSIGHT, place, servers};
 
 /// The share of traces that are sampled where everything is on.
 const RATIO: f64 = 0.1;
@@ -46,32 +46,6 @@ pub(super) fn everything() -> Telling {
     config.logs.file = Some(LogFile { path: file, max_size: 1 << 30, max_files: 1, compress: false });
     tell(&config, Some(Console { out: Box::new(io::sink()), pretty: false, color: false }))
 }
-
-/// What only a configuration can ask for.
-const INSIGHT: &str = r#"
-[identity]
-user = { header = "X-User" }
-tier = { header = "X-Plan", allowed = ["free", "pro"] }
-session = ["meta:openai/session"]
-[[metric]]
-name = "mcp_echoes_total"
-type = "counter"
-when = { tool = "echo", outcome = "ok" }
-labels = { message = { pointer = "/params/arguments/message", allowed = ["hello"] } }
-[[metric]]
-name = "mcp_amount"
-type = "histogram"
-when = { tool = "echo" }
-value = "/result/structuredContent/amount"
-labels = { tier = { fact = "user_tier" } }
-[[price]]
-tool = "echo"
-per_call = 0.001
-per_1k_tokens = 0.01
-[[server]]
-name = "s0"
-url = "http://127.0.0.1:1/mcp"
-"#;
 
 /// Callers, sessions, custom metrics and prices.
 pub(super) fn insight() -> Config {

@@ -6,8 +6,8 @@
 //! because a link above it does. To read a small file every two seconds costs nothing and sees all of it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::config::{Config, Error, Reloaded, Server};
@@ -35,6 +35,7 @@ pub struct Reloader {
     source: Source,
     /// Held while one is put in place, so that each is compared with the one before it.
     running: Mutex<Config>,
+    watched: Mutex<Watched>,
     router: Router,
     observer: Observer,
     prometheus: Arc<Prometheus>,
@@ -64,7 +65,8 @@ impl Reloader {
         observer: Observer,
         prometheus: Arc<Prometheus>,
     ) -> Self {
-        Self { source, running: Mutex::new(config), router, observer, prometheus }
+        let watched = Mutex::new(Watched::new(source.content()));
+        Self { source, running: Mutex::new(config), watched, router, observer, prometheus }
     }
 
     /// The configuration that the proxy runs by, with the servers that reloads removed.
@@ -90,6 +92,8 @@ impl Reloader {
 
     fn try_reload(&self) -> anyhow::Result<Changes> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before it is read: what changes meanwhile is seen.
+        self.watched().read = self.source.content();
         let Reloaded { config, waiting } = (self.source.read)()?.after(&running);
         let routes = self.router.prepare(&config)?;
         for warning in &config.warnings {
@@ -107,14 +111,24 @@ impl Reloader {
 
     /// Reloads whenever the file says something else than before. Never ends.
     pub async fn watch(self: Arc<Self>) {
-        let Some(file) = self.source.file.clone() else { return std::future::pending().await };
-        let mut watched = Watched::new(content(&file).await);
+        if self.source.file.is_none() {
+            return std::future::pending().await;
+        }
         loop {
             tokio::time::sleep(EVERY).await;
-            if watched.look(content(&file).await) {
-                self.reload_elsewhere().await;
-            }
+            let reloader = Arc::clone(&self);
+            let look = move || {
+                let content = reloader.source.content();
+                let is_new = reloader.watched().look(content);
+                // What went wrong has been told.
+                is_new && reloader.reload().is_ok()
+            };
+            let _ = tokio::task::spawn_blocking(look).await;
         }
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reloads on a thread that carries no traffic.
@@ -125,15 +139,16 @@ impl Reloader {
     }
 }
 
-/// What the file says; `None` where it cannot be read, as while it is being replaced.
-async fn content(file: &Path) -> Option<Vec<u8>> {
-    let file = file.to_owned();
-    tokio::task::spawn_blocking(move || std::fs::read(file).ok()).await.ok().flatten()
+impl Source {
+    /// What the file says; `None` where it cannot be read, as while it is being replaced.
+    fn content(&self) -> Option<Vec<u8>> {
+        std::fs::read(self.file.as_ref()?).ok()
+    }
 }
 
 /// A file that is looked at again and again.
 struct Watched {
-    /// What it said when it was read last.
+    /// What it said when a configuration was made of it.
     read: Option<Vec<u8>>,
     /// What it said at the last look.
     seen: Option<Vec<u8>>,
@@ -148,9 +163,6 @@ impl Watched {
     fn look(&mut self, content: Option<Vec<u8>>) -> bool {
         let is_settled = content.is_some() && content == self.seen;
         let is_new = is_settled && content != self.read;
-        if is_new {
-            self.read.clone_from(&content);
-        }
         self.seen = content;
         is_new
     }
@@ -225,6 +237,7 @@ mod tests {
         assert!(!watched.look(content("b")));
         assert!(!watched.look(content("bc")));
         assert!(watched.look(content("bc")));
+        watched.read = content("bc");
         assert!(!watched.look(content("bc")));
         // It is being replaced.
         assert!(!watched.look(None));

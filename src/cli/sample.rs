@@ -118,7 +118,10 @@ impl Sample {
         match verdict {
             observe::Verdict::Counts { value, labels } => {
                 let names = rule.labels.iter().map(|label| label.name.clone());
-                Verdict::Counts { value, labels: names.zip(labels.into_iter().map(str::to_owned)).collect() }
+                Verdict::Counts {
+                    value,
+                    labels: names.zip(labels.iter().map(|label| (*label).to_owned())).collect(),
+                }
             }
             observe::Verdict::NoValue => Verdict::Not(match &rule.value {
                 Some(pointer) => format!("there is no number that it can take at {pointer}"),

@@ -16,6 +16,8 @@ pub struct Wanted {
     pub arguments: bool,
     /// `result`.
     pub results: bool,
+    /// `result.structuredContent`.
+    pub structured: bool,
     /// Bytes of each.
     pub bytes_max: usize,
 }
@@ -23,7 +25,7 @@ pub struct Wanted {
 impl Wanted {
     /// Whether nothing is.
     pub fn is_nothing(self) -> bool {
-        !self.params && !self.arguments && !self.results
+        !self.params && !self.arguments && !self.results && !self.structured
     }
 
     /// What either of two asks for.
@@ -33,6 +35,7 @@ impl Wanted {
             params: self.params || other.params,
             arguments: self.arguments || other.arguments,
             results: self.results || other.results,
+            structured: self.structured || other.structured,
             bytes_max: self.bytes_max.max(other.bytes_max),
         }
     }
@@ -44,8 +47,8 @@ pub(super) struct Capture {
     wanted: Wanted,
     /// What is being kept, and how many containers stand around it.
     open: Option<(Slot, usize)>,
-    /// Where in it the arguments stand, and how many containers stand around those.
-    arguments: Option<(Range<usize>, usize)>,
+    /// Where in it a part stands that is wanted for itself, and how many containers stand around that.
+    part: Option<(Range<usize>, usize)>,
     bytes: Vec<u8>,
     /// Bytes of it so far, kept or not.
     seen: usize,
@@ -53,7 +56,7 @@ pub(super) struct Capture {
 
 impl Capture {
     pub(super) fn new(wanted: Wanted) -> Self {
-        Self { wanted, open: None, arguments: None, bytes: Vec::new(), seen: 0 }
+        Self { wanted, open: None, part: None, bytes: Vec::new(), seen: 0 }
     }
 
     pub(super) fn want(&mut self, wanted: Wanted) {
@@ -79,19 +82,20 @@ impl Capture {
     /// A value begins in `slot`, inside so many containers, `pending` bytes of the open payload from here not pushed.
     /// True where it is a payload to be kept from here on.
     pub(super) fn begin(&mut self, slot: Slot, depth: usize, pending: usize) -> bool {
+        let wanted = (slot == Slot::Params && self.wanted.params)
+            || (slot == Slot::Arguments && self.wanted.arguments)
+            || (slot == Slot::Result && self.wanted.results)
+            || (slot == Slot::Structured && self.wanted.structured);
         if self.open.is_some() {
-            if slot == Slot::Arguments && self.wanted.arguments {
+            if wanted {
                 let at = self.seen + pending;
-                self.arguments = Some((at..at, depth));
+                self.part = Some((at..at, depth));
             }
             return false;
         }
-        let wanted = (slot == Slot::Params && self.wanted.params)
-            || (slot == Slot::Arguments && self.wanted.arguments)
-            || (slot == Slot::Result && self.wanted.results);
         if wanted {
             self.open = Some((slot, depth));
-            self.arguments = None;
+            self.part = None;
             self.bytes.clear();
             self.seen = 0;
         }
@@ -107,7 +111,7 @@ impl Capture {
 
     /// A value ended inside so many containers: whether it is the payload. `pending` as above.
     pub(super) fn ends(&mut self, depth: usize, pending: usize) -> bool {
-        if let Some((range, begun)) = &mut self.arguments
+        if let Some((range, begun)) = &mut self.part
             && *begun == depth
             && range.end == range.start
         {
@@ -116,17 +120,19 @@ impl Capture {
         self.open.is_some_and(|(_, begun)| begun == depth)
     }
 
-    /// The payload that ended; of `params` also the arguments in it, where these are wanted.
-    pub(super) fn end(&mut self) -> Option<(Slot, Captured, Option<Captured>)> {
+    /// The payload that ended; also the part of it that is wanted for itself, where there is one.
+    pub(super) fn end(&mut self) -> Option<(Slot, Captured, Option<(Slot, Captured)>)> {
         let (slot, _) = self.open.take()?;
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.shrink_to_fit();
         let bytes = Bytes::from(bytes);
-        let arguments = self.arguments.take().map(|(range, _)| {
+        let part = self.part.take().map(|(range, _)| {
             let end = range.end.min(bytes.len());
-            Captured { bytes: shared(&bytes, range.start.min(end)..end), cut: end < range.end }
+            let of = if slot == Slot::Params { Slot::Arguments } else { Slot::Structured };
+            let bytes = shared(&bytes, range.start.min(end)..end);
+            (of, Captured { bytes, cut: end < range.end })
         });
         let cut = bytes.len() < self.seen;
-        Some((slot, Captured { bytes, cut }, arguments))
+        Some((slot, Captured { bytes, cut }, part))
     }
 }

@@ -227,7 +227,8 @@ impl Draft {
         } else if slot == Slot::Arguments {
             params.arguments = Some(captured);
         } else if let Some(answer) = &mut self.message.result {
-            answer.captured = Some(captured);
+            let place = if slot == Slot::Structured { &mut answer.structured } else { &mut answer.captured };
+            *place = Some(captured);
         }
     }
 

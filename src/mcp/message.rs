@@ -217,6 +217,8 @@ pub struct Answer {
     pub first_text: Option<Text>,
     /// The result itself, where the scanner was told to keep it.
     pub captured: Option<Captured>,
+    /// `structuredContent` of it, where it was to be kept.
+    pub structured: Option<Captured>,
     /// Length as written.
     pub bytes: u64,
     /// How much of it is `_meta`, which no model reads, and `data` and `blob` in `content`, which are no text to one: with

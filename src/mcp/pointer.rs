@@ -128,6 +128,13 @@ impl Pointers {
         }
     }
 
+    /// The same, of the member of the root that is called `name`: what leads into others finds nothing.
+    pub fn read_member(&self, root: Root, name: &str, json: &[u8], found: &mut [Option<Found>]) {
+        if let Some(node) = self.node(root).member(name.as_bytes()) {
+            Reader::new(json, found, (self.text_bytes, 0)).value(Some(node));
+        }
+    }
+
     fn node(&self, root: Root) -> &Node {
         match root {
             Root::Params => &self.params,
@@ -151,15 +158,6 @@ impl Node {
             self.children.push((token, Self::default()));
         }
         &mut self.children[at].1
-    }
-
-    /// Where pointers go on at a key that is written so, without its quotes.
-    fn named(&self, written: &[u8]) -> Option<&Self> {
-        if memchr(b'\\', written).is_none() {
-            return self.member(written);
-        }
-        let quoted = [b"\"", written, b"\""].concat();
-        self.member(serde_json::from_slice::<String>(&quoted).ok()?.as_bytes())
     }
 
     fn member(&self, key: &[u8]) -> Option<&Self> {
@@ -198,6 +196,9 @@ impl Found {
         Self::Text(text.get(..end).unwrap_or_default().to_owned())
     }
 }
+
+/// Bytes of a key that are looked at one by one.
+const SHORT_KEY: usize = 32;
 
 /// At most so many bytes, cut at a character's boundary.
 fn beginning(bytes: &[u8], most: usize) -> &[u8] {
@@ -257,8 +258,7 @@ impl<'j, 'f> Reader<'j, 'f> {
             return self.leave();
         }
         loop {
-            let key = self.string()?;
-            let child = node.named(key);
+            let child = self.key(node)?;
             self.pass(b':').then_some(())?;
             self.child(child)?;
             if self.pass(b'}') {
@@ -266,6 +266,31 @@ impl<'j, 'f> Reader<'j, 'f> {
             }
             self.pass(b',').then_some(())?;
         }
+    }
+
+    /// Where pointers go on at the key at hand.
+    fn key<'n>(&mut self, node: &'n Node) -> Option<Option<&'n Node>> {
+        self.blanks();
+        let rest = self.json.get(self.at..)?;
+        // Most keys are short: to look at their bytes one by one costs less than to prepare for many.
+        for (at, &byte) in rest.iter().enumerate().take(SHORT_KEY).skip(1) {
+            match byte {
+                b'"' if rest.first() == Some(&b'"') => {
+                    self.at += at + 1;
+                    return Some(node.member(rest.get(1..at)?));
+                }
+                b'"' | b'\\' => break,
+                _ => {}
+            }
+        }
+        let begun = self.at;
+        let inside = self.string()?;
+        if memchr(b'\\', inside).is_none() {
+            return Some(node.member(inside));
+        }
+        // One that is no text is none that a pointer names.
+        let text = serde_json::from_slice::<String>(self.json.get(begun..self.at)?);
+        Some(text.ok().and_then(|text| node.member(text.as_bytes())))
     }
 
     fn elements(&mut self, node: &Node) -> Option<()> {

@@ -240,10 +240,10 @@ impl Scanner {
     fn captured(&mut self, last: &[u8]) {
         let Some(capture) = &mut self.capture else { return };
         capture.push(last);
-        if let Some((slot, captured, arguments)) = capture.end() {
+        if let Some((slot, captured, part)) = capture.end() {
             self.draft.capture(slot, captured);
-            if let Some(arguments) = arguments {
-                self.draft.capture(Slot::Arguments, arguments);
+            if let Some((slot, part)) = part {
+                self.draft.capture(slot, part);
             }
         }
     }
@@ -698,7 +698,7 @@ mod tests {
             let text = |captured: Captured| String::from_utf8(captured.bytes.to_vec()).unwrap();
             (params.arguments.map(text), result.unwrap().captured.map(text))
         };
-        let wanted = |arguments, results| Wanted { params: false, arguments, results, bytes_max: 100 };
+        let wanted = |arguments, results| Wanted { arguments, results, bytes_max: 100, ..Wanted::default() };
         let arguments = Some(r#"{"a":[1]}"#.to_owned());
         let result = Some("[2 ,3]".to_owned());
         assert_eq!(read(wanted(true, true)), (arguments.clone(), result.clone()));

@@ -40,6 +40,8 @@ pub(super) enum Slot {
     ResultTaskTaskId,
     ResultTaskStatus,
     Content,
+    /// `structuredContent`, which may be kept.
+    Structured,
     /// An element of `content`.
     Block,
     /// Kept as it is written, up to a cap.
@@ -156,6 +158,7 @@ impl Slot {
             | Self::Task
             | Self::Arguments
             | Self::IsError
+            | Self::Structured
             | Self::BlockText
             | Self::Media
             | Self::InnerIsError
@@ -287,6 +290,7 @@ fn params(key: &[u8]) -> Slot {
 fn result(key: &[u8]) -> Slot {
     match key {
         b"content" => Slot::Content,
+        b"structuredContent" => Slot::Structured,
         b"isError" => Slot::IsError,
         b"resultType" => Slot::ResultType,
         b"_meta" => Slot::Meta(Owner::Result),

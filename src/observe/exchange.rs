@@ -63,6 +63,8 @@ pub(super) struct State {
     pub(super) asked: Calls,
     /// One of its calls wants its result kept.
     pub(super) wants_results: bool,
+    /// The same of the structured content in it.
+    pub(super) wants_structured: bool,
     /// What the server says of its own time.
     pub(super) timings: Vec<Timing>,
     pub(super) judged: Judged,
@@ -162,10 +164,10 @@ impl Shared {
 
     /// What others than the log want of answers just now.
     fn wanted_answers(&self, state: &State) -> Wanted {
-        let is_wanted = state.wants_results
-            || (self.facts.method == HttpMethod::GET
-                && self.answering_scope(state).is_some_and(|scope| scope.wants_results()));
-        if is_wanted { self.inner.insight.wanted_of_answers() } else { Wanted::default() }
+        let elsewhere = self.facts.method == HttpMethod::GET
+            && self.answering_scope(state).is_some_and(|scope| scope.wants_results());
+        let (results, structured) = (state.wants_results || elsewhere, state.wants_structured || elsewhere);
+        self.inner.insight.wanted_of_answers(results, structured)
     }
 
     /// Where the calls stand that are answered on a stream that a `GET` opened.

@@ -4,6 +4,7 @@
 //! The server judges tokens; here they are only read. A client can claim any user, and so make a number of its own
 //! wrong, but no label: tiers are those that the configuration lists, users and conversations are keyed hashes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
@@ -32,6 +33,10 @@ pub(super) struct Identities {
     tier: Option<Place>,
     tiers: Labels,
     sessions: Vec<Place>,
+    /// Some of those may stand in a head.
+    has_sessions_in_head: bool,
+    /// Neither user nor tier stands in a body.
+    is_in_head: bool,
     /// Members of `params._meta` that a scanner has to tell.
     told: Arc<[Box<str>]>,
     hasher: foldhash::quality::RandomState,
@@ -62,9 +67,11 @@ struct Claims {
 /// What a request's head says; the rest is in its body.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
+    /// Who calls, where the head alone decides it.
+    caller: Option<Arc<Caller>>,
     user: Option<Box<str>>,
     tier: Option<Box<str>>,
-    /// One for each place where a session may be named.
+    /// One for each place where a session may be named; none where no head names any.
     sessions: Vec<Option<Box<str>>>,
 }
 
@@ -90,8 +97,10 @@ impl Identities {
             tiers.learn(tier);
         }
         let tier = tier.as_ref().map(|tier| Place::of(&tier.source, &mut told));
-        let sessions = session.iter().map(|source| Place::of(source, &mut told)).collect();
+        let sessions: Vec<Place> = session.iter().map(|source| Place::of(source, &mut told)).collect();
         Some(Self {
+            has_sessions_in_head: sessions.iter().any(|place| !matches!(place, Place::Meta(_))),
+            is_in_head: user.iter().chain(&tier).all(Place::is_in_head),
             user,
             tier,
             tiers,
@@ -109,17 +118,28 @@ impl Identities {
     }
 
     /// What a head says.
-    pub(super) fn hear(&self, headers: &HeaderMap, now: Instant) -> Heard {
+    pub(super) fn hear(&self, headers: &HeaderMap, hashes: &Hasher, now: Instant) -> Heard {
         let claims = self.claims(headers, now);
-        let of = |place: Option<&Place>, claim: fn(&Claims) -> Option<&String>| match place? {
-            Place::Claim(_) => Some(Box::from(claim(claims.as_deref()?)?.as_str())),
-            place @ (Place::Header(_) | Place::Meta(_) | Place::Baggage(..)) => place.in_head(headers),
+        let claim = |of: fn(&Claims) -> Option<&String>| {
+            claims.as_deref().and_then(of).map(|said| said.as_str().into())
         };
-        Heard {
-            user: of(self.user.as_ref(), |claims| claims.user.as_ref()),
-            tier: of(self.tier.as_ref(), |claims| claims.tier.as_ref()),
-            sessions: self.sessions.iter().map(|place| place.in_head(headers)).collect(),
+        let user = self.user.as_ref().and_then(|place| match place {
+            Place::Claim(_) => claim(|claims| claims.user.as_ref()),
+            Place::Header(_) | Place::Meta(_) | Place::Baggage(..) => place.in_head(headers),
+        });
+        let tier = self.tier.as_ref().and_then(|place| match place {
+            Place::Claim(_) => claim(|claims| claims.tier.as_ref()),
+            Place::Header(_) | Place::Meta(_) | Place::Baggage(..) => place.in_head(headers),
+        });
+        let in_head = |place: &Place| place.in_head(headers).map(|said| Box::from(&*said));
+        let sessions =
+            if self.has_sessions_in_head { self.sessions.iter().map(in_head).collect() } else { Vec::new() };
+        if self.is_in_head {
+            let caller = Some(self.find(user.as_deref(), tier.as_deref(), hashes, now));
+            return Heard { caller, sessions, ..Heard::default() };
         }
+        let kept = |said: Option<Cow<'_, str>>| said.map(|said| Box::from(&*said));
+        Heard { caller: None, user: kept(user), tier: kept(tier), sessions }
     }
 
     /// Who makes the call that `message` is.
@@ -130,9 +150,15 @@ impl Identities {
         hashes: &Hasher,
         now: Instant,
     ) -> Arc<Caller> {
+        if let Some(caller) = &heard.caller {
+            return Arc::clone(caller);
+        }
         let user = said(self.user.as_ref(), heard.user.as_deref(), message);
         let tier = said(self.tier.as_ref(), heard.tier.as_deref(), message);
-        let (user, tier) = (user.as_deref(), tier.as_deref());
+        self.find(user.as_deref(), tier.as_deref(), hashes, now)
+    }
+
+    fn find(&self, user: Option<&str>, tier: Option<&str>, hashes: &Hasher, now: Instant) -> Arc<Caller> {
         let key = self.hash(&(user, tier));
         self.callers.get(&key, now).unwrap_or_else(|| {
             let caller = Arc::new(Caller {
@@ -146,13 +172,15 @@ impl Identities {
 
     /// What names the conversation that a 2026-07-28 call belongs to: the first that there is, with its place in the
     /// configured order.
-    pub(super) fn session(&self, heard: &Heard, message: &Message) -> Option<(usize, Box<str>)> {
-        let heard = heard.sessions.iter().map(Option::as_deref);
-        self.sessions
-            .iter()
-            .zip(heard)
-            .enumerate()
-            .find_map(|(at, (place, heard))| Some((at, said(Some(place), heard, message)?.into())))
+    pub(super) fn session<'a>(
+        &self,
+        heard: &'a Heard,
+        message: &'a Message,
+    ) -> Option<(usize, Cow<'a, str>)> {
+        self.sessions.iter().enumerate().find_map(|(at, place)| {
+            let heard = heard.sessions.get(at).and_then(Option::as_deref);
+            Some((at, said(Some(place), heard, message)?))
+        })
     }
 
     /// Forgets who was not seen for long.
@@ -208,15 +236,22 @@ impl Place {
         }
     }
 
+    /// Whether it never stands in a body.
+    fn is_in_head(&self) -> bool {
+        matches!(self, Self::Header(_) | Self::Claim(_))
+    }
+
     /// What the head has here.
-    fn in_head(&self, headers: &HeaderMap) -> Option<Box<str>> {
-        let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
+    fn in_head<'h>(&self, headers: &'h HeaderMap) -> Option<Cow<'h, str>> {
         match self {
-            Self::Header(name) => text(name).filter(|value| is_usable(value)).map(Box::from),
+            Self::Header(name) => {
+                // A head has few fields: to look at each costs less than to look one up.
+                let value = headers.iter().find(|(known, _)| *known == name)?.1.to_str().ok()?;
+                is_usable(value).then(|| value.into())
+            }
             Self::Baggage(key, _) => {
                 let mut lines = headers.get_all(BAGGAGE).iter().filter_map(|line| line.to_str().ok());
-                let value = lines.find_map(|line| mcp::baggage(line, key))?;
-                is_usable(&value).then(|| Box::from(&*value))
+                lines.find_map(|line| mcp::baggage(line, key)).filter(|value| is_usable(value))
             }
             Self::Claim(_) | Self::Meta(_) => None,
         }
@@ -226,11 +261,7 @@ impl Place {
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 /// What the head or, where the place is there, the body says.
-fn said<'a>(
-    place: Option<&Place>,
-    heard: Option<&'a str>,
-    message: &'a Message,
-) -> Option<std::borrow::Cow<'a, str>> {
+fn said<'a>(place: Option<&Place>, heard: Option<&'a str>, message: &'a Message) -> Option<Cow<'a, str>> {
     if let Some(heard) = heard {
         return Some(heard.into());
     }

@@ -454,7 +454,9 @@ impl Inner {
         if call.interest.is_any() {
             let Kept { params, arguments } = kept;
             let (tool, has_result) = (&ending.tool, result.is_some());
-            let remains = Remains { call, outcome, tool, params, arguments, result: captured, has_result };
+            let structured = result.and_then(|result| result.structured.as_ref());
+            let result = captured;
+            let remains = Remains { call, outcome, tool, params, arguments, result, structured, has_result };
             self.insight.ended(remains);
         }
         true
@@ -616,6 +618,7 @@ fn capture(config: &Config) -> Wanted {
     let logs = &config.logs;
     let wanted = logs.calls && logs.level >= LogLevel::Debug;
     Wanted {
+        structured: false,
         params: false,
         arguments: wanted && logs.capture.arguments,
         results: wanted && logs.capture.results,

@@ -11,10 +11,10 @@ use super::label::Label;
 use super::later::Later;
 use super::price::{self, NanoDollars, Prices};
 use super::reader::Budget;
-use super::rules::{self, Facts, RuleSet, Rules, Verdict};
+use super::rules::{ByPart, Facts, RuleSet, Rules, Verdict};
 use super::tokens::{self, Payloads, Tokenizer, Tokens};
 use crate::config::{Config, TokenCounter};
-use crate::mcp::{Message, Method, Root, Wanted};
+use crate::mcp::{Message, Method, Wanted};
 
 /// Rules are tried on so small payloads where the call ends: to keep a copy for later costs more. It is what a pass of
 /// some microseconds reads.
@@ -59,12 +59,16 @@ pub(super) struct Interest {
     pub(super) arguments: bool,
     /// Its result is kept.
     pub(super) result: bool,
+    /// The structured content of that is kept.
+    pub(super) structured: bool,
+    /// Its tokens are counted exactly.
+    exact: bool,
 }
 
 impl Interest {
     /// Whether anybody wants anything.
     pub(super) fn is_any(self) -> bool {
-        self.rules != 0 || self.arguments || self.result
+        self.rules != 0 || self.exact
     }
 }
 
@@ -73,8 +77,7 @@ struct Carried {
     by: Arc<Rules>,
     rules: RuleSet,
     facts: Facts,
-    params: Option<Held>,
-    result: Option<Held>,
+    kept: ByPart<Option<Held>>,
 }
 
 /// What a call leaves behind when it ends.
@@ -85,6 +88,7 @@ pub(super) struct Remains<'a> {
     pub(super) params: Option<Held>,
     pub(super) arguments: Option<Held>,
     pub(super) result: Option<&'a Captured>,
+    pub(super) structured: Option<&'a Captured>,
     /// It had a result, kept or not.
     pub(super) has_result: bool,
 }
@@ -125,27 +129,39 @@ impl Insight {
 
     /// What is kept of requests to a server before it is known what they ask.
     pub(super) fn wanted_of_requests(&self, server: usize) -> Wanted {
-        let params = self.rules.as_ref().is_some_and(|rules| rules.server_wants(server, Root::Params));
-        Wanted { params, arguments: self.is_exact, results: false, bytes_max: self.payload_bytes }
+        let by_rules = self.rules.as_ref().map(|rules| rules.server_wants(server)).unwrap_or_default();
+        Wanted {
+            params: by_rules.params,
+            arguments: by_rules.arguments || self.is_exact,
+            bytes_max: self.payload_bytes,
+            ..Wanted::default()
+        }
     }
 
     /// What is kept of answers among which is one that somebody wants.
-    pub(super) fn wanted_of_answers(&self) -> Wanted {
-        Wanted { results: true, bytes_max: self.payload_bytes, ..Wanted::default() }
+    pub(super) fn wanted_of_answers(&self, results: bool, structured: bool) -> Wanted {
+        if !results && !structured {
+            return Wanted::default();
+        }
+        Wanted { results, structured, bytes_max: self.payload_bytes, ..Wanted::default() }
     }
 
     /// What is wanted of a client's call.
     pub(super) fn interest(&self, server: usize, method: Method, tool: Option<&str>) -> Interest {
         let is_call = method == Method::ToolsCall;
         let mut interest = Interest {
+            exact: self.is_exact && is_call,
             arguments: self.is_exact && is_call,
             result: method == Method::ToolsList || (self.is_exact && is_call),
             ..Interest::default()
         };
         if let Some(rules) = &self.rules {
             interest.rules = rules.about(server, method, tool);
-            interest.params = rules.want(interest.rules, Root::Params);
-            interest.result |= rules.want(interest.rules, Root::Result);
+            let wanted = rules.want(interest.rules);
+            interest.params = wanted.params;
+            interest.arguments |= wanted.arguments;
+            interest.result |= wanted.result;
+            interest.structured = wanted.structured;
         }
         interest
     }
@@ -181,38 +197,52 @@ impl Insight {
     /// A client's call ended: what is done with what it carried.
     pub(super) fn ended(&self, mut remains: Remains<'_>) {
         let interest = remains.call.interest;
-        let result = |captured: Option<&Captured>| captured.and_then(|result| self.hold(result));
-        if interest.arguments
+        if let Some(rules) = self.rules.as_ref().filter(|_| interest.rules != 0) {
+            self.try_rules(rules, &remains);
+        }
+        if interest.exact
             && let Some(tokenizer) = &self.elsewhere.tokenizer
         {
             let arguments = remains.arguments.take();
-            self.count(tokenizer, &remains, arguments, result(remains.result));
+            let result = remains.result.and_then(|result| self.hold(result));
+            self.count(tokenizer, &remains, arguments, result);
         }
-        let Some(rules) = &self.rules else { return };
-        let counting = rules.ending(interest.rules, remains.outcome);
+    }
+
+    fn try_rules(&self, rules: &Arc<Rules>, remains: &Remains<'_>) {
+        let counting = rules.ending(remains.call.interest.rules, remains.outcome);
         if counting == 0 {
             return;
         }
-        let of = |root, captured| rules::bytes(captured).filter(|_| rules.want(counting, root));
-        let params = of(Root::Params, remains.params.as_ref().map(|held| &held.captured));
-        let (result, facts) = (of(Root::Result, remains.result), Facts::of(&remains));
-        if params.map_or(0, <[u8]>::len) + result.map_or(0, <[u8]>::len) > AT_ONCE_BYTES_MAX {
-            let held = remains.result.filter(|_| result.is_some()).map(|captured| self.hold(captured));
+        let wanted = rules.want(counting);
+        let held = |held: &'_ Option<Held>| held.as_ref().map(|held| held.captured.clone());
+        let kept = ByPart {
+            params: held(&remains.params).filter(|_| wanted.params),
+            arguments: held(&remains.arguments).filter(|_| wanted.arguments),
+            result: remains.result.filter(|_| wanted.result).cloned(),
+            structured: remains.structured.filter(|_| wanted.structured).cloned(),
+        };
+        let facts = Facts::of(remains);
+        let bytes =
+            |captured: &Option<Captured>| captured.as_ref().map_or(0, |captured| captured.bytes.len());
+        let all =
+            bytes(&kept.params) + bytes(&kept.arguments) + bytes(&kept.result) + bytes(&kept.structured);
+        if all > AT_ONCE_BYTES_MAX {
+            let mut has_room = true;
+            let held = kept.as_ref().map(|captured| {
+                let held = captured.as_ref().map(|captured| self.hold(captured));
+                has_room &= !matches!(held, Some(None));
+                held.flatten()
+            });
             // Metrics are exact: what there is no room for is done at once.
-            if held.as_ref().is_none_or(Option::is_some) {
-                let result = held.flatten();
+            if has_room {
                 let by = Arc::clone(rules);
-                self.elsewhere.rules.push(Carried {
-                    by,
-                    rules: counting,
-                    facts,
-                    params: remains.params,
-                    result,
-                });
+                self.elsewhere.rules.push(Carried { by, rules: counting, facts, kept: held });
                 return;
             }
         }
-        judge(rules, counting, &facts, (params, result), &*self.export);
+        let kept = kept.as_ref().map(|captured| captured.as_ref().map(|captured| &*captured.bytes));
+        judge(rules, counting, &facts, kept, &*self.export);
     }
 
     /// A page of a server's list of tools came.
@@ -320,23 +350,16 @@ impl Facts {
 /// Who tries rules on calls.
 fn judging(export: Arc<dyn Export>) -> Later<Carried> {
     Later::new("custom-metrics", move |carried: Carried| {
-        let bytes = |held: &'_ Option<Held>| held.as_ref().map(|held| held.captured.bytes.clone());
-        let (params, result) = (bytes(&carried.params), bytes(&carried.result));
-        judge(&carried.by, carried.rules, &carried.facts, (params.as_deref(), result.as_deref()), &*export);
+        let kept = carried.kept.as_ref().map(|held| held.as_ref().map(|held| &*held.captured.bytes));
+        judge(&carried.by, carried.rules, &carried.facts, kept, &*export);
     })
 }
 
-fn judge(
-    rules: &Rules,
-    which: RuleSet,
-    facts: &Facts,
-    (params, result): (Option<&[u8]>, Option<&[u8]>),
-    export: &dyn Export,
-) {
+fn judge(rules: &Rules, which: RuleSet, facts: &Facts, kept: ByPart<Option<&[u8]>>, export: &dyn Export) {
     let server = facts.server;
-    rules.judge(which, facts, params, result, &mut |rule, verdict| match verdict {
+    rules.judge(which, facts, kept, &mut |rule, verdict| match verdict {
         Verdict::Counts { value, labels } => {
-            export.event(&Event::Custom { server, rule, value, labels: &labels });
+            export.event(&Event::Custom { server, rule, value, labels });
         }
         Verdict::NoValue => {
             export.event(&Event::Dropped { what: DroppedWhat::Metric, reason: DropReason::NoValue });

@@ -80,6 +80,7 @@ impl Shared {
         });
         let interest = self.inner.insight.interest(server, method, tool.map(mcp::Text::as_str));
         state.wants_results |= interest.result;
+        state.wants_structured |= interest.structured;
         let tool = tool.map(|name| self.inner.tool(server, name));
         let kept = self.keep(interest, params);
         let earlier = params.request_state.as_ref();

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::event::Outcome;
 use super::label::Label;
 use crate::config::{Config, Fact, LabelSource, Rule, RuleKind};
-use crate::mcp::{Captured, Found, Method, Pointers, Root};
+use crate::mcp::{Found, Method, Pointers, Root};
 
 /// A set of rules by their positions in the configuration, which has at most so many.
 pub(super) type RuleSet = u128;
@@ -18,10 +18,50 @@ pub(super) type RuleSet = u128;
 pub(super) struct Rules {
     all: Vec<Compiled>,
     servers: Vec<OfServer>,
-    /// Those that ask for something of `params`.
-    of_params: RuleSet,
-    /// Those that ask for something of `result`.
-    of_result: RuleSet,
+    asking: ByPart<RuleSet>,
+}
+
+/// Something for each part of a call that may be kept. What asks for `params` beyond its `arguments`, or for `result` beyond
+/// its `structuredContent`, asks for all of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ByPart<T> {
+    pub(super) params: T,
+    pub(super) arguments: T,
+    pub(super) result: T,
+    pub(super) structured: T,
+}
+
+impl<T> ByPart<T> {
+    /// What is in each.
+    pub(super) fn as_ref(&self) -> ByPart<&T> {
+        let Self { params, arguments, result, structured } = self;
+        ByPart { params, arguments, result, structured }
+    }
+
+    /// The same of each.
+    pub(super) fn map<U>(self, mut of: impl FnMut(T) -> U) -> ByPart<U> {
+        ByPart {
+            params: of(self.params),
+            arguments: of(self.arguments),
+            result: of(self.result),
+            structured: of(self.structured),
+        }
+    }
+}
+
+/// What is kept of calls as payloads are cheapest: most rules ask for nothing else.
+const ARGUMENTS: &str = "arguments";
+const STRUCTURED: &str = "structuredContent";
+
+/// The part of a call that a pointer leads into.
+fn part_of(pointer: &str) -> Option<(Root, bool)> {
+    let mut tokens = pointer.split('/').skip(1);
+    let (root, member) = match tokens.next()? {
+        "params" => (Root::Params, ARGUMENTS),
+        "result" => (Root::Result, STRUCTURED),
+        _ => return None,
+    };
+    tokens.next().map(|token| (root, token == member))
 }
 
 struct Compiled {
@@ -68,7 +108,7 @@ pub enum Verdict<'a> {
         /// The value, scaled.
         value: f64,
         /// The labels' values.
-        labels: Vec<&'a str>,
+        labels: &'a [&'a str],
     },
     /// It would count, but what it asks for is not there or is no number that its metric can take.
     NoValue,
@@ -94,12 +134,19 @@ impl Rules {
         }
         let mut all: Vec<Compiled> = config.rules.iter().map(Compiled::new).collect();
         let servers = config.servers.iter().map(|server| OfServer::new(&mut all, &server.name)).collect();
-        let of = |begins: &str| {
-            let asks = |rule: &Compiled| rule.pointers().any(|pointer| pointer.starts_with(begins));
-            let asking = all.iter().enumerate().filter(|(_, rule)| asks(rule));
-            asking.fold(0, |rules, (at, _)| rules | 1 << at)
-        };
-        Some(Self { of_params: of("/params/"), of_result: of("/result/"), servers, all })
+        let mut asking: ByPart<RuleSet> = ByPart::default();
+        for (at, rule) in all.iter().enumerate() {
+            for part in rule.pointers().filter_map(part_of) {
+                let asking = match part {
+                    (Root::Params, false) => &mut asking.params,
+                    (Root::Params, true) => &mut asking.arguments,
+                    (Root::Result, false) => &mut asking.result,
+                    (Root::Result, true) => &mut asking.structured,
+                };
+                *asking |= 1 << at;
+            }
+        }
+        Some(Self { asking, servers, all })
     }
 
     /// The rules that may be about a call, as far as its request tells.
@@ -113,15 +160,20 @@ impl Rules {
         self.select(rules, |rule| rule.counts(outcome))
     }
 
-    /// Whether any of them asks for something of `root`.
-    pub(super) fn want(&self, rules: RuleSet, root: Root) -> bool {
-        let asking = if root == Root::Params { self.of_params } else { self.of_result };
-        rules & asking != 0
+    /// What any of them asks for; nothing of a whole that is asked for.
+    pub(super) fn want(&self, rules: RuleSet) -> ByPart<bool> {
+        let asked = self.asking.map(|asking| rules & asking != 0);
+        ByPart {
+            arguments: asked.arguments && !asked.params,
+            structured: asked.structured && !asked.result,
+            ..asked
+        }
     }
 
-    /// Whether any rule about this server asks for something of `root`.
-    pub(super) fn server_wants(&self, server: usize, root: Root) -> bool {
-        self.servers.get(server).is_some_and(|of_server| self.want(of_server.rules, root))
+    /// What any rule about this server asks for.
+    pub(super) fn server_wants(&self, server: usize) -> ByPart<bool> {
+        let rules = self.servers.get(server).map_or(0, |of_server| of_server.rules);
+        self.asking.map(|asking| rules & asking != 0)
     }
 
     /// What these rules make of a call: each rule's position, with its verdict.
@@ -129,8 +181,7 @@ impl Rules {
         &self,
         rules: RuleSet,
         facts: &Facts,
-        params: Option<&[u8]>,
-        result: Option<&[u8]>,
+        kept: ByPart<Option<&[u8]>>,
         sink: &mut dyn FnMut(usize, Verdict<'_>),
     ) {
         let Some(of_server) = self.servers.get(facts.server) else { return };
@@ -143,18 +194,38 @@ impl Rules {
                 &mut many
             }
         };
-        for (root, json) in [(Root::Params, params), (Root::Result, result)] {
-            if let Some(json) = json.filter(|_| self.want(rules, root)) {
+        for (root, whole, member, part) in [
+            (Root::Params, kept.params, ARGUMENTS, kept.arguments),
+            (Root::Result, kept.result, STRUCTURED, kept.structured),
+        ] {
+            if let Some(json) = whole {
                 of_server.pointers.read(root, json, found);
+            } else if let Some(json) = part {
+                of_server.pointers.read_member(root, member, json, found);
             }
         }
         let mut left = rules;
         while left != 0 {
             let at = left.trailing_zeros() as usize;
             left &= left - 1;
-            if let Some(rule) = self.all.get(at) {
-                sink(at, rule.verdict(facts, found));
-            }
+            let Some(rule) = self.all.get(at) else { continue };
+            let value = match rule.value(facts, found) {
+                Ok(value) => value,
+                Err(verdict) => {
+                    sink(at, verdict);
+                    continue;
+                }
+            };
+            let (mut few, mut many) = ([""; FEW], Vec::new());
+            let labels = match few.get_mut(..rule.rule.labels.len()) {
+                Some(few) => few,
+                None => {
+                    many.resize(rule.rule.labels.len(), "");
+                    &mut many
+                }
+            };
+            rule.label(facts, found, labels);
+            sink(at, Verdict::Counts { value, labels });
         }
     }
 
@@ -256,8 +327,9 @@ impl Compiled {
         }
     }
 
-    fn verdict<'a>(&'a self, facts: &'a Facts, found: &[Option<Found>]) -> Verdict<'a> {
-        let Some(places) = self.places.get(facts.server) else { return Verdict::Other(Condition::Server) };
+    /// What it counts; else its verdict.
+    fn value(&self, facts: &Facts, found: &[Option<Found>]) -> Result<f64, Verdict<'static>> {
+        let places = self.places.get(facts.server).ok_or(Verdict::Other(Condition::Server))?;
         let value = match places.value {
             None => Some(1.0),
             Some(at) => found.get(at).and_then(Option::as_ref).and_then(number),
@@ -265,13 +337,16 @@ impl Compiled {
         let value = value.map(|value| value * self.rule.scale);
         let is_usable =
             |value: &f64| value.is_finite() && (self.rule.kind != RuleKind::Counter || *value >= 0.0);
-        let Some(value) = value.filter(is_usable) else { return Verdict::NoValue };
-        let labels = self.rule.labels.iter().zip(&places.labels);
-        let labels = labels.map(|(label, at)| {
+        value.filter(is_usable).ok_or(Verdict::NoValue)
+    }
+
+    /// The values of its labels.
+    fn label<'a>(&'a self, facts: &'a Facts, found: &[Option<Found>], labels: &mut [&'a str]) {
+        let Some(places) = self.places.get(facts.server) else { return };
+        for ((label, at), value) in self.rule.labels.iter().zip(&places.labels).zip(labels) {
             let found = at.and_then(|at| found.get(at)?.as_ref());
-            label_value(&label.source, facts, found)
-        });
-        Verdict::Counts { value, labels: labels.collect() }
+            *value = label_value(&label.source, facts, found);
+        }
     }
 }
 
@@ -343,6 +418,7 @@ pub fn judge(config: &Config, example: Example<'_>, sink: &mut dyn FnMut(Verdict
         client: Label::none(),
     };
     let of_server = rules.servers.get(example.server).map_or(0, |of_server| of_server.rules);
+    let kept = ByPart { params: example.params, result: example.result, ..ByPart::default() };
     for (at, rule) in rules.all.iter().enumerate() {
         let other = match rule.is_about(example.method, example.tool) {
             _ if of_server & (1 << at) == 0 => Some(Condition::Server),
@@ -352,14 +428,7 @@ pub fn judge(config: &Config, example: Example<'_>, sink: &mut dyn FnMut(Verdict
         };
         match other {
             Some(condition) => sink(Verdict::Other(condition)),
-            None => {
-                rules.judge(1 << at, &facts, example.params, example.result, &mut |_, verdict| sink(verdict))
-            }
+            None => rules.judge(1 << at, &facts, kept, &mut |_, verdict| sink(verdict)),
         }
     }
-}
-
-/// What was kept of a payload, whole or not.
-pub(super) fn bytes(captured: Option<&Captured>) -> Option<&[u8]> {
-    captured.map(|captured| &*captured.bytes)
 }

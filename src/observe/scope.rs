@@ -38,7 +38,7 @@ enum Slot {
 
 impl Slot {
     fn wants_result(&self) -> bool {
-        matches!(self, Self::One(call) if call.interest.result)
+        matches!(self, Self::One(call) if call.interest.result || call.interest.structured)
     }
 }
 

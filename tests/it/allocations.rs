@@ -23,7 +23,7 @@ use sightglass::wire;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-use crate::support::canned::{Canned, place, progress, servers};
+use crate::support::canned::{Canned, INSIGHT, place, progress, servers};
 use crate::support::observed::Observed;
 use crate::support::proxy;
 
@@ -31,6 +31,8 @@ const TIMES: u64 = 1_000;
 
 /// Allocations of a call that the observer sees and tells Prometheus of.
 const CALL_METRICS: u64 = 21;
+/// The same for a call of which callers, sessions by a key, custom metrics and prices have something.
+const CALL_INSIGHT: u64 = 40;
 /// The same where the log and the exporter of spans are told, too, and a tenth of the calls is sampled.
 const CALL_EVERYTHING: u64 = 23;
 /// Allocations of an event of a stream.
@@ -125,6 +127,14 @@ fn a_call_told_to_metrics_allocates_at_most_so_often() {
     let observed = Observed::with(&servers(1, 0));
     let (connection, canned) = (observed.observer.connection(), Canned::call());
     at_most("a call", each(TIMES, || canned.pass(&connection, 0, None)), CALL_METRICS);
+}
+
+#[test]
+fn a_call_that_rules_are_about_allocates_at_most_so_often() {
+    let observed = Observed::with(&sightglass::config::parse(INSIGHT, "insight.toml", &|_| None).unwrap());
+    let (connection, canned) = (observed.observer.connection(), Canned::keyed());
+    at_most("a call", each(TIMES, || canned.pass(&connection, 0, None)), CALL_INSIGHT);
+    observed.scrape().metric("mcp_amount_sum").label("tier", "pro").is(42 * 1_100);
 }
 
 #[test]

@@ -9,11 +9,15 @@ use crate::support::stub;
 
 /// One call over a connection of its own; the status line.
 fn call(proxy: SocketAddr) -> String {
+    call_at(proxy, "/mcp")
+}
+
+fn call_at(proxy: SocketAddr, path: &str) -> String {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ok"}}"#;
     let length = body.len();
     let mut stream = TcpStream::connect(proxy).expect("a connection");
-    let head = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close";
-    write!(stream, "{head}\r\ncontent-length: {length}\r\n\r\n{body}").expect("a request");
+    let head = "HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close";
+    write!(stream, "POST {path} {head}\r\ncontent-length: {length}\r\n\r\n{body}").expect("a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer.lines().next().unwrap_or_default().to_owned()
@@ -59,6 +63,73 @@ async fn what_it_says_on_standard_output_is_all_there_when_it_has_ended() {
     let events: Vec<&str> = said.iter().filter_map(|line| line["event"].as_str()).collect();
     assert_eq!(events, ["started", "random_salt", "tool_invocation", "stopping", "stopped"]);
     assert!(said.iter().all(|line| line["service"] == "sightglass" && line["level"] == "info"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_is_read_again_on_a_hangup_and_when_it_changes() {
+    let upstream = stub::start().await;
+    let work = move || {
+        let folder = std::env::temp_dir().join(format!("sightglass-reload-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let file = folder.join("config.toml");
+        let write = |names: &[&str], more: &str| {
+            let head = "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[logs]\ncalls = false\n";
+            let block = |name: &&str| {
+                format!(
+                    "[[server]]\nname = \"{name}\"\npath = \"/{name}\"\nurl = \"http://{upstream}/mcp\"\n"
+                )
+            };
+            let blocks: String = names.iter().map(block).collect();
+            std::fs::write(&file, format!("{head}{blocks}{more}")).expect("a file");
+        };
+        write(&["a"], "");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sightglass"))
+            .args(["serve", "--config"])
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut until = |event: &str| -> serde_json::Value {
+            let json =
+                |line: std::io::Result<String>| serde_json::from_str(&line.expect("a line")).expect("JSON");
+            lines
+                .by_ref()
+                .map(json)
+                .find(|line: &serde_json::Value| line["event"] == event)
+                .expect("a line of it")
+        };
+        let proxy =
+            until("started")["listen"][0].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        let signal = |name: &str| {
+            let kill = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+            assert!(kill.expect("kill").success());
+        };
+        assert_eq!(call_at(proxy, "/b"), "HTTP/1.1 404 Not Found");
+
+        write(&["a", "b"], "[limits]\nmax_sessions = 5\n");
+        signal("HUP");
+        assert_eq!(until("reloaded")["added"], "b");
+        assert_eq!(until("restart_needed")["keys"], "limits");
+        assert_eq!(call_at(proxy, "/b"), "HTTP/1.1 200 OK");
+
+        write(&["a"], "no_such_key = 1\n");
+        signal("HUP");
+        let failed = until("reload_failed");
+        assert!(failed["error"].as_str().is_some_and(|error| error.contains("no_such_key")), "{failed}");
+        assert_eq!(call_at(proxy, "/b"), "HTTP/1.1 200 OK");
+
+        // Nobody says anything: it is seen.
+        write(&["a"], "");
+        assert_eq!(until("reloaded")["removed"], "b");
+        assert_eq!(call_at(proxy, "/b"), "HTTP/1.1 404 Not Found");
+        assert_eq!(call_at(proxy, "/a"), "HTTP/1.1 200 OK");
+        signal("TERM");
+        until("stopped");
+        assert!(child.wait().expect("an end").success());
+        std::fs::remove_dir_all(folder).expect("no folder");
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
 }
 
 /// The demo's own check: its users' counts and the page of the proxy between must agree on every call.

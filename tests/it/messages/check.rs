@@ -222,6 +222,7 @@ fn answer(result: &Value, exact: bool) -> Answer {
         server_version,
         first_text: first_text(result),
         captured: None,
+        structured: None,
         next_cursor: text(result.get("nextCursor")),
         tools: listed.iter().filter_map(named).collect(),
         widget_tools: listed
