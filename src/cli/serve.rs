@@ -153,9 +153,8 @@ async fn start_on(
     let (observer, exports) = telemetry.observer(&config)?;
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
     let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
-    let admin = config.admin.listen;
-    let admin = Admin::bind(admin, Arc::clone(&telemetry.prometheus), observer.clone(), shutdown.clone())
-        .with_context(|| format!("cannot listen on {admin} (admin.listen)"))?;
+    let prometheus = Arc::clone(&telemetry.prometheus);
+    let admin = Admin::bind(&config, prometheus, observer.clone(), shutdown.clone())?;
     let (over, ended) = oneshot::channel::<()>();
     let (data, admin_address) = (proxy.addresses(), admin.address()?);
     let rest = vec![

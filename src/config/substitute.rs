@@ -6,55 +6,131 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, Mistake};
+use super::{MASK, Secret};
 
 /// Where variables are looked up: `std::env::var(name).ok()`, or a test's own table.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// What was put in place of which variable, so that a message can take it out again.
+/// What was put in place of which variable, so that a message can take it out again, and where.
 #[derive(Debug, Default)]
-pub(super) struct Substituted(Vec<(String, String)>);
+pub(super) struct Substituted {
+    values: Vec<(String, String)>,
+    places: Vec<Vec<Step>>,
+    /// Values that came from the environment, short ones included.
+    count: usize,
+}
+
+/// A step from a table or a list of the file to what stands in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A key of a table.
+    Key(String),
+    /// A position in a list.
+    Index(usize),
+}
+
+/// Which values of a configuration came from the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FromEnvironment {
+    values: Vec<Secret>,
+    places: Vec<Vec<Step>>,
+}
+
+impl FromEnvironment {
+    /// Where they stand in what is shown of the configuration.
+    pub fn places(&self) -> impl Iterator<Item = &[Step]> {
+        self.places.iter().map(Vec::as_slice)
+    }
+
+    /// `text` with each of them masked.
+    pub fn hide_in(&self, text: &str) -> String {
+        self.values.iter().fold(text.to_owned(), |text, value| text.replace(&value.0, MASK))
+    }
+
+    /// What stood below these keys was replaced by something else.
+    pub(super) fn forget(&mut self, keys: &[&str]) {
+        let below = |place: &[Step]| {
+            place.len() >= keys.len()
+                && place.iter().zip(keys).all(|(step, key)| matches!(step, Step::Key(named) if named == key))
+        };
+        self.places.retain(|place| !below(place));
+    }
+}
 
 /// Replaces variables in every string value of `table`; keys stay as they are. `$$` becomes `$`, and a `$` before
 /// anything but `{` or `$` is left alone.
 pub(super) fn table(table: &mut DeTable<'_>, environment: Environment<'_>) -> Result<Substituted, Mistake> {
     let mut substituted = Substituted::default();
-    for (_, value) in table.iter_mut() {
-        in_value(value, environment, &mut substituted)?;
-    }
+    let mut place = Vec::new();
+    in_table(table, environment, &mut substituted, &mut place)?;
     Ok(substituted)
 }
 
 impl Substituted {
     /// `text` with each value that came from the environment named rather than shown.
     pub(super) fn hide_in(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, value)| {
+        self.values.iter().fold(text.to_owned(), |text, (name, value)| {
             let escaped = value.escape_debug().to_string();
             text.replace(value, &format!("${{{name}}}")).replace(&escaped, &format!("${{{name}}}"))
         })
     }
+
+    /// What the configuration has to remember of it.
+    pub(super) fn remembered(&self) -> FromEnvironment {
+        let values = self.values.iter().map(|(_, value)| Secret(value.clone())).collect();
+        FromEnvironment { values, places: self.places.iter().flat_map(|place| shown_at(place)).collect() }
+    }
+}
+
+/// Where what stands at `place` of the file is shown. An endpoint of OTLP is resolved into a URL for each signal.
+fn shown_at(place: &[Step]) -> Vec<Vec<Step>> {
+    let endpoint = ["tracing", "otlp", "endpoint"].map(|key| Step::Key(key.to_owned()));
+    if place != endpoint {
+        return vec![place.to_vec()];
+    }
+    let [tracing, otlp, _] = endpoint;
+    let signal = |key: &str| vec![tracing.clone(), otlp.clone(), Step::Key(key.to_owned())];
+    ["traces", "metrics", "logs"].map(signal).to_vec()
+}
+
+fn in_table(
+    table: &mut DeTable<'_>,
+    environment: Environment<'_>,
+    substituted: &mut Substituted,
+    place: &mut Vec<Step>,
+) -> Result<(), Mistake> {
+    for (key, value) in table.iter_mut() {
+        place.push(Step::Key(key.get_ref().to_string()));
+        in_value(value, environment, substituted, place)?;
+        place.pop();
+    }
+    Ok(())
 }
 
 fn in_value(
     value: &mut Spanned<DeValue<'_>>,
     environment: Environment<'_>,
     substituted: &mut Substituted,
+    place: &mut Vec<Step>,
 ) -> Result<(), Mistake> {
     let span = value.span();
     match value.get_mut() {
         DeValue::String(text) if text.contains('$') => {
+            let before = substituted.count;
             let replaced = in_text(text, environment, substituted).map_err(|fault| fault.at(span))?;
+            if substituted.count > before {
+                substituted.places.push(place.clone());
+            }
             *text = Cow::Owned(replaced);
         }
         DeValue::Array(values) => {
-            for value in values.iter_mut() {
-                in_value(value, environment, substituted)?;
+            for (index, value) in values.iter_mut().enumerate() {
+                place.push(Step::Index(index));
+                in_value(value, environment, substituted, place)?;
+                place.pop();
             }
         }
-        DeValue::Table(values) => {
-            for (_, value) in values.iter_mut() {
-                in_value(value, environment, substituted)?;
-            }
-        }
+        DeValue::Table(values) => in_table(values, environment, substituted, place)?,
         DeValue::String(_)
         | DeValue::Integer(_)
         | DeValue::Float(_)
@@ -115,8 +191,9 @@ fn value_of(
 impl Substituted {
     /// Values too short to be secrets would only garble messages.
     fn note(&mut self, name: &str, value: String) -> String {
+        self.count += 1;
         if value.len() >= 4 {
-            self.0.push((name.to_owned(), value.clone()));
+            self.values.push((name.to_owned(), value.clone()));
         }
         value
     }

@@ -10,20 +10,19 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio_rustls::TlsAcceptor;
-
 use crate::config::{self, Config};
 use crate::guard::host::HostGuard;
 use crate::guard::limits::{Connections, Streams};
 use crate::guard::server::ServerGuard;
-use crate::net::{ConnectorError, TlsError, server_config};
-use crate::observe::Observer;
+use crate::net::{Acceptor, Alpn, ConnectorError, TlsError};
+use crate::observe::{Listener, Observer};
 use crate::rewrite::forwarded::is_trusted;
 use crate::rewrite::mount::Mounts;
 use crate::rewrite::trace::Propagation;
 use crate::shutdown::Shutdown;
 
 mod activity;
+mod certificates;
 mod connection;
 mod dialled;
 mod error;
@@ -43,6 +42,7 @@ mod tunnel;
 mod upstream;
 mod workers;
 
+pub use certificates::Certificates;
 pub use workers::Workers;
 
 /// Why the proxy cannot start; the cause of it is the source.
@@ -80,6 +80,11 @@ impl Proxy {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
+    /// What looks at the files of TLS, while it runs as well.
+    pub fn certificates(&self) -> Certificates {
+        Certificates(Arc::clone(&self.shared))
+    }
+
     /// Serves on the current runtime until the shutdown starts, then drains: the listeners close, running calls finish; after the grace,
     /// event streams end in an orderly way and what still runs is cut. Returns when every connection is closed.
     pub async fn run(self) {
@@ -101,7 +106,7 @@ struct Shared {
     observer: Observer,
     shutdown: Shutdown,
     http2: connection::Http2,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     limits: config::Limits,
     rewrite: config::Rewrite,
     /// `None` = trace context passes as it is.
@@ -119,15 +124,13 @@ struct Shared {
 
 impl Shared {
     fn new(config: &Config, observer: Observer, shutdown: Shutdown) -> Result<Self, BindError> {
-        let tls = match &config.proxy.tls {
-            Some(tls) => Some(TlsAcceptor::from(Arc::new(server_config(tls).map_err(BindError::Tls)?))),
-            None => None,
-        };
+        let tls = config.proxy.tls.as_ref().map(|tls| Acceptor::new(tls, Alpn::Both));
+        let tls = tls.transpose().map_err(BindError::Tls)?;
         let workers = workers::number(config.proxy.workers);
         let guard = |(index, server)| ServerGuard::new(index, server, &config.limits, &observer);
         let upstream =
             |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
-        Ok(Self {
+        let shared = Self {
             upstreams: config.servers.iter().enumerate().map(upstream).collect::<Result<_, _>>()?,
             guards: config.servers.iter().enumerate().map(guard).collect(),
             http2: connection::http2(&config.limits),
@@ -143,7 +146,28 @@ impl Shared {
             mounts: Mounts::new(config),
             observer,
             shutdown,
-        })
+        };
+        shared.tell_certificate();
+        Ok(shared)
+    }
+
+    /// Whether anything is read from files that may change.
+    fn has_files(&self) -> bool {
+        self.tls.is_some() || self.upstreams.iter().any(upstream::Upstream::has_files)
+    }
+
+    fn look(&self) {
+        if let Some(tls) = &self.tls {
+            tls.look().tell("proxy.tls");
+            self.tell_certificate();
+        }
+        self.upstreams.iter().filter(|upstream| upstream.has_files()).for_each(upstream::Upstream::look);
+    }
+
+    fn tell_certificate(&self) {
+        if let Some(expires) = self.tls.as_ref().and_then(Acceptor::expires) {
+            self.observer.certificate_used(Listener::Proxy, expires);
+        }
     }
 
     fn upstream(&self, index: usize) -> Result<&upstream::Upstream, error::Error> {
