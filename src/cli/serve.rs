@@ -188,7 +188,7 @@ fn announce(config: &Config, running: &Running) {
     let mount =
         |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
-    super::logging::started(&running.data, running.admin, &mounts);
+    super::logging::started(&running.data, running.admin, config.admin.tls.is_some(), &mounts);
     if config.logs.salt.is_none() && !config.logs.raw_session_ids {
         tracing::info!(
             event = "random_salt",

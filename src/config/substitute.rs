@@ -77,7 +77,9 @@ impl Substituted {
 
     /// What the configuration has to remember of it.
     pub(super) fn remembered(&self) -> FromEnvironment {
-        let values = self.values.iter().map(|(_, value)| Secret(value.clone())).collect();
+        let mut values: Vec<_> = self.values.iter().map(|(_, value)| Secret(value.clone())).collect();
+        // One may be a part of another.
+        values.sort_by_key(|value| std::cmp::Reverse(value.0.len()));
         FromEnvironment { values, places: self.places.iter().flat_map(|place| shown_at(place)).collect() }
     }
 }
