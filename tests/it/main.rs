@@ -7,6 +7,7 @@ mod agree;
 mod allocations;
 mod bounded;
 mod bulkhead;
+mod certificates;
 mod circuit;
 mod collector;
 mod compare;
