@@ -78,8 +78,8 @@ impl Pages {
     /// What can only be looked at: by `GET` and `HEAD`.
     async fn look(&self, request: &request::Parts) -> Response<Full<Bytes>> {
         if request.method != Method::GET && request.method != Method::HEAD {
-            let hint = "ask with GET, or look up the path: / names those that are known";
-            let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET is known here", hint);
+            let (error, hint) = ("only GET is known here", "ask with GET or HEAD");
+            let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, error, hint);
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }

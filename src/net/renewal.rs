@@ -113,8 +113,8 @@ impl Renewal {
                 }
                 tracing::warn!(
                     event = "certificate",
-                    "{what}: the files have changed and cannot be used, so that what they held before is used on; mend \
-                     them, they are looked at again: {reason}"
+                    error = %reason,
+                    "{what}: the files have changed and cannot be used; until they are mended, what they held before is"
                 );
             }
         }

@@ -3,12 +3,14 @@
 
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http::{Request, Version};
 use rustls::pki_types::ServerName;
 use sightglass::config::{Config, HttpVersion, ListenerTls, ServerTls};
-use sightglass::net::{Acceptor, Alpn, Renewal, client_config};
+use sightglass::net::{Acceptor, Alpn, Connector, LOOK_EVERY, Renewal, client_config};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -149,11 +151,14 @@ async fn what_is_shown_to_a_server_and_whom_it_trusts_is_picked_up() {
 async fn the_end_of_the_certificate_that_a_server_showed_last_is_on_the_page() {
     let name = "mcp_upstream_cert_expiry_timestamp_seconds";
     for http in [HttpVersion::One, HttpVersion::Auto] {
-        let pki = Pki::until(ENDS[0].0);
+        let (pki, new) = (Pki::until(ENDS[0].0), Pki::until(ENDS[1].0));
         let upstream = Upstream::json("{}").await;
         let server = secured(&pki, proxy::config(upstream.address), false);
-        let mut config = before_config(&server, pki.client(false), http);
-        config.servers[0].pool_idle = std::time::Duration::ZERO;
+        std::fs::write(pki.file("both.pem"), [pki.ca(), new.ca()].map(|ca| read(&ca)).concat()).unwrap();
+        let tls = ServerTls { ca: Some(pki.file("both.pem")), ..ServerTls::default() };
+        let mut config = before_config(&server, tls, http);
+        // Every call makes a connection of its own.
+        config.servers[0].pool_idle = Duration::ZERO;
         let observed = Observed::with(&config);
         assert!(!observed.page().contains(name), "nothing was shown yet");
         let proxy = Proxy::observed(config, observed.observer.clone());
@@ -163,7 +168,37 @@ async fn the_end_of_the_certificate_that_a_server_showed_last_is_on_the_page() {
         };
         ask().await;
         observed.scrape().metric(name).label("server", "test").is(ENDS[0].1);
+        if http == HttpVersion::One {
+            pki.take(&new, &PAIR);
+            server.certificates.look();
+            ask().await;
+            observed.scrape().metric(name).label("server", "test").is(ENDS[1].1);
+        }
     }
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+#[tokio::test]
+async fn a_resumed_session_shows_no_certificate() {
+    let pki = Pki::until(ENDS[0].0);
+    let upstream = Upstream::json("{}").await;
+    let server = secured(&pki, proxy::config(upstream.address), false);
+    let config = before_config(&server, pki.client(false), HttpVersion::One);
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&ends);
+    let connector =
+        Connector::new(&config.servers[0], Alpn::Http1, move |made| told.lock().unwrap().push(made.expires))
+            .unwrap();
+    for _ in 0..2 {
+        let mut connection = within(connector.connect()).await.unwrap();
+        // The ticket comes with the answer.
+        connection.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+        let _closed = within(connection.read_to_end(&mut Vec::new())).await;
+    }
+    assert_eq!(*ends.lock().unwrap(), [Some(i64::from(ENDS[0].1)), None]);
 }
 
 fn before_config(server: &Proxy, tls: ServerTls, http: HttpVersion) -> Config {
@@ -257,4 +292,61 @@ async fn handshakes_that_do_not_come_give_their_places_back() {
     }
     tokio::time::resume();
     assert!(ask(address, &pki.client(false), Alpn::Http1, "/health").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_running_proxy_looks_by_itself() {
+    let (pki, new) = (Pki::new(), Pki::new());
+    let upstream = Upstream::json("{}").await;
+    let mut config = proxy::config(upstream.address);
+    config.limits.first_byte_timeout = None;
+    let proxy = secured(&pki, config, false);
+    let (operator, ..) = listen_as(operator(pki.listener(false)));
+    pki.take(&new, &PAIR);
+    // Passes at once, but for what the looks themselves take.
+    tokio::time::sleep(LOOK_EVERY * 2).await;
+    tokio::time::resume();
+    assert!(connect(proxy.address, &new.client(false), Version::HTTP_11).await.is_ok());
+    assert!(ask(operator, &new.client(false), Alpn::Http1, "/health").await.is_ok());
+}
+
+/// What is written of this while it runs.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_line_says_what_was_picked_up_and_what_to_mend() {
+    let (pki, new) = (Pki::new(), Pki::new());
+    let proxy = secured(&pki, proxy::config(([127, 0, 0, 1], 1).into()), false);
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let format = tracing_subscriber::fmt().with_ansi(false).without_time().with_target(false);
+    let subscriber = format.with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        for half in PAIR {
+            pki.take(&new, &[half]);
+            proxy.certificates.look();
+            proxy.certificates.look();
+        }
+    });
+    let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [
+            " WARN proxy.tls: the files have changed and cannot be used; until they are mended, what they held before is \
+             event=\"certificate\" error=certificate and key do not work together: keys may not be consistent: KeyMismatch",
+            " INFO proxy.tls: the files have changed and are used from now on event=\"certificate\"",
+        ]
+    );
 }
