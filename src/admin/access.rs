@@ -154,7 +154,9 @@ mod tests {
         let token = Secret("0123456789abcdef".to_owned());
         let shown = |lines: &[&str]| {
             let mut headers = HeaderMap::new();
-            lines.iter().for_each(|line| drop(headers.append(AUTHORIZATION, line.parse().unwrap())));
+            for line in lines {
+                headers.append(AUTHORIZATION, line.parse().unwrap());
+            }
             shows(&headers, &token)
         };
         for line in ["Bearer 0123456789abcdef", "bearer 0123456789abcdef", "BEARER  0123456789abcdef "] {

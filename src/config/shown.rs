@@ -1,7 +1,7 @@
 //! [`Config`] → what `GET /api/config` shows: the tables and keys of the file, values as the file writes them, secrets
 //! masked. A key that is written and cannot be shown does not compile, and a test reads what is shown as a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::ser::{SerializeMap, SerializeSeq};
@@ -84,7 +84,6 @@ impl Serialize for LabelSource {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn duration<S: Serializer>(wait: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&duration_text(*wait))
 }
@@ -120,7 +119,7 @@ where
 }
 
 /// A path that is no UTF-8 is shown all the same.
-pub(super) fn path<S: Serializer>(path: &PathBuf, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
 }
 
@@ -154,6 +153,7 @@ pub(super) fn sources<S: Serializer>(sources: &[Source], serializer: S) -> Resul
     list.end()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn compression<S: Serializer>(gzip: &bool, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(if *gzip { "gzip" } else { "none" })
 }

@@ -50,7 +50,7 @@ fn without_nulls(value: &mut Value) {
             table.values_mut().for_each(without_nulls);
         }
         Value::Array(list) => list.iter_mut().for_each(without_nulls),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -153,7 +153,7 @@ fn suspects(value: &Value, place: &str, found: &mut BTreeMap<String, Value>) {
             }
         }
         Value::Array(list) => list.iter().for_each(|value| suspects(value, place, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
