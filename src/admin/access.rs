@@ -116,6 +116,9 @@ fn unauthorized(headers: &HeaderMap) -> Response<Full<Bytes>> {
 
 /// Whether a `Host` is a loopback address or the name of one.
 fn is_own_name(host: &str) -> bool {
+    if host.contains('@') {
+        return false;
+    }
     let name = match host.strip_prefix('[') {
         Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
@@ -144,6 +147,7 @@ mod tests {
             "127.0.0.1.nip.io",
             "[::2]",
             "0.0.0.0",
+            "localhost:1@example.com",
         ] {
             assert!(!is_own_name(host), "{host}");
         }

@@ -18,13 +18,12 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::task::JoinSet;
 
 use self::pages::Pages;
 use crate::config::Config;
 use crate::export::Prometheus;
-use crate::net::{Acceptor, Alpn, LOOK_EVERY, Stream, TlsError};
+use crate::net::{Acceptor, Alpn, Stream, TlsError, keep_looking};
 use crate::observe::{Listener, Observer};
 use crate::shutdown::Shutdown;
 
@@ -88,19 +87,17 @@ impl Admin {
 
     /// Serves while the process lives: also while it drains, so that its last numbers are seen. Ends when `over` does.
     pub async fn run(self, over: impl Future<Output = ()>) {
+        // They, and what looks at the certificate, end with this.
         let mut connections = JoinSet::new();
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut over = std::pin::pin!(over);
-        let mut look = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if let Some(certificate) = self.certificate.clone() {
+            connections.spawn(keep_looking(move || certificate.look()));
+        }
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = &mut over => break,
-                _ = look.tick(), if self.certificate.is_some() => {
-                    self.certificate.clone().map(|certificate| spawn_blocking(move || certificate.look()));
-                    continue;
-                }
             };
             while connections.try_join_next().is_some() {}
             match (accepted, Arc::clone(&room).try_acquire_owned()) {
@@ -145,8 +142,11 @@ impl Certificate {
     /// Looks whether its files have changed. What they hold then is for new connections; what cannot be used is warned
     /// about and changes nothing. Waits for the disk. The listener does so by itself every few seconds.
     pub fn look(&self) {
-        self.tls.look().tell("admin.tls");
-        self.tell();
+        let renewal = self.tls.look();
+        renewal.tell("admin.tls");
+        if renewal.is_new() {
+            self.tell();
+        }
     }
 
     fn tell(&self) {

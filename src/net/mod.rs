@@ -13,7 +13,7 @@ mod tls;
 pub use acceptor::Acceptor;
 pub use client::{Client, ClientError};
 pub use connector::{ConnectError, Connection, Connector, ConnectorError, Made};
-pub use renewal::{LOOK_EVERY, Renewal};
+pub use renewal::{LOOK_EVERY, Renewal, keep_looking};
 pub use stamps::Stamps;
 pub use stream::Stream;
 pub use tls::{Alpn, TlsError, client_config, server_config};

@@ -21,6 +21,16 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How a setting is made of its files.
 type Make<T> = Box<dyn Fn(&Files) -> Result<T, TlsError> + Send + Sync>;
 
+/// Calls `look` again and again, where it may wait for the disk: never twice at once.
+pub async fn keep_looking(look: impl Fn() + Clone + Send + 'static) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let look = look.clone();
+        // A panic in there has been reported; the next look may have none.
+        let _looked = tokio::task::spawn_blocking(look).await;
+    }
+}
+
 /// What was made of files, and is made of them again when they have changed.
 pub(super) struct Renewable<T> {
     paths: Vec<PathBuf>,
@@ -94,6 +104,11 @@ impl<T> Renewable<T> {
 }
 
 impl Renewal {
+    /// Whether something else is used from now on.
+    pub fn is_new(&self) -> bool {
+        matches!(self, Self::Renewed)
+    }
+
     /// Says so, if there is anything to be said, of the setting that is called `what`.
     pub fn tell(&self, what: &str) {
         match self {

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::time::sleep;
-
 use super::Shared;
-use crate::net::LOOK_EVERY;
+use crate::net::keep_looking;
 
 /// The files of TLS of the listener and towards the servers.
 #[derive(Clone)]
@@ -23,18 +21,10 @@ impl Certificates {
         if !self.0.has_files() {
             return;
         }
-        let mut shutdown = std::pin::pin!(self.0.shutdown.started());
-        loop {
-            let look = async {
-                sleep(LOOK_EVERY).await;
-                let files = self.clone();
-                // A panic in there has been reported; the next look may have none.
-                let _looked = tokio::task::spawn_blocking(move || files.look()).await;
-            };
-            tokio::select! {
-                () = shutdown.as_mut() => return,
-                () = look => {}
-            }
+        let (shared, look) = (Arc::clone(&self.0), move || self.look());
+        tokio::select! {
+            () = shared.shutdown.started() => {}
+            () = keep_looking(look) => {}
         }
     }
 }

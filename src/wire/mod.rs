@@ -158,8 +158,11 @@ impl Shared {
 
     fn look(&self) {
         if let Some(tls) = &self.tls {
-            tls.look().tell("proxy.tls");
-            self.tell_certificate();
+            let renewal = tls.look();
+            renewal.tell("proxy.tls");
+            if renewal.is_new() {
+                self.tell_certificate();
+            }
         }
         self.upstreams.iter().filter(|upstream| upstream.has_files()).for_each(upstream::Upstream::look);
     }
