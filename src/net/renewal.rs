@@ -129,7 +129,7 @@ impl Renewal {
                 tracing::warn!(
                     event = "certificate",
                     error = %reason,
-                    "{what}: the files have changed and cannot be used; until they are mended, what they held before is"
+                    "{what}: the files have changed and cannot be used; what they held before stays in use until they are mended"
                 );
             }
         }

@@ -331,6 +331,8 @@ async fn a_line_says_what_was_picked_up_and_what_to_mend() {
     let proxy = secured(&pki, proxy::config(([127, 0, 0, 1], 1).into()), false);
     let lines = Lines::default();
     let writer = lines.clone();
+    // With a single one, `tracing` judges what is said by the subscriber of whatever thread says it first.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     let format = tracing_subscriber::fmt().with_ansi(false).without_time().with_target(false);
     let subscriber = format.with_writer(move || writer.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
@@ -344,8 +346,9 @@ async fn a_line_says_what_was_picked_up_and_what_to_mend() {
     assert_eq!(
         said.lines().collect::<Vec<_>>(),
         [
-            " WARN proxy.tls: the files have changed and cannot be used; until they are mended, what they held before is \
-             event=\"certificate\" error=certificate and key do not work together: keys may not be consistent: KeyMismatch",
+            " WARN proxy.tls: the files have changed and cannot be used; what they held before stays in use until they are \
+             mended event=\"certificate\" error=certificate and key do not work together: keys may not be consistent: \
+             KeyMismatch",
             " INFO proxy.tls: the files have changed and are used from now on event=\"certificate\"",
         ]
     );
