@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => cli::check::run(args, &variable),
-        Command::Serve(args) => cli::serve::run(&cli::resolve(args, &variable)?),
+        Command::Serve(args) => cli::serve::run(&cli::resolve(args, &variable)?, cli::source(args, variable)),
         #[cfg(feature = "demo")]
         Command::Demo(args) => cli::demo::run(args.port, args.for_),
     }

@@ -15,7 +15,7 @@
 //! crates (13 s of one core, measured alone), and every gate a runner that must first be compiled (160 s of one core):
 //! longer than the gate itself takes.
 //!
-//! Profile `instructions` is `release` without link-time optimization, which takes minutes and moves all figures alike.
+//! Profile `instructions` is `release` without optimization across crates, which takes minutes and moves all figures alike.
 
 #[path = "../bodies.rs"]
 mod bodies;

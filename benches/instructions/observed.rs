@@ -47,6 +47,38 @@ pub(super) fn everything() -> Telling {
     tell(&config, Some(Console { out: Box::new(io::sink()), pretty: false, color: false }))
 }
 
+/// What only a configuration can ask for.
+const INSIGHT: &str = r#"
+[identity]
+user = { header = "X-User" }
+tier = { header = "X-Plan", allowed = ["free", "pro"] }
+session = ["meta:openai/session"]
+[[metric]]
+name = "mcp_echoes_total"
+type = "counter"
+when = { tool = "echo", outcome = "ok" }
+labels = { message = { pointer = "/params/arguments/message", allowed = ["hello"] } }
+[[metric]]
+name = "mcp_amount"
+type = "histogram"
+when = { tool = "echo" }
+value = "/result/structuredContent/amount"
+labels = { tier = { fact = "user_tier" } }
+[[price]]
+tool = "echo"
+per_call = 0.001
+per_1k_tokens = 0.01
+[[server]]
+name = "s0"
+url = "http://127.0.0.1:1/mcp"
+"#;
+
+/// Callers, sessions, custom metrics and prices.
+pub(super) fn insight() -> Config {
+    let config = sightglass::config::parse(INSIGHT, "insight.toml", &|_| None);
+    config.unwrap_or_else(|error| stop(&error.to_string()))
+}
+
 fn tell(config: &Config, console: Option<Console>) -> Telling {
     let start = || {
         let telemetry = Telemetry::start(config, console)?;

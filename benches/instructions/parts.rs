@@ -9,7 +9,7 @@ use sightglass::rewrite::mount::Mounts;
 
 use crate::bodies;
 use crate::canned::{Canned, progress, servers};
-use crate::observed::{Telling, everything, metrics};
+use crate::observed::{self, Telling, everything, metrics};
 
 /// Something that is done again and again.
 pub(super) struct Part {
@@ -64,6 +64,16 @@ pub(super) const PARTS: &[Part] = &[
         run: |times| calls(&mut metrics(servers(1, 0)), times),
     },
     Part { name: "call_everything", times: [1000, 9000], run: |times| calls(&mut everything(), times) },
+    Part {
+        name: "call_1KB_metrics",
+        times: [500, 12_500],
+        run: |times| keyed(&metrics(servers(1, 0)), times),
+    },
+    Part {
+        name: "call_1KB_insight",
+        times: [500, 12_500],
+        run: |times| keyed(&metrics(observed::insight()), times),
+    },
     Part {
         name: "event_metrics",
         times: [1000, 41_000],
@@ -203,6 +213,14 @@ fn calls(telling: &mut Telling, times: u64) {
         let place = telling.place();
         canned.pass(&connection, 0, place);
     }
+}
+
+/// What callers, sessions by a key, custom metrics and prices have something of, where somebody asks for them.
+fn keyed(telling: &Telling, times: u64) {
+    let (canned, connection) = (Canned::keyed(), telling.observer.connection());
+    (0..times).for_each(|_| canned.pass(&connection, 0, None));
+    // What waits to be done belongs to it.
+    black_box(telling.page());
 }
 
 fn events(telling: &Telling, times: u64) {

@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::pages::Pages;
+pub use self::running::Shown;
 use crate::config::Config;
 use crate::export::Prometheus;
 use crate::net::{Acceptor, Alpn, Stream, TlsError, keep_looking};
@@ -80,6 +81,11 @@ impl Admin {
         self.listener.local_addr()
     }
 
+    /// What is told of the configuration, to be told of another one.
+    pub fn shown(&self) -> Shown {
+        self.pages.shown().clone()
+    }
+
     /// What looks at the files of TLS, while it serves as well; `None` = there is no TLS.
     pub fn certificate(&self) -> Option<Certificate> {
         self.certificate.clone()
@@ -92,7 +98,7 @@ impl Admin {
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut over = std::pin::pin!(over);
         if let Some(certificate) = self.certificate.clone() {
-            connections.spawn(keep_looking(move || certificate.look()));
+            connections.spawn(keep_looking(|| true, move || certificate.look()));
         }
         loop {
             let accepted = tokio::select! {

@@ -13,7 +13,8 @@ use http_body_util::Full;
 use serde_json::json;
 
 use super::access::Access;
-use super::{debug, running, sessions};
+use super::running::Shown;
+use super::{debug, sessions};
 use crate::config::Config;
 use crate::export::{Prometheus, to_openmetrics};
 use crate::observe::Observer;
@@ -46,7 +47,7 @@ pub(super) struct Pages {
     observer: Observer,
     shutdown: Shutdown,
     access: Access,
-    config: Config,
+    shown: Shown,
 }
 
 impl Pages {
@@ -59,7 +60,12 @@ impl Pages {
         is_local: bool,
     ) -> Self {
         let access = Access::new(config.admin.token.clone(), is_local);
-        Self { prometheus, observer, shutdown, access, config: config.clone() }
+        Self { prometheus, observer, shutdown, access, shown: Shown::new(config) }
+    }
+
+    /// What says which configuration runs.
+    pub(super) fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     /// The answer to one request. Numbers and health are for whoever may connect, to be looked at only; the rest is for
@@ -86,7 +92,7 @@ impl Pages {
         match request.uri.path() {
             "/metrics" => self.metrics(&request.headers).await,
             "/api/sessions" => sessions::answer(&self.observer, request.uri.query().unwrap_or_default()),
-            "/api/config" => running::answer(&self.config),
+            "/api/config" => self.shown.answer(),
             "/health" => page(StatusCode::OK, JSON, r#"{"status":"alive"}"#),
             "/health/ready" => self.ready(),
             _ => {

@@ -1,5 +1,8 @@
 //! `GET /api/config`: the configuration that runs, secrets masked.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -8,8 +11,27 @@ use serde_json::Value;
 use super::pages::{JSON, page, refusal};
 use crate::config::{Config, FromEnvironment, MASK, Step};
 
+/// The configuration that is told; another one after a reload.
+#[derive(Clone)]
+pub struct Shown(Arc<ArcSwap<Config>>);
+
+impl Shown {
+    pub(super) fn new(config: &Config) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(config.clone())))
+    }
+
+    /// This one runs from now on.
+    pub fn follow(&self, config: &Config) {
+        self.0.store(Arc::new(config.clone()));
+    }
+
+    pub(super) fn answer(&self) -> Response<Full<Bytes>> {
+        answer(&self.0.load())
+    }
+}
+
 /// The answer: the tables and keys of `config.toml`, each with its value or its default, `null` where it has none.
-pub(super) fn answer(config: &Config) -> Response<Full<Bytes>> {
+fn answer(config: &Config) -> Response<Full<Bytes>> {
     match shown(config) {
         Ok(shown) => page(StatusCode::OK, JSON, format!("{shown:#}\n")),
         Err(error) => refusal(
@@ -24,6 +46,11 @@ fn shown(config: &Config) -> serde_json::Result<Value> {
     let mut shown = serde_json::to_value(config)?;
     for place in config.from_environment.places() {
         mask(&mut shown, place);
+    }
+    for (position, (_, server)) in config.running().enumerate() {
+        if let Some(shown) = shown.get_mut("server").and_then(|servers| servers.get_mut(position)) {
+            server.from_environment.iter().for_each(|place| mask(shown, place));
+        }
     }
     hide(&mut shown, &config.from_environment);
     Ok(shown)

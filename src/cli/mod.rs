@@ -5,6 +5,7 @@ pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod logging;
+pub mod reload;
 pub mod sample;
 pub mod serve;
 pub mod telemetry;
@@ -31,14 +32,26 @@ pub fn resolve(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result
         log_format: args.log_format.map(Into::into),
         upstreams: config::upstreams(&upstreams)?,
     };
-    if let Some(file) = &args.config {
-        return config::load_over(file, env, overrides);
+    match file(args) {
+        Some(file) => config::load_over(file, env, overrides),
+        None if !upstreams.is_empty() => Config::from_overrides(overrides, env),
+        None => Err(nothing_to_do()),
     }
-    if !upstreams.is_empty() {
-        return Config::from_overrides(overrides, env);
-    }
-    let file = Path::new(DEFAULT_FILE);
-    if file.exists() { config::load_over(file, env, overrides) } else { Err(nothing_to_do()) }
+}
+
+/// The file that says the configuration that `args` ask for, if one does.
+fn file(args: &ServeArgs) -> Option<&Path> {
+    let has_upstream = args.upstream.iter().any(|text| !text.is_empty());
+    let default = Path::new(DEFAULT_FILE);
+    args.config.as_deref().or((!has_upstream && default.exists()).then_some(default))
+}
+
+/// The same, as it is read again while it is running.
+pub fn source(args: &ServeArgs, env: fn(&str) -> Option<String>) -> reload::Source {
+    let (file, args) = (file(args).map(Path::to_owned), args.clone());
+    // A default file that was there at the start is meant for good.
+    let args = ServeArgs { config: file.clone(), ..args };
+    reload::Source { file, read: Box::new(move || resolve(&args, &env)) }
 }
 
 fn nothing_to_do() -> Error {

@@ -95,9 +95,11 @@ pub fn judge(config: &Config, sample: &Sample) -> (Vec<Verdict>, Option<f64>) {
         params: params.as_deref(),
         result: result.as_deref(),
     };
-    let verdicts = observe::judge(config, example);
-    let verdicts = config.rules.iter().zip(verdicts).map(|(rule, verdict)| sample.verdict(rule, verdict));
-    (verdicts.collect(), observe::price(config, example))
+    let (mut verdicts, mut rules) = (Vec::new(), config.rules.iter());
+    observe::judge(config, example, &mut |verdict| {
+        verdicts.extend(rules.next().map(|rule| sample.verdict(rule, verdict)));
+    });
+    (verdicts, observe::price(config, example))
 }
 
 impl Sample {
@@ -111,12 +113,12 @@ impl Sample {
         }
     }
 
-    fn verdict(&self, rule: &Rule, verdict: observe::Verdict) -> Verdict {
+    fn verdict(&self, rule: &Rule, verdict: observe::Verdict<'_>) -> Verdict {
         let any = |wanted: &[String]| wanted.join(" or ");
         match verdict {
             observe::Verdict::Counts { value, labels } => {
                 let names = rule.labels.iter().map(|label| label.name.clone());
-                Verdict::Counts { value, labels: names.zip(labels).collect() }
+                Verdict::Counts { value, labels: names.zip(labels.into_iter().map(str::to_owned)).collect() }
             }
             observe::Verdict::NoValue => Verdict::Not(match &rule.value {
                 Some(pointer) => format!("there is no number that it can take at {pointer}"),

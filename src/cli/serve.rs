@@ -12,13 +12,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::reload::{Reloader, Source};
 use super::telemetry::Telemetry;
-use crate::admin::Admin;
+use crate::admin::{Admin, Shown};
 use crate::config::Config;
 use crate::export::{Log, Started};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
-use crate::wire::{Proxy, Workers};
+use crate::wire::{Proxy, Router, Workers};
 
 /// How long the last spans may take to be sent where the grace is over.
 const LAST_SPANS: Duration = Duration::from_secs(1);
@@ -29,27 +30,28 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// The same after a second signal.
 const LAST_LINES_AT_ONCE: Duration = Duration::from_millis(100);
 
-/// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once.
-pub fn run(config: &Config) -> anyhow::Result<ExitCode> {
+/// Runs the proxy until SIGTERM or SIGINT, then drains and gives 0; a second signal ends it at once. SIGHUP, or a change of
+/// its file, has the configuration read again from `source`.
+pub fn run(config: &Config, source: Source) -> anyhow::Result<ExitCode> {
     super::logging::start(&config.logs);
     let telemetry = Telemetry::start(config, Some(super::logging::console(&config.logs)))?;
     telemetry.log().into_iter().for_each(super::logging::attach);
     for warning in &config.warnings {
         tracing::warn!(event = "configuration", "{warning}");
     }
-    let ended = run_with(config, &telemetry);
+    let ended = run_with(config, source, &telemetry);
     super::logging::detach();
     telemetry.stop(*ended.as_ref().unwrap_or(&LAST_LINES));
     ended.map(|_last_lines| ExitCode::SUCCESS)
 }
 
 /// Says how long the last lines may take to be written.
-fn run_with(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Duration> {
+fn run_with(config: &Config, source: Source, telemetry: &Telemetry) -> anyhow::Result<Duration> {
     raise_open_files();
     // What carries traffic has threads of its own: here are the admin listener, the exports and the clock.
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().context("cannot start the runtime")?;
-    let ended = runtime.block_on(serve(config, telemetry));
+    let ended = runtime.block_on(serve(config, source, telemetry));
     // Nothing waits for a name that is still being looked up: that can take longer than the grace.
     runtime.shutdown_background();
     ended
@@ -63,7 +65,7 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Duration> {
+async fn serve(config: &Config, source: Source, telemetry: &Telemetry) -> anyhow::Result<Duration> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -71,14 +73,16 @@ async fn serve(config: &Config, telemetry: &Telemetry) -> anyhow::Result<Duratio
     let workers = Workers::start(config.proxy.workers).context("cannot start the workers")?;
     let running = start_on(Some(workers), config.clone(), telemetry).await?;
     announce(config, &running);
+    let reloader = Arc::new(running.reloader(source, config.clone(), telemetry));
+    let watching = tokio::spawn(Arc::clone(&reloader).watch());
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            // Whoever means "reload" must not end the proxy.
-            _ = hangup.recv() => tracing::warn!(event = "reload", "this version cannot reload: nothing has changed"),
+            _ = hangup.recv() => reloader.reload_elsewhere().await,
         }
     }
+    watching.abort();
     tracing::info!(
         event = "stopping",
         grace_seconds = grace.as_secs_f64(),
@@ -105,11 +109,19 @@ pub struct Running {
     over: oneshot::Sender<()>,
     grace: Duration,
     observer: Observer,
+    router: Router,
+    shown: Shown,
     exports: Option<Started>,
     log: Option<Arc<Log>>,
 }
 
 impl Running {
+    /// What puts another configuration in place of `config`, by which it runs.
+    pub fn reloader(&self, source: Source, config: Config, telemetry: &Telemetry) -> Reloader {
+        let (router, shown, observer) = (self.router.clone(), self.shown.clone(), self.observer.clone());
+        Reloader::new(source, config, router, shown, observer, Arc::clone(&telemetry.prometheus))
+    }
+
     /// Takes nothing new, lets running calls finish within the grace, sends what waits to be exported, then ends.
     pub async fn stop(self) {
         let deadline = Instant::now() + self.grace;
@@ -156,7 +168,8 @@ async fn start_on(
     let prometheus = Arc::clone(&telemetry.prometheus);
     let admin = Admin::bind(&config, prometheus, observer.clone(), shutdown.clone())?;
     let (over, ended) = oneshot::channel::<()>();
-    let (data, admin_address) = (proxy.addresses(), admin.address()?);
+    let (data, router) = (proxy.addresses(), proxy.router());
+    let (admin_address, shown) = (admin.address()?, admin.shown());
     let rest = vec![
         tokio::spawn(admin.run(async {
             let _ = ended.await;
@@ -169,7 +182,20 @@ async fn start_on(
     };
     let grace = config.proxy.shutdown_grace;
     let log = telemetry.log().cloned();
-    Ok(Running { data, admin: admin_address, shutdown, proxy, rest, over, grace, observer, exports, log })
+    Ok(Running {
+        data,
+        admin: admin_address,
+        shutdown,
+        proxy,
+        rest,
+        over,
+        grace,
+        observer,
+        router,
+        shown,
+        exports,
+        log,
+    })
 }
 
 /// Looks every second, or often enough for the shortest wait, for what is due.

@@ -16,6 +16,7 @@ mod names;
 mod otel;
 mod raw;
 mod read;
+mod reload;
 mod resolve;
 mod rules;
 mod shown;
@@ -30,6 +31,7 @@ pub use insight::{
     When,
 };
 pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
+pub use reload::Reloaded;
 pub use shown::{MASK, duration_text, size_text};
 pub use substitute::{FromEnvironment, Step};
 pub use upstreams::Overrides;
@@ -73,7 +75,7 @@ pub struct Config {
     /// `[admin]`: the operator's listener.
     pub admin: Admin,
     /// `[[server]]`: the MCP servers behind the proxy, in the order of the file.
-    #[serde(rename = "server")]
+    #[serde(rename = "server", serialize_with = "shown::servers")]
     pub servers: Vec<Server>,
     /// `[rewrite]`: the bytes we change.
     pub rewrite: Rewrite,
@@ -101,7 +103,7 @@ pub struct Config {
     /// nothing. A sentence each, without secrets.
     #[serde(skip)]
     pub warnings: Vec<String>,
-    /// What of it came from the environment by `${VAR}`, and is shown to nobody.
+    /// What of it, but for its servers, came from the environment by `${VAR}` and is shown to nobody.
     #[serde(skip)]
     pub from_environment: FromEnvironment,
 }
@@ -208,6 +210,12 @@ pub struct Server {
     pub circuit_breaker: Option<CircuitBreaker>,
     /// How fast requests may come; `None` = as fast as they like.
     pub rate: Option<Rate>,
+    /// A reload took it out: it is here for its position.
+    #[serde(skip)]
+    pub removed: bool,
+    /// What of its block came from the environment by `${VAR}`: where that stands in it.
+    #[serde(skip)]
+    pub from_environment: Vec<Vec<Step>>,
 }
 
 /// `server.tls`: paths of PEM files.
@@ -612,6 +620,8 @@ impl Server {
             bulkhead: None,
             circuit_breaker: None,
             rate: None,
+            removed: false,
+            from_environment: Vec::new(),
         }
     }
 }

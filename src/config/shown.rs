@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use super::{HttpVersion, InjectMeta, LabelSource, Network, RuleLabel, Secret, ServerTls, Source, Url};
+use super::{
+    HttpVersion, InjectMeta, LabelSource, Network, RuleLabel, Secret, Server, ServerTls, Source, Url,
+};
 
 /// What stands for a secret.
 pub const MASK: &str = "***";
@@ -116,6 +118,11 @@ where
     N: Copy + TryInto<u64>,
 {
     serializer.serialize_str(&size_text((*bytes).try_into().unwrap_or(u64::MAX)))
+}
+
+/// Without those that a reload took out.
+pub(super) fn servers<S: Serializer>(servers: &[Server], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(servers.iter().filter(|server| !server.removed))
 }
 
 /// A path that is no UTF-8 is shown all the same.

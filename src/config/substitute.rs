@@ -1,6 +1,7 @@
 //! `${VAR}` and `${VAR:-default}` in the string values of the file, so that secrets stay out of it.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -47,14 +48,36 @@ impl FromEnvironment {
         self.values.iter().fold(text.to_owned(), |text, value| text.replace(&value.0, MASK))
     }
 
-    /// What stood below these keys was replaced by something else.
+    /// What stood at these keys was replaced by something else.
     pub(super) fn forget(&mut self, keys: &[&str]) {
-        let below = |place: &[Step]| {
-            place.len() >= keys.len()
-                && place.iter().zip(keys).all(|(step, key)| matches!(step, Step::Key(named) if named == key))
-        };
-        self.places.retain(|place| !below(place));
+        self.places.retain(|place| !begins_with(place, keys));
     }
+
+    /// Takes out where they stand in the block of the server at `position`.
+    pub(super) fn of_server(&mut self, position: usize) -> Vec<Vec<Step>> {
+        let is_of = |place: &Vec<Step>| {
+            place.get(1) == Some(&Step::Index(position)) && begins_with(place, &["server"])
+        };
+        let (of_server, others) = self.places.drain(..).partition::<Vec<_>, _>(is_of);
+        self.places = others;
+        of_server.into_iter().map(|place| place.into_iter().skip(2).collect()).collect()
+    }
+
+    /// Adds those of a configuration of which parts go on.
+    pub(super) fn add(&mut self, other: &Self) {
+        let values: Vec<_> =
+            other.values.iter().filter(|value| !self.values.contains(value)).cloned().collect();
+        self.values.extend(values);
+        self.values.sort_by_key(|value| Reverse(value.0.len()));
+        let places: Vec<_> =
+            other.places.iter().filter(|place| !self.places.contains(place)).cloned().collect();
+        self.places.extend(places);
+    }
+}
+
+fn begins_with(place: &[Step], keys: &[&str]) -> bool {
+    place.len() >= keys.len()
+        && place.iter().zip(keys).all(|(step, key)| matches!(step, Step::Key(named) if named == key))
 }
 
 /// Replaces variables in every string value of `table`; keys stay as they are. `$$` becomes `$`, and a `$` before
@@ -79,7 +102,7 @@ impl Substituted {
     pub(super) fn remembered(&self) -> FromEnvironment {
         let mut values: Vec<_> = self.values.iter().map(|(_, value)| Secret(value.clone())).collect();
         // One may be a part of another.
-        values.sort_by_key(|value| std::cmp::Reverse(value.0.len()));
+        values.sort_by_key(|value| Reverse(value.0.len()));
         FromEnvironment { values, places: self.places.iter().flat_map(|place| shown_at(place)).collect() }
     }
 }

@@ -39,7 +39,6 @@ impl Overrides {
         }
         if !self.upstreams.is_empty() {
             config.servers = self.upstreams;
-            config.from_environment.forget(&["server"]);
             spans.servers.clear();
         }
     }

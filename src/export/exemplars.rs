@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::prometheus::{DurationSeries, Fate, durations};
+use super::servers::Servers;
 use crate::config::Config;
 use crate::mcp::trace::TraceId;
 use crate::observe::{Call, Ending};
@@ -19,7 +20,7 @@ use crate::observe::{Call, Ending};
 /// Traces to point at, by series and bucket: as many as the page has series, and those are bounded by their labels.
 #[derive(Debug, Default)]
 pub struct Exemplars {
-    servers: Vec<String>,
+    servers: Servers,
     latency_buckets: Vec<f64>,
     semconv: bool,
     kept: Mutex<Kept>,
@@ -52,11 +53,16 @@ impl Exemplars {
     /// None yet, for the servers and buckets of `config`.
     pub(super) fn of(config: &Config) -> Self {
         Self {
-            servers: config.servers.iter().map(|server| server.name.clone()).collect(),
+            servers: Servers::of(config),
             latency_buckets: config.metrics.latency_buckets.clone(),
             semconv: config.metrics.semconv,
             kept: Mutex::default(),
         }
+    }
+
+    /// From now on the servers are those of `config`.
+    pub(super) fn reload(&self, config: &Config) {
+        self.servers.reload(config);
     }
 
     /// The spans of a call were exported: its histograms may point at them. Costs microseconds, so it is not for the
@@ -71,7 +77,7 @@ impl Exemplars {
         if series.len() >= FATES_MAX {
             series.clear();
         }
-        let make = || durations(call, ending, server, self.semconv).into();
+        let make = || durations(call, ending, &server.name, self.semconv).into();
         for duration in series.entry((call.server, Fate::of(call, ending))).or_insert_with(make).iter() {
             let upper = upper_bound(duration.buckets.unwrap_or(&self.latency_buckets), seconds);
             keep(newest, &duration.series, Exemplar { upper, trace, seconds, at });

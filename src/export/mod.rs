@@ -8,6 +8,7 @@ mod openmetrics;
 mod otlp;
 mod prometheus;
 mod queue;
+mod servers;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use self::openmetrics::to_openmetrics;
 pub use self::otlp::{Otlp, OtlpError, Started};
 pub use self::prometheus::Prometheus;
 
+use crate::config::Config;
 use crate::observe::{Event, Export};
 
 /// Several destinations, told one after the other.
@@ -29,6 +31,12 @@ impl Export for All {
     fn event(&self, event: &Event<'_>) {
         for export in &self.0 {
             export.event(event);
+        }
+    }
+
+    fn reload(&self, config: &Config) {
+        for export in &self.0 {
+            export.reload(config);
         }
     }
 }

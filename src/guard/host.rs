@@ -54,7 +54,7 @@ impl HostGuard {
         let proxy = &config.proxy;
         let loopback = proxy.listen.iter().all(|address| address.ip().to_canonical().is_loopback());
         let public = proxy.public_url.as_ref();
-        let mounted = || config.servers.iter().filter_map(Host::mounted);
+        let mounted = || config.running().filter_map(|(_, server)| Host::mounted(server));
         let hosts = match &proxy.allowed_hosts {
             Some(names) if names.iter().any(|name| name == "*") => Allowed::Any,
             Some(names) => {

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::message::Captured;
+use bytes::Bytes;
+
+use super::message::{Captured, shared};
 use super::slot::Slot;
 
 /// Which payloads are to be kept.
@@ -117,12 +119,14 @@ impl Capture {
     /// The payload that ended; of `params` also the arguments in it, where these are wanted.
     pub(super) fn end(&mut self) -> Option<(Slot, Captured, Option<Captured>)> {
         let (slot, _) = self.open.take()?;
-        let bytes = std::mem::take(&mut self.bytes);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.shrink_to_fit();
+        let bytes = Bytes::from(bytes);
         let arguments = self.arguments.take().map(|(range, _)| {
             let end = range.end.min(bytes.len());
-            Captured { bytes: bytes[range.start.min(end)..end].into(), cut: end < range.end }
+            Captured { bytes: shared(&bytes, range.start.min(end)..end), cut: end < range.end }
         });
         let cut = bytes.len() < self.seen;
-        Some((slot, Captured { bytes: bytes.into(), cut }, arguments))
+        Some((slot, Captured { bytes, cut }, arguments))
     }
 }

@@ -1,6 +1,8 @@
 //! What a message said, as far as telemetry asks.
 
-use std::sync::Arc;
+use std::ops::Range;
+
+use bytes::Bytes;
 
 use super::id::Id;
 use super::method::Method;
@@ -246,9 +248,23 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Captured {
     /// Its beginning.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Bytes,
     /// Whether there was more.
     pub cut: bool,
+}
+
+impl Captured {
+    /// Not more than so many bytes of it.
+    #[must_use]
+    pub fn beginning(&self, bytes: usize) -> Self {
+        let is_cut = bytes < self.bytes.len();
+        Self { bytes: shared(&self.bytes, 0..bytes.min(self.bytes.len())), cut: self.cut || is_cut }
+    }
+}
+
+/// A part of bytes in the memory of the whole, unless that would keep much more than the part.
+pub(super) fn shared(whole: &Bytes, part: Range<usize>) -> Bytes {
+    if 2 * part.len() < whole.len() { Bytes::copy_from_slice(&whole[part]) } else { whole.slice(part) }
 }
 
 /// What an `error` held.

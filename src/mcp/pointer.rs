@@ -4,13 +4,15 @@
 //! A result may be megabytes of which a rule asks for one number. So the pointers are a tree, the value is none: what no
 //! pointer leads into is skipped, whatever it holds and however deep it goes.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use memchr::{memchr, memchr2};
+use serde::de::IgnoredAny;
 
+use super::number::Number;
 use super::quoted;
-use super::text::Text;
+use super::skip::{self, Skip};
+use super::text::{Text, broken_tail};
 
 /// What a pointer leads into: its first token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,7 +26,7 @@ pub enum Root {
 /// What stands where a pointer leads.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Found {
-    /// A string, of which at most the first 512 bytes are kept, cut at a character's boundary.
+    /// A string, of which at most the first [`Pointers::TEXT_BYTES_MAX`] bytes are kept, cut at a character's boundary.
     Text(String),
     /// A number, as near as an `f64` comes to it; never infinite.
     Number(f64),
@@ -37,10 +39,12 @@ pub enum Found {
 }
 
 /// Pointers that are read together. Each is known by its place among those that were given.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Pointers {
     params: Node,
     result: Node,
+    /// Bytes of a string that are kept.
+    text_bytes: usize,
 }
 
 /// Where pointers go on, or end.
@@ -61,7 +65,7 @@ struct Token {
     index: Option<usize>,
 }
 
-/// A pointer with more tokens finds nothing: `serde_json` enters no more than 127 containers.
+/// A pointer with more tokens finds nothing, so that nobody goes deeper than that.
 const TOKENS_MAX: usize = 100;
 
 /// So many strings that hold JSON are entered on one way.
@@ -73,7 +77,16 @@ pub fn is_pointer(text: &str) -> bool {
     begins_well && text.split('~').skip(1).all(|after| after.starts_with(['0', '1']))
 }
 
+impl Default for Pointers {
+    fn default() -> Self {
+        Self { params: Node::default(), result: Node::default(), text_bytes: Self::TEXT_BYTES_MAX }
+    }
+}
+
 impl Pointers {
+    /// No more of a string is ever kept.
+    pub const TEXT_BYTES_MAX: usize = Text::CAP;
+
     /// Pointers into `{"params": …, "result": …}`. One that begins with neither, or is no pointer, finds nothing.
     pub fn new<'a>(pointers: impl IntoIterator<Item = &'a str>) -> Self {
         let mut compiled = Self::default();
@@ -91,6 +104,12 @@ impl Pointers {
         compiled
     }
 
+    /// The same, where so many bytes tell the strings apart that somebody looks for: no more than those are kept.
+    #[must_use]
+    pub fn with_texts_of(self, bytes: usize) -> Self {
+        Self { text_bytes: bytes.min(Self::TEXT_BYTES_MAX), ..self }
+    }
+
     /// Whether a pointer leads into this root.
     pub fn wants(&self, root: Root) -> bool {
         !self.node(root).all.is_empty()
@@ -105,7 +124,7 @@ impl Pointers {
     pub fn read(&self, root: Root, json: &[u8], found: &mut [Option<Found>]) {
         let node = self.node(root);
         if self.wants(root) {
-            Step { node, found, strings: 0 }.read(json);
+            Reader::new(json, found, (self.text_bytes, 0)).value(Some(node));
         }
     }
 
@@ -134,6 +153,15 @@ impl Node {
         &mut self.children[at].1
     }
 
+    /// Where pointers go on at a key that is written so, without its quotes.
+    fn named(&self, written: &[u8]) -> Option<&Self> {
+        if memchr(b'\\', written).is_none() {
+            return self.member(written);
+        }
+        let quoted = [b"\"", written, b"\""].concat();
+        self.member(serde_json::from_slice::<String>(&quoted).ok()?.as_bytes())
+    }
+
     fn member(&self, key: &[u8]) -> Option<&Self> {
         self.children.iter().find(|(token, _)| token.key.as_bytes() == key).map(|(_, node)| node)
     }
@@ -152,59 +180,230 @@ impl Token {
 }
 
 impl Found {
-    /// What this value is; `None` for a number that no `f64` comes near to.
-    fn of(json: &str) -> Option<Self> {
-        Some(match json.as_bytes() {
-            [b'"', inside @ .., b'"'] => {
-                let written = inside.len().min(WRITTEN_BYTES_MAX);
-                Self::text(quoted::beginning(&inside[..written], false).as_str())
-            }
-            [b'{' | b'[', ..] => Self::Container,
-            b"true" => Self::Bool(true),
-            b"false" => Self::Bool(false),
-            b"null" => Self::Null,
-            _ => Self::Number(json.parse().ok().filter(|number: &f64| number.is_finite())?),
-        })
+    /// What a string is that was written so, without its quotes; `None` where it begins with what is no text.
+    fn text(inside: &[u8], most: usize) -> Option<Self> {
+        let kept = beginning(inside, most);
+        if memchr(b'\\', kept).is_none() {
+            return std::str::from_utf8(kept).ok().map(|text| Self::Text(text.to_owned()));
+        }
+        let kept = beginning(inside, WRITTEN_BYTES_MAX);
+        std::str::from_utf8(kept).ok()?;
+        Some(Self::resolved(quoted::beginning(kept, false).as_str(), most))
     }
 
-    fn text(text: &str) -> Self {
+    /// The same of a text whose escapes are resolved.
+    fn resolved(text: &str, most: usize) -> Self {
         let is_end = |end: &usize| text.is_char_boundary(*end);
-        let end = (0..=text.len().min(Text::CAP)).rfind(is_end).unwrap_or_default();
+        let end = (0..=text.len().min(most)).rfind(is_end).unwrap_or_default();
         Self::Text(text.get(..end).unwrap_or_default().to_owned())
     }
+}
+
+/// At most so many bytes, cut at a character's boundary.
+fn beginning(bytes: &[u8], most: usize) -> &[u8] {
+    let Some(kept) = bytes.get(..most) else { return bytes };
+    &kept[..kept.len() - broken_tail(kept)]
 }
 
 /// The text that is kept never needs more, as a byte of it is written with six (`\u0041`) at most.
 const WRITTEN_BYTES_MAX: usize = 8 * Text::CAP;
 
-/// A value on the way.
-struct Step<'p, 'f> {
-    node: &'p Node,
+/// Reads the values on the way, and skips the others.
+///
+/// # Leniency
+///
+/// Of what is skipped only strings and brackets are looked at, and of strings their ends: what a pointer leads to is found
+/// also where something else is no JSON.
+struct Reader<'j, 'f> {
+    json: &'j [u8],
+    at: usize,
+    /// Containers around it.
+    depth: usize,
     found: &'f mut [Option<Found>],
+    /// Bytes of a string that are kept.
+    text_bytes: usize,
     /// How many strings were entered up to here.
     strings: u8,
 }
 
-impl<'p> Step<'p, '_> {
-    fn read(self, json: &[u8]) {
-        let mut json = serde_json::Deserializer::from_slice(without_cut_number(json));
-        // What was found before an error holds.
-        self.deserialize(&mut json).ok();
+impl<'j, 'f> Reader<'j, 'f> {
+    fn new(json: &'j [u8], found: &'f mut [Option<Found>], (text_bytes, strings): (usize, u8)) -> Self {
+        Self { json, at: 0, depth: 0, found, text_bytes, strings }
+    }
+
+    /// The next value; `None` where the bytes break. What was found before holds.
+    fn value(&mut self, node: Option<&Node>) -> Option<()> {
+        self.blanks();
+        match (*self.json.get(self.at)?, node) {
+            (b'{', Some(node)) if !node.children.is_empty() => self.members(node),
+            (b'[', Some(node)) if !node.children.is_empty() => self.elements(node),
+            (b'{' | b'[', _) => {
+                self.container()?;
+                self.tell(node, Found::Container);
+                Some(())
+            }
+            (b'"', None) => self.string().map(|_| ()),
+            (b'"', Some(node)) => self.text(node),
+            (b't', _) => self.literal(b"true", node, Found::Bool(true)),
+            (b'f', _) => self.literal(b"false", node, Found::Bool(false)),
+            (b'n', _) => self.literal(b"null", node, Found::Null),
+            _ => self.number(node),
+        }
+    }
+
+    fn members(&mut self, node: &Node) -> Option<()> {
+        self.enter(node);
+        if self.pass(b'}') {
+            return self.leave();
+        }
+        loop {
+            let key = self.string()?;
+            let child = node.named(key);
+            self.pass(b':').then_some(())?;
+            self.child(child)?;
+            if self.pass(b'}') {
+                return self.leave();
+            }
+            self.pass(b',').then_some(())?;
+        }
+    }
+
+    fn elements(&mut self, node: &Node) -> Option<()> {
+        self.enter(node);
+        if self.pass(b']') {
+            return self.leave();
+        }
+        for index in 0.. {
+            self.child(node.element(index))?;
+            if self.pass(b']') {
+                return self.leave();
+            }
+            self.pass(b',').then_some(())?;
+        }
+        None
     }
 
     /// Goes on to a member or an element. What it held before is gone.
-    fn enter(&mut self, node: &'p Node) -> Step<'p, '_> {
-        for &index in &node.all {
+    fn child(&mut self, node: Option<&Node>) -> Option<()> {
+        for &index in node.iter().flat_map(|node| &node.all) {
             self.put(index, None);
         }
-        Step { node, found: self.found, strings: self.strings }
+        self.value(node)
+    }
+
+    fn enter(&mut self, node: &Node) {
+        (self.at, self.depth) = (self.at + 1, self.depth + 1);
+        self.tell(Some(node), Found::Container);
+    }
+
+    fn leave(&mut self) -> Option<()> {
+        self.depth -= 1;
+        Some(())
+    }
+
+    /// A string where a pointer ends, or goes on in the JSON that it holds.
+    fn text(&mut self, node: &Node) -> Option<()> {
+        let begun = self.at;
+        let inside = self.string()?;
+        if node.children.is_empty() {
+            self.tell(Some(node), Found::text(inside, self.text_bytes)?);
+            return Some(());
+        }
+        let text: Cow<'_, str> = match std::str::from_utf8(inside) {
+            Ok(text) if memchr(b'\\', inside).is_none() => text.into(),
+            _ => serde_json::from_slice::<String>(self.json.get(begun..self.at)?).ok()?.into(),
+        };
+        if self.strings < STRINGS_MAX {
+            let read = (self.text_bytes, self.strings + 1);
+            Reader::new(text.as_bytes(), self.found, read).value(Some(node));
+        }
+        // Afterwards, as what it holds was taken for what stands here, too.
+        self.tell(Some(node), Found::resolved(&text, self.text_bytes));
+        Some(())
+    }
+
+    fn literal(&mut self, word: &[u8], node: Option<&Node>, what: Found) -> Option<()> {
+        self.json.get(self.at..)?.starts_with(word).then_some(())?;
+        self.at += word.len();
+        self.tell(node, what);
+        Some(())
+    }
+
+    fn number(&mut self, node: Option<&Node>) -> Option<()> {
+        let begun = self.at;
+        let mut number = Number::begin(*self.json.get(begun)?)?;
+        self.at += 1;
+        while let Some(next) = self.json.get(self.at).and_then(|byte| number.next(*byte)) {
+            number = next;
+            self.at += 1;
+        }
+        // At the very end of what was cut it may have digits that nobody knows.
+        let is_cut = self.depth > 0 && self.at == self.json.len();
+        (number.is_whole() && !is_cut).then_some(())?;
+        if node.is_some() {
+            let written = std::str::from_utf8(self.json.get(begun..self.at)?).ok()?;
+            // None that no `f64` comes near to.
+            if let Some(number) = written.parse().ok().filter(|number: &f64| number.is_finite()) {
+                self.tell(node, Found::Number(number));
+            }
+        }
+        Some(())
+    }
+
+    /// The inside of a string, as it is written.
+    fn string(&mut self) -> Option<&'j [u8]> {
+        self.blanks();
+        (*self.json.get(self.at)? == b'"').then_some(())?;
+        let begun = self.at + 1;
+        let mut at = begun;
+        loop {
+            at += memchr2(b'"', b'\\', self.json.get(at..)?)?;
+            if self.json[at] == b'"' {
+                self.at = at + 1;
+                return self.json.get(begun..at);
+            }
+            at += 2;
+        }
+    }
+
+    /// Passes a container that no pointer leads into.
+    fn container(&mut self) -> Option<()> {
+        let mut skip = Skip::default();
+        skip.start(0);
+        self.at += match skip.feed(self.json.get(self.at + 1..)?) {
+            skip::Progress::End(used) => used + 1,
+            skip::Progress::More => return None,
+            skip::Progress::TooDeep => {
+                let rest = serde_json::Deserializer::from_slice(self.json.get(self.at..)?);
+                let mut rest = rest.into_iter::<IgnoredAny>();
+                rest.next()?.ok()?;
+                rest.byte_offset()
+            }
+        };
+        Some(())
+    }
+
+    fn blanks(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.json.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// Passes this byte, and blanks before it, if it is the next one.
+    fn pass(&mut self, byte: u8) -> bool {
+        self.blanks();
+        let is_next = self.json.get(self.at) == Some(&byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
     /// This is where a pointer may end.
-    fn tell(&mut self, what: &Found) {
-        for &index in &self.node.here {
+    fn tell(&mut self, node: Option<&Node>, what: Found) {
+        let Some((last, others)) = node.and_then(|node| node.here.split_last()) else { return };
+        for &index in others {
             self.put(index, Some(what.clone()));
         }
+        self.put(*last, Some(what));
     }
 
     fn put(&mut self, index: usize, what: Option<Found>) {
@@ -212,124 +411,6 @@ impl<'p> Step<'p, '_> {
             *found = what;
         }
     }
-}
-
-impl<'de> DeserializeSeed<'de> for Step<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(mut self, json: D) -> Result<(), D::Error> {
-        if !self.node.children.is_empty() {
-            return json.deserialize_any(self);
-        }
-        let value = <&RawValue>::deserialize(json)?;
-        if let Some(what) = Found::of(value.get()) {
-            self.tell(&what);
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Visitor<'de> for Step<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any value")
-    }
-
-    fn visit_unit<E>(mut self) -> Result<(), E> {
-        self.tell(&Found::Null);
-        Ok(())
-    }
-
-    fn visit_bool<E>(mut self, value: bool) -> Result<(), E> {
-        self.tell(&Found::Bool(value));
-        Ok(())
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a number is as near as an f64 comes to it")]
-    fn visit_u64<E>(mut self, value: u64) -> Result<(), E> {
-        self.tell(&Found::Number(value as f64));
-        Ok(())
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a number is as near as an f64 comes to it")]
-    fn visit_i64<E>(mut self, value: i64) -> Result<(), E> {
-        self.tell(&Found::Number(value as f64));
-        Ok(())
-    }
-
-    fn visit_f64<E>(mut self, value: f64) -> Result<(), E> {
-        self.tell(&Found::Number(value));
-        Ok(())
-    }
-
-    fn visit_str<E>(mut self, text: &str) -> Result<(), E> {
-        if self.strings < STRINGS_MAX {
-            Step { node: self.node, found: self.found, strings: self.strings + 1 }.read(text.as_bytes());
-        }
-        // Afterwards, as what it holds was taken for what stands here, too.
-        self.tell(&Found::text(text));
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut sequence: A) -> Result<(), A::Error> {
-        self.tell(&Found::Container);
-        for index in 0.. {
-            let element = match self.node.element(index) {
-                Some(node) => sequence.next_element_seed(self.enter(node))?,
-                None => sequence.next_element()?.map(|IgnoredAny| ()),
-            };
-            if element.is_none() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        self.tell(&Found::Container);
-        while let Some(child) = map.next_key_seed(Key(self.node))? {
-            match child {
-                Some(node) => map.next_value_seed(self.enter(node))?,
-                None => map.next_value().map(|IgnoredAny| ())?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where pointers go on at a key of an object.
-struct Key<'p>(&'p Node);
-
-impl<'de, 'p> DeserializeSeed<'de> for Key<'p> {
-    type Value = Option<&'p Node>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        // As text, it would have to be what Unicode has.
-        json.deserialize_bytes(self)
-    }
-}
-
-impl<'p> Visitor<'_> for Key<'p> {
-    type Value = Option<&'p Node>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
-    }
-
-    fn visit_bytes<E>(self, key: &[u8]) -> Result<Self::Value, E> {
-        Ok(self.0.member(key))
-    }
-}
-
-/// Where a container was cut, a number may stand at the very end whose last digits nobody knows: without it.
-fn without_cut_number(json: &[u8]) -> &[u8] {
-    let is_container = matches!(json.trim_ascii_start().first(), Some(b'{' | b'['));
-    let of_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    let length = json.iter().rev().take_while(|byte| of_number(byte)).count();
-    let (before, number) = json.split_at(json.len() - length);
-    let is_number = matches!(number.first(), Some(b'0'..=b'9' | b'-'));
-    if is_container && is_number { before } else { json }
 }
 
 #[cfg(test)]

@@ -21,10 +21,13 @@ pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How a setting is made of its files.
 type Make<T> = Box<dyn Fn(&Files) -> Result<T, TlsError> + Send + Sync>;
 
-/// Calls `look` again and again, where it may wait for the disk: never twice at once.
-pub async fn keep_looking(look: impl Fn() + Clone + Send + 'static) {
+/// Calls `look` again and again while it is wanted, where it may wait for the disk: never twice at once.
+pub async fn keep_looking(wanted: impl Fn() -> bool, look: impl Fn() + Clone + Send + 'static) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
+        if !wanted() {
+            continue;
+        }
         let look = look.clone();
         // A panic in there has been reported; the next look may have none.
         let _looked = tokio::task::spawn_blocking(look).await;

@@ -102,7 +102,7 @@ enum Over {
 
 impl Shared {
     pub(super) fn new(
-        inner: &Arc<Inner>,
+        inner: Arc<Inner>,
         connection: &Arc<ConnectionState>,
         target: Target<'_>,
         head: &request::Parts,
@@ -110,17 +110,17 @@ impl Shared {
     ) -> Self {
         let started = Instant::now();
         let said = Asked::by(&head.headers);
-        let request = request_reader(inner, target, head, said.body);
-        let facts = Facts::of(inner, target, (head, &said), peer, started);
+        let request = request_reader(&inner, target, head, said.body);
+        let facts = Facts::of(&inner, target, (head, &said), peer, started);
         let shared = Self {
-            inner: Arc::clone(inner),
+            inner,
             connection: Arc::clone(connection),
             server: target.server,
             facts,
             state: Mutex::new(State { request, ..State::default() }),
         };
         if let (true, Some(server)) = (shared.facts.is_resume, shared.server) {
-            inner.tell(&Event::StreamResumed { server });
+            shared.inner.tell(&Event::StreamResumed { server });
         }
         shared
     }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use super::session::Session;
 use super::table::Table;
 use super::task::Task;
 use super::{Export, Redactor, lock};
-use crate::config::{Config, Limits, LogLevel};
+use crate::config::{self, Config, Limits, LogLevel};
 use crate::mcp::trace::{Context, Ids, Sampler};
 use crate::mcp::{Message, Text, Wanted, Widget};
 
@@ -45,18 +46,17 @@ const NEVER_IDLE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// A key within one server: its position and a fingerprint.
 pub(super) type Key = (usize, u64);
 
+/// What one configuration makes of traffic. A reload makes another, which shares the memory: exchanges go on with the one
+/// that they began with.
 pub(super) struct Inner {
+    memory: Arc<Memory>,
     export: Arc<dyn Export>,
     pub(super) limits: Limits,
-    pub(super) servers: Vec<ServerState>,
-    pub(super) redactor: Arc<Redactor>,
-    clients: Labels,
+    pub(super) servers: Vec<Arc<ServerState>>,
     /// Names of clients that the configuration lists, which take no place from others.
     listed_clients: Option<Labels>,
     pub(super) identities: Option<Identities>,
     pub(super) insight: Insight,
-    hasher: foldhash::quality::RandomState,
-    pub(super) hashes: Hasher,
     /// How traces that begin with a server's request are sampled; `None` = tracing is off.
     pub(super) sampler: Option<Sampler>,
     /// Whether spans are exported, so that what passes on a stream is worth keeping.
@@ -65,6 +65,14 @@ pub(super) struct Inner {
     pub(super) heads: bool,
     /// What is kept of payloads for every call.
     pub(super) capture: Wanted,
+}
+
+/// What is remembered as long as the process lives.
+pub(super) struct Memory {
+    pub(super) redactor: Arc<Redactor>,
+    clients: Labels,
+    hasher: foldhash::quality::RandomState,
+    pub(super) hashes: Hasher,
     /// The interim answers of multi-round-trip calls, by their `requestState`.
     pub(super) rounds: Table<Key, Context>,
     pub(super) sessions: Table<Key, Arc<Session>>,
@@ -90,6 +98,15 @@ pub(super) struct Inner {
     pub(super) streams: AtomicUsize,
 }
 
+/// Whoever looks at the traffic looks into the memory all the time.
+impl Deref for Inner {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        &self.memory
+    }
+}
+
 pub(super) struct ServerState {
     pub(super) name: String,
     tools: Labels,
@@ -111,41 +128,15 @@ struct Orphan {
     outcome: Outcome,
 }
 
-impl Inner {
-    pub(super) fn new(config: &Config, export: Arc<dyn Export>) -> Self {
-        let limits = config.limits.clone();
-        let hasher = foldhash::quality::RandomState::default();
+impl Memory {
+    fn new(config: &Config) -> Self {
+        let limits = &config.limits;
         let redactor = Arc::new(Redactor::new(&config.logs.redact_keys));
-        let budget = Budget::new(limits.observe_bytes);
-        let insight = Insight::new(config, &export, &budget);
-        let identities = Identities::new(&config.identity, &limits, &redactor);
-        let listed_clients = listed(&config.identity.clients, &redactor);
-        let spans =
-            config.tracing.enabled && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
         Self {
-            export,
-            servers: config
-                .servers
-                .iter()
-                .enumerate()
-                .map(|(at, server)| {
-                    ServerState::new(server, &limits, &redactor, insight.wanted_of_requests(at))
-                })
-                .collect(),
-            listed_clients,
-            identities,
-            insight,
             clients: Labels::new(limits.max_client_names, Arc::clone(&redactor)),
             redactor,
-            hasher,
+            hasher: foldhash::quality::RandomState::default(),
             hashes: Hasher::new(&config.logs),
-            sampler: config.tracing.enabled.then_some(Sampler {
-                ratio: config.tracing.sample_ratio,
-                parent_based: config.tracing.parent_based,
-            }),
-            spans,
-            heads: spans || config.logs.calls,
-            capture: capture(config),
             rounds: Table::new(limits.max_open_calls, limits.session_idle),
             sessions: Table::new(limits.max_sessions, limits.session_idle),
             keyed: Table::new(limits.max_sessions, limits.session_idle),
@@ -159,15 +150,68 @@ impl Inner {
             open_calls: AtomicUsize::new(0),
             call_number: AtomicU64::new(0),
             orphans: Mutex::default(),
-            budget,
+            budget: Budget::new(limits.observe_bytes),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn new(config: &Config, export: Arc<dyn Export>) -> Self {
+        let memory = Arc::new(Memory::new(config));
+        let insight = Insight::new(config, &export, &memory.budget);
+        Self::with(config, memory, export, insight, &[])
+    }
+
+    /// The same for a configuration that takes the place of this one's ([`Config::after`]).
+    pub(super) fn after(&self, config: &Config) -> Self {
+        let insight = self.insight.after(config);
+        Self::with(config, Arc::clone(&self.memory), Arc::clone(&self.export), insight, &self.servers)
+    }
+
+    fn with(
+        config: &Config,
+        memory: Arc<Memory>,
+        export: Arc<dyn Export>,
+        insight: Insight,
+        known: &[Arc<ServerState>],
+    ) -> Self {
+        let (limits, redactor) = (config.limits.clone(), &memory.redactor);
+        let state = |(at, server): (usize, &config::Server)| match known.get(at) {
+            Some(state) => {
+                state.learn(&server.tools);
+                Arc::clone(state)
+            }
+            None => Arc::new(ServerState::new(server, &limits, redactor, insight.wanted_of_requests(at))),
+        };
+        let servers = config.servers.iter().enumerate().map(state).collect();
+        let spans =
+            config.tracing.enabled && config.tracing.otlp.as_ref().is_some_and(|otlp| otlp.traces.is_some());
+        Self {
+            servers,
+            listed_clients: listed(&config.identity.clients, redactor),
+            identities: Identities::new(&config.identity, &limits, redactor),
+            sampler: config.tracing.enabled.then_some(Sampler {
+                ratio: config.tracing.sample_ratio,
+                parent_based: config.tracing.parent_based,
+            }),
+            spans,
+            heads: spans || config.logs.calls,
+            capture: capture(config),
+            insight,
+            export,
             limits,
+            memory,
         }
     }
 
     pub(super) fn tell(&self, event: &Event<'_>) {
         self.export.event(event);
+    }
+
+    pub(super) fn tell_reloaded(&self, config: &Config) {
+        self.export.reload(config);
     }
 
     /// A key that a hostile peer cannot aim at another's.
@@ -513,25 +557,25 @@ fn listed(names: &[String], redactor: &Arc<Redactor>) -> Option<Labels> {
 }
 
 impl ServerState {
-    fn new(
-        server: &crate::config::Server,
-        limits: &Limits,
-        redactor: &Arc<Redactor>,
-        wanted: Wanted,
-    ) -> Self {
+    fn new(server: &config::Server, limits: &Limits, redactor: &Arc<Redactor>, wanted: Wanted) -> Self {
         let labels = || Labels::new(limits.max_label_values, Arc::clone(redactor));
-        let tools = labels();
-        for tool in &server.tools {
-            tools.learn(tool);
-        }
-        Self {
+        let state = Self {
             name: server.name.clone(),
-            tools,
+            tools: labels(),
             widgets: [labels(), labels()],
             has_widgets: AtomicBool::new(false),
             timings: labels(),
             pairs: Pairs::new(limits.max_tool_pairs),
             wanted,
+        };
+        state.learn(&server.tools);
+        state
+    }
+
+    /// Tools that the configuration knows.
+    fn learn(&self, tools: &[String]) {
+        for tool in tools {
+            self.tools.learn(tool);
         }
     }
 
@@ -559,18 +603,11 @@ struct Logged(Wanted);
 
 impl Logged {
     fn arguments(&self, captured: &Captured) -> Option<Captured> {
-        self.0.arguments.then(|| self.part(captured))
+        self.0.arguments.then(|| captured.beginning(self.0.bytes_max))
     }
 
     fn result(&self, captured: &Captured) -> Option<Captured> {
-        self.0.results.then(|| self.part(captured))
-    }
-
-    fn part(&self, captured: &Captured) -> Captured {
-        match captured.bytes.get(..self.0.bytes_max) {
-            Some(beginning) => Captured { bytes: beginning.into(), cut: true },
-            None => captured.clone(),
-        }
+        self.0.results.then(|| captured.beginning(self.0.bytes_max))
     }
 }
 

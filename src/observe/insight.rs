@@ -16,19 +16,36 @@ use super::tokens::{self, Payloads, Tokenizer, Tokens};
 use crate::config::{Config, TokenCounter};
 use crate::mcp::{Message, Method, Root, Wanted};
 
+/// Rules are tried on so small payloads where the call ends: to keep a copy for later costs more. It is what a pass of
+/// some microseconds reads.
+const AT_ONCE_BYTES_MAX: usize = 4 * 1024;
+
 /// What is made of payloads.
 pub(super) struct Insight {
     export: Arc<dyn Export>,
-    rules: Option<(Arc<Rules>, Later<Carried>)>,
+    rules: Option<Arc<Rules>>,
     prices: Option<Prices>,
-    /// Counts exactly; `None` = tokens are estimated.
-    tokenizer: Option<Tokenizer>,
     is_exact: bool,
-    lists: Later<Page>,
     /// Lists are compared with a file that may be slow.
     has_state: bool,
     payload_bytes: usize,
     budget: Arc<Budget>,
+    elsewhere: Arc<Elsewhere>,
+}
+
+/// Who works off the path, as long as the process lives.
+struct Elsewhere {
+    rules: Later<Carried>,
+    /// Counts exactly; `None` = tokens are estimated.
+    tokenizer: Option<Tokenizer>,
+    lists: Later<List>,
+}
+
+/// What becomes of lists of tools.
+enum List {
+    Page(Page),
+    /// There are more servers.
+    Servers(Vec<String>),
 }
 
 /// What somebody wants of one call.
@@ -53,6 +70,7 @@ impl Interest {
 
 /// A call for rules to be tried on.
 struct Carried {
+    by: Arc<Rules>,
     rules: RuleSet,
     facts: Facts,
     params: Option<Held>,
@@ -74,25 +92,40 @@ pub(super) struct Remains<'a> {
 impl Insight {
     pub(super) fn new(config: &Config, export: &Arc<dyn Export>, budget: &Arc<Budget>) -> Self {
         let is_exact = config.tokens.counter == TokenCounter::O200k;
-        let rules = Rules::new(config).map(Arc::new);
-        let servers = config.servers.iter().map(|server| server.name.clone()).collect();
-        let catalogues = Catalogues::new(servers, config.drift.state.as_deref(), is_exact);
-        Self {
-            rules: rules.map(|rules| (Arc::clone(&rules), judging(rules, Arc::clone(export)))),
-            prices: Prices::new(config),
+        let catalogues = Catalogues::new(names(config), config.drift.state.as_deref(), is_exact);
+        let elsewhere = Elsewhere {
+            rules: judging(Arc::clone(export)),
             tokenizer: if is_exact { Tokenizer::start() } else { None },
-            is_exact,
             lists: listing(catalogues, Arc::clone(export)),
+        };
+        Self {
+            rules: Rules::new(config).map(Arc::new),
+            prices: Prices::new(config),
+            is_exact,
             has_state: config.drift.state.is_some(),
             payload_bytes: config.limits.payload_bytes,
             budget: Arc::clone(budget),
             export: Arc::clone(export),
+            elsewhere: Arc::new(elsewhere),
+        }
+    }
+
+    /// The same for a configuration that takes the place of this one's.
+    pub(super) fn after(&self, config: &Config) -> Self {
+        self.elsewhere.lists.push(List::Servers(names(config)));
+        Self {
+            rules: Rules::new(config).map(Arc::new),
+            prices: Prices::new(config),
+            export: Arc::clone(&self.export),
+            budget: Arc::clone(&self.budget),
+            elsewhere: Arc::clone(&self.elsewhere),
+            ..*self
         }
     }
 
     /// What is kept of requests to a server before it is known what they ask.
     pub(super) fn wanted_of_requests(&self, server: usize) -> Wanted {
-        let params = self.rules.as_ref().is_some_and(|(rules, _)| rules.server_wants(server, Root::Params));
+        let params = self.rules.as_ref().is_some_and(|rules| rules.server_wants(server, Root::Params));
         Wanted { params, arguments: self.is_exact, results: false, bytes_max: self.payload_bytes }
     }
 
@@ -109,7 +142,7 @@ impl Insight {
             result: method == Method::ToolsList || (self.is_exact && is_call),
             ..Interest::default()
         };
-        if let Some((rules, _)) = &self.rules {
+        if let Some(rules) = &self.rules {
             interest.rules = rules.about(server, method, tool);
             interest.params = rules.want(interest.rules, Root::Params);
             interest.result |= rules.want(interest.rules, Root::Result);
@@ -150,28 +183,36 @@ impl Insight {
         let interest = remains.call.interest;
         let result = |captured: Option<&Captured>| captured.and_then(|result| self.hold(result));
         if interest.arguments
-            && let Some(tokenizer) = &self.tokenizer
+            && let Some(tokenizer) = &self.elsewhere.tokenizer
         {
             let arguments = remains.arguments.take();
             self.count(tokenizer, &remains, arguments, result(remains.result));
         }
-        let Some((rules, later)) = &self.rules else { return };
+        let Some(rules) = &self.rules else { return };
         let counting = rules.ending(interest.rules, remains.outcome);
         if counting == 0 {
             return;
         }
-        let facts = Facts::of(&remains);
-        let carries = rules.want(counting, Root::Params) || rules.want(counting, Root::Result);
-        let held = if rules.want(counting, Root::Result) { result(remains.result) } else { None };
-        let has_room = held.is_some() || remains.result.is_none() || !rules.want(counting, Root::Result);
-        let call = Carried { rules: counting, facts, params: remains.params, result: held };
-        if carries && has_room {
-            later.push(call);
-        } else {
+        let of = |root, captured| rules::bytes(captured).filter(|_| rules.want(counting, root));
+        let params = of(Root::Params, remains.params.as_ref().map(|held| &held.captured));
+        let (result, facts) = (of(Root::Result, remains.result), Facts::of(&remains));
+        if params.map_or(0, <[u8]>::len) + result.map_or(0, <[u8]>::len) > AT_ONCE_BYTES_MAX {
+            let held = remains.result.filter(|_| result.is_some()).map(|captured| self.hold(captured));
             // Metrics are exact: what there is no room for is done at once.
-            let params = call.params.as_ref().map(|held| &held.captured);
-            judge(rules, &call, params, remains.result, &*self.export);
+            if held.as_ref().is_none_or(Option::is_some) {
+                let result = held.flatten();
+                let by = Arc::clone(rules);
+                self.elsewhere.rules.push(Carried {
+                    by,
+                    rules: counting,
+                    facts,
+                    params: remains.params,
+                    result,
+                });
+                return;
+            }
         }
+        judge(rules, counting, &facts, (params, result), &*self.export);
     }
 
     /// A page of a server's list of tools came.
@@ -187,18 +228,16 @@ impl Insight {
             tools: result.tools.len() as u64,
             bytes: result.bytes,
             tokens: tokens::estimate(result.model_bytes()),
-            result: kept.zip(share).map(|(captured, share)| (Arc::clone(&captured.bytes), share)),
+            result: kept.zip(share).map(|(captured, share)| (captured.bytes.clone(), share)),
         };
-        self.lists.push(page);
+        self.elsewhere.lists.push(List::Page(page));
     }
 
     /// Does what waits, so that whoever asks now is told of all that passed before; but nothing that may take long.
     pub(super) fn catch_up(&self) {
-        if let Some((_, later)) = &self.rules {
-            later.help();
-        }
+        self.elsewhere.rules.help();
         if !self.has_state {
-            self.lists.help();
+            self.elsewhere.lists.help();
         }
         self.tell_counted();
     }
@@ -206,12 +245,12 @@ impl Insight {
     /// The process ends.
     pub(super) fn finish(&self) {
         self.catch_up();
-        self.lists.help();
+        self.elsewhere.lists.help();
     }
 
     /// Tells what was counted since.
     pub(super) fn tell_counted(&self) {
-        let Some(tokenizer) = &self.tokenizer else { return };
+        let Some(tokenizer) = &self.elsewhere.tokenizer else { return };
         while let Some(counted) = tokenizer.next() {
             let (of, tokens) = (counted.of, counted.tokens);
             let cost = of.price.map(|price| price.of_tokens(tokens.sum()));
@@ -221,7 +260,7 @@ impl Insight {
 
     /// How many calls wait for their tokens to be counted.
     pub(super) fn waiting(&self) -> usize {
-        self.tokenizer.as_ref().map_or(0, Tokenizer::waiting)
+        self.elsewhere.tokenizer.as_ref().map_or(0, Tokenizer::waiting)
     }
 
     fn count(
@@ -279,24 +318,23 @@ impl Facts {
 }
 
 /// Who tries rules on calls.
-fn judging(rules: Arc<Rules>, export: Arc<dyn Export>) -> Later<Carried> {
+fn judging(export: Arc<dyn Export>) -> Later<Carried> {
     Later::new("custom-metrics", move |carried: Carried| {
-        let captured = |held: &Option<Held>| held.as_ref().map(|held| held.captured.clone());
-        let (params, result) = (captured(&carried.params), captured(&carried.result));
-        judge(&rules, &carried, params.as_ref(), result.as_ref(), &*export);
+        let bytes = |held: &'_ Option<Held>| held.as_ref().map(|held| held.captured.bytes.clone());
+        let (params, result) = (bytes(&carried.params), bytes(&carried.result));
+        judge(&carried.by, carried.rules, &carried.facts, (params.as_deref(), result.as_deref()), &*export);
     })
 }
 
 fn judge(
     rules: &Rules,
-    carried: &Carried,
-    params: Option<&Captured>,
-    result: Option<&Captured>,
+    which: RuleSet,
+    facts: &Facts,
+    (params, result): (Option<&[u8]>, Option<&[u8]>),
     export: &dyn Export,
 ) {
-    let server = carried.facts.server;
-    let (params, result) = (rules::bytes(params), rules::bytes(result));
-    rules.judge(carried.rules, &carried.facts, params, result, &mut |rule, verdict| match verdict {
+    let server = facts.server;
+    rules.judge(which, facts, params, result, &mut |rule, verdict| match verdict {
         Verdict::Counts { value, labels } => {
             export.event(&Event::Custom { server, rule, value, labels: &labels });
         }
@@ -307,13 +345,22 @@ fn judge(
     });
 }
 
+/// By their positions.
+fn names(config: &Config) -> Vec<String> {
+    config.servers.iter().map(|server| server.name.clone()).collect()
+}
+
 /// Changes of one list that are told by a line; all are counted.
 const LINES_MAX: usize = 50;
 
 /// Who compares lists of tools.
-fn listing(mut catalogues: Catalogues, export: Arc<dyn Export>) -> Later<Page> {
+fn listing(mut catalogues: Catalogues, export: Arc<dyn Export>) -> Later<List> {
     let mut last_problem = None;
-    Later::new("tools", move |page: Page| {
+    Later::new("tools", move |list: List| {
+        let page = match list {
+            List::Page(page) => page,
+            List::Servers(names) => return catalogues.grow(names),
+        };
         let server = page.server;
         let learned = catalogues.page(page);
         if let Some(listed) = &learned.listed {

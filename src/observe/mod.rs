@@ -38,6 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{StatusCode, request, response};
 use tokio::time::Instant;
@@ -72,13 +73,20 @@ use crate::mcp::trace::{Handshake, Trace};
 pub trait Export: Send + Sync + 'static {
     /// Takes note of one event.
     fn event(&self, event: &Event<'_>);
+
+    /// From now on the servers are those of `config`, those that were known before at their positions
+    /// ([`Config::after`]); calls of one that was removed may still end. For those who know servers by name.
+    fn reload(&self, _config: &Config) {}
 }
 
 /// The process's attention; cheap to clone.
 #[derive(Clone)]
 pub struct Observer {
-    inner: Option<Arc<Inner>>,
+    inner: Option<Current>,
 }
+
+/// What the running configuration makes of traffic.
+type Current = Arc<ArcSwap<Inner>>;
 
 /// Where an exchange is headed, as the route decided.
 #[derive(Debug, Clone, Copy)]
@@ -216,7 +224,7 @@ pub struct Usage {
 impl Observer {
     /// An observer of this configuration's servers that tells `export`.
     pub fn new(config: &Config, export: Arc<dyn Export>) -> Self {
-        Self { inner: Some(Arc::new(Inner::new(config, export))) }
+        Self { inner: Some(Arc::new(ArcSwap::from_pointee(Inner::new(config, export)))) }
     }
 
     /// An observer that sees nothing (invariant 1).
@@ -224,10 +232,20 @@ impl Observer {
         Self { inner: None }
     }
 
+    /// From now on `config` decides what is made of traffic; its servers stand where the running ones do
+    /// ([`Config::after`]). What is remembered stays, and exchanges go on as they began.
+    pub fn reload(&self, config: &Config) {
+        if let Some(inner) = &self.inner {
+            // Nobody is told of a server that he does not know.
+            inner.load().tell_reloaded(config);
+            inner.store(Arc::new(inner.load().after(config)));
+        }
+    }
+
     /// A client connection was accepted.
     pub fn connection(&self) -> Connection {
         let open =
-            |inner: &Arc<Inner>| Open { state: ConnectionState::open(inner), inner: Arc::clone(inner) };
+            |inner: &Current| Open { state: ConnectionState::open(&inner.load()), inner: Arc::clone(inner) };
         Connection { open: self.inner.as_ref().map(open) }
     }
 
@@ -270,7 +288,7 @@ impl Observer {
     /// or four times as often as the shortest wait configured.
     pub fn tick(&self) {
         if let Some(inner) = &self.inner {
-            inner.tick(Instant::now());
+            inner.load().tick(Instant::now());
         }
     }
 
@@ -278,42 +296,43 @@ impl Observer {
     /// to be called where traffic passes.
     pub fn catch_up(&self) {
         if let Some(inner) = &self.inner {
-            inner.insight.catch_up();
+            inner.load().insight.catch_up();
         }
     }
 
     /// The sessions that are remembered, at most `most` of them, in no order.
     pub fn sessions(&self, most: usize) -> Vec<Arc<Session>> {
-        self.inner.as_ref().map_or_else(Vec::new, |inner| inner.known_sessions(most))
+        self.inner.as_ref().map_or_else(Vec::new, |inner| inner.load().known_sessions(most))
     }
 
     /// The name of the server at this position of the configuration.
-    pub fn server_name(&self, server: usize) -> Option<&str> {
-        self.inner.as_ref()?.servers.get(server).map(|server| server.name.as_str())
+    pub fn server_name(&self, server: usize) -> Option<String> {
+        self.inner.as_ref()?.load().servers.get(server).map(|server| server.name.clone())
     }
 
     /// What a peer wrote, as lines tell it.
     pub fn without_secrets(&self, text: &Text) -> String {
-        self.inner.as_ref().map_or_else(String::new, |inner| inner.redactor.kept(text).into_owned())
+        self.inner.as_ref().map_or_else(String::new, |inner| inner.load().redactor.kept(text).into_owned())
     }
 
     /// The process ends: calls whose answers might still have come end as they would have without. To be said once no
     /// exchange is left.
     pub fn finish(&self) {
         if let Some(inner) = &self.inner {
-            inner.finish(Instant::now());
+            inner.load().finish(Instant::now());
         }
     }
 
     /// Logs the payloads of the session that lines call `id`, for so long from now on; zero ends that. False where
     /// there is no such session.
     pub fn debug_session(&self, id: &str, long: Duration) -> bool {
-        self.inner.as_ref().is_some_and(|inner| inner.debug_session(id, long, Instant::now()))
+        self.inner.as_ref().is_some_and(|inner| inner.load().debug_session(id, long, Instant::now()))
     }
 
     /// How full the tables are.
     pub fn usage(&self) -> Usage {
         let Some(inner) = &self.inner else { return Usage::default() };
+        let inner = inner.load();
         Usage {
             sessions: inner.sessions.len() + inner.keyed.len(),
             open_calls: inner.open_calls(),
@@ -328,7 +347,7 @@ impl Observer {
 
     fn tell(&self, event: &Event<'_>) {
         if let Some(inner) = &self.inner {
-            inner.tell(event);
+            inner.load().tell(event);
         }
     }
 }
@@ -340,20 +359,21 @@ pub struct Connection {
 
 struct Open {
     state: Arc<ConnectionState>,
-    inner: Arc<Inner>,
+    inner: Current,
 }
 
 impl Connection {
     /// A request head was read. Dropping the exchange before an answer reads as the client having gone.
     pub fn exchange(&self, target: Target<'_>, request: &request::Parts, peer: SocketAddr) -> Exchange {
-        let shared = |open: &Open| Arc::new(Shared::new(&open.inner, &open.state, target, request, peer));
+        let shared =
+            |open: &Open| Arc::new(Shared::new(open.inner.load_full(), &open.state, target, request, peer));
         Exchange { shared: self.open.as_ref().map(shared) }
     }
 
     /// The connection closed.
     pub fn closed(mut self, reason: Disconnect) {
         if let Some(open) = self.open.take() {
-            open.state.close(&open.inner, reason);
+            open.state.close(&open.inner.load(), reason);
         }
     }
 }
@@ -361,7 +381,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            open.state.close(&open.inner, Disconnect::Error);
+            open.state.close(&open.inner.load(), Disconnect::Error);
         }
     }
 }

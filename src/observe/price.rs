@@ -29,7 +29,7 @@ pub(super) struct Prices {
 
 #[derive(Default)]
 struct OfServer {
-    tools: HashMap<String, Price>,
+    tools: HashMap<String, Price, foldhash::fast::RandomState>,
     all: Option<Price>,
 }
 

@@ -4,6 +4,8 @@
 //! A rule asks for a few values of a payload that may be large. All that the rules of a server ask for is found in one
 //! pass over the arguments and one over the result, which builds no tree; calls that no rule is about keep nothing.
 
+use std::borrow::Cow;
+
 use super::event::Outcome;
 use super::label::Label;
 use crate::config::{Config, Fact, LabelSource, Rule, RuleKind};
@@ -16,6 +18,10 @@ pub(super) type RuleSet = u128;
 pub(super) struct Rules {
     all: Vec<Compiled>,
     servers: Vec<OfServer>,
+    /// Those that ask for something of `params`.
+    of_params: RuleSet,
+    /// Those that ask for something of `result`.
+    of_result: RuleSet,
 }
 
 struct Compiled {
@@ -40,6 +46,9 @@ struct OfServer {
     many: usize,
 }
 
+/// Things that rules ask for, for which there is room without asking for memory.
+const FEW: usize = 8;
+
 /// A call as rules see it.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
@@ -53,13 +62,13 @@ pub(super) struct Facts {
 
 /// What a rule makes of a call.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
+pub enum Verdict<'a> {
     /// It counts so much, under these labels, in the order of the rule's.
     Counts {
         /// The value, scaled.
         value: f64,
         /// The labels' values.
-        labels: Vec<String>,
+        labels: Vec<&'a str>,
     },
     /// It would count, but what it asks for is not there or is no number that its metric can take.
     NoValue,
@@ -85,7 +94,12 @@ impl Rules {
         }
         let mut all: Vec<Compiled> = config.rules.iter().map(Compiled::new).collect();
         let servers = config.servers.iter().map(|server| OfServer::new(&mut all, &server.name)).collect();
-        Some(Self { all, servers })
+        let of = |begins: &str| {
+            let asks = |rule: &Compiled| rule.pointers().any(|pointer| pointer.starts_with(begins));
+            let asking = all.iter().enumerate().filter(|(_, rule)| asks(rule));
+            asking.fold(0, |rules, (at, _)| rules | 1 << at)
+        };
+        Some(Self { of_params: of("/params/"), of_result: of("/result/"), servers, all })
     }
 
     /// The rules that may be about a call, as far as its request tells.
@@ -101,8 +115,8 @@ impl Rules {
 
     /// Whether any of them asks for something of `root`.
     pub(super) fn want(&self, rules: RuleSet, root: Root) -> bool {
-        let begins = if root == Root::Params { "/params/" } else { "/result/" };
-        self.select(rules, |rule| rule.pointers().any(|pointer| pointer.starts_with(begins))) != 0
+        let asking = if root == Root::Params { self.of_params } else { self.of_result };
+        rules & asking != 0
     }
 
     /// Whether any rule about this server asks for something of `root`.
@@ -117,17 +131,30 @@ impl Rules {
         facts: &Facts,
         params: Option<&[u8]>,
         result: Option<&[u8]>,
-        sink: &mut dyn FnMut(usize, Verdict),
+        sink: &mut dyn FnMut(usize, Verdict<'_>),
     ) {
         let Some(of_server) = self.servers.get(facts.server) else { return };
-        let mut found = vec![None; of_server.many];
+        // Most configurations ask for a few things: they need no memory of their own.
+        let (mut few, mut many) = ([const { None }; FEW], Vec::new());
+        let found = match few.get_mut(..of_server.many) {
+            Some(few) => few,
+            None => {
+                many.resize(of_server.many, None);
+                &mut many
+            }
+        };
         for (root, json) in [(Root::Params, params), (Root::Result, result)] {
             if let Some(json) = json.filter(|_| self.want(rules, root)) {
-                of_server.pointers.read(root, json, &mut found);
+                of_server.pointers.read(root, json, found);
             }
         }
-        for (at, rule) in self.all.iter().enumerate().filter(|(at, _)| rules & (1 << at) != 0) {
-            sink(at, rule.verdict(facts, &found));
+        let mut left = rules;
+        while left != 0 {
+            let at = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if let Some(rule) = self.all.get(at) {
+                sink(at, rule.verdict(facts, found));
+            }
         }
     }
 
@@ -155,10 +182,28 @@ impl OfServer {
             rules |= RuleSet::from(is_about) << at;
             rule.places.push(places);
         }
-        let many = pointers.len();
-        Self { rules, pointers: Pointers::new(pointers.iter().map(String::as_str)), many }
+        let (many, text_bytes) = (pointers.len(), longest_text(all));
+        let pointers = Pointers::new(pointers.iter().map(String::as_str)).with_texts_of(text_bytes);
+        Self { rules, pointers, many }
     }
 }
+
+/// So many bytes of a text are enough to know whether it is one that a rule allows, or a number.
+fn longest_text(rules: &[Compiled]) -> usize {
+    let labels = rules.iter().flat_map(|rule| &rule.rule.labels);
+    let allowed = labels.flat_map(|label| match &label.source {
+        LabelSource::Pointer { allowed, .. } => allowed.as_slice(),
+        LabelSource::Fact(_) => &[],
+    });
+    // One more than the longest tells that there is more.
+    allowed.map(String::len).chain([NUMBER_BYTES_MAX]).max().unwrap_or(0) + CHARACTER_BYTES_MAX
+}
+
+/// Of a character in UTF-8: a text is cut at one's end.
+const CHARACTER_BYTES_MAX: usize = 4;
+
+/// What is longer, in quotes, is no number that anybody wrote.
+const NUMBER_BYTES_MAX: usize = 60;
 
 impl Compiled {
     fn new(rule: &Rule) -> Self {
@@ -211,7 +256,7 @@ impl Compiled {
         }
     }
 
-    fn verdict(&self, facts: &Facts, found: &[Option<Found>]) -> Verdict {
+    fn verdict<'a>(&'a self, facts: &'a Facts, found: &[Option<Found>]) -> Verdict<'a> {
         let Some(places) = self.places.get(facts.server) else { return Verdict::Other(Condition::Server) };
         let value = match places.value {
             None => Some(1.0),
@@ -235,24 +280,25 @@ fn number(found: &Found) -> Option<f64> {
     match found {
         Found::Number(number) => Some(*number),
         Found::Text(text) => {
-            let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+            let plain = text.len() <= NUMBER_BYTES_MAX
+                && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
             text.parse().ok().filter(|_| plain)
         }
         Found::Bool(_) | Found::Null | Found::Container => None,
     }
 }
 
-fn label_value(source: &LabelSource, facts: &Facts, found: Option<&Found>) -> String {
+fn label_value<'a>(source: &'a LabelSource, facts: &'a Facts, found: Option<&Found>) -> &'a str {
     match source {
-        LabelSource::Fact(fact) => fact_value(*fact, facts).to_owned(),
+        LabelSource::Fact(fact) => fact_value(*fact, facts),
         LabelSource::Pointer { allowed, .. } => {
-            let said = match found {
-                Some(Found::Text(text)) => text.clone(),
-                Some(Found::Number(number)) => number.to_string(),
-                Some(Found::Bool(is_so)) => is_so.to_string(),
-                Some(Found::Null | Found::Container) | None => return "none".to_owned(),
+            let said: Cow<'_, str> = match found {
+                Some(Found::Text(text)) => text.into(),
+                Some(Found::Number(number)) => number.to_string().into(),
+                Some(Found::Bool(is_so)) => is_so.to_string().into(),
+                Some(Found::Null | Found::Container) | None => return "none",
             };
-            if allowed.contains(&said) { said } else { "_other".to_owned() }
+            allowed.iter().find(|allowed| **allowed == said).map_or("_other", String::as_str)
         }
     }
 }
@@ -285,9 +331,9 @@ pub struct Example<'a> {
     pub result: Option<&'a [u8]>,
 }
 
-/// What each rule of `config` makes of `example`, in their order; of facts that only traffic tells, `none`.
-pub fn judge(config: &Config, example: Example<'_>) -> Vec<Verdict> {
-    let Some(rules) = Rules::new(config) else { return Vec::new() };
+/// Tells what each rule of `config` makes of `example`, in their order; of facts that only traffic tells, `none`.
+pub fn judge(config: &Config, example: Example<'_>, sink: &mut dyn FnMut(Verdict<'_>)) {
+    let Some(rules) = Rules::new(config) else { return };
     let facts = Facts {
         server: example.server,
         method: example.method,
@@ -297,7 +343,6 @@ pub fn judge(config: &Config, example: Example<'_>) -> Vec<Verdict> {
         client: Label::none(),
     };
     let of_server = rules.servers.get(example.server).map_or(0, |of_server| of_server.rules);
-    let mut verdicts: Vec<Verdict> = Vec::with_capacity(rules.all.len());
     for (at, rule) in rules.all.iter().enumerate() {
         let other = match rule.is_about(example.method, example.tool) {
             _ if of_server & (1 << at) == 0 => Some(Condition::Server),
@@ -306,13 +351,12 @@ pub fn judge(config: &Config, example: Example<'_>) -> Vec<Verdict> {
             Ok(()) => None,
         };
         match other {
-            Some(condition) => verdicts.push(Verdict::Other(condition)),
-            None => rules.judge(1 << at, &facts, example.params, example.result, &mut |_, verdict| {
-                verdicts.push(verdict);
-            }),
+            Some(condition) => sink(Verdict::Other(condition)),
+            None => {
+                rules.judge(1 << at, &facts, example.params, example.result, &mut |_, verdict| sink(verdict))
+            }
         }
     }
-    verdicts
 }
 
 /// What was kept of a payload, whole or not.

@@ -71,7 +71,7 @@ pub struct Mounts {
     /// In the order in which they are asked: with `host` first, then the longest path.
     entries: Vec<Entry>,
     /// Where in `entries` each server of the configuration is.
-    places: Vec<usize>,
+    places: Vec<Option<usize>>,
     /// For more than [`FEW`].
     index: Option<Index>,
 }
@@ -100,11 +100,9 @@ struct Entry {
 impl Mounts {
     /// The mounts of a configuration.
     pub fn new(config: &Config) -> Self {
-        let alone = config.servers.len() == 1;
+        let alone = config.running().count() == 1;
         let mut entries: Vec<Entry> = config
-            .servers
-            .iter()
-            .enumerate()
+            .running()
             .map(|(index, server)| {
                 let mount = Mount { owns_well_known: alone, ..Mount::new(server) };
                 Entry { server: index, host: server.host.clone(), mount: Arc::new(mount) }
@@ -114,10 +112,10 @@ impl Mounts {
             let length = entry.mount.prefix.as_ref().map_or(0, |prefix| prefix.len() + 1);
             (entry.host.is_none(), std::cmp::Reverse(length))
         });
-        let mut places = vec![0; entries.len()];
+        let mut places = vec![None; config.servers.len()];
         for (at, entry) in entries.iter().enumerate() {
             if let Some(place) = places.get_mut(entry.server) {
-                *place = at;
+                *place = Some(at);
             }
         }
         let described = entries.iter().map(|entry| (entry.host.as_deref(), entry.mount.prefix()));
@@ -181,7 +179,7 @@ impl Mounts {
 
     /// The mount of the server at `index` in [`Config::servers`].
     pub fn server(&self, index: usize) -> Option<&Arc<Mount>> {
-        self.entries.get(*self.places.get(index)?).map(|entry| &entry.mount)
+        self.entries.get((*self.places.get(index)?)?).map(|entry| &entry.mount)
     }
 }
 

@@ -18,13 +18,12 @@ impl Certificates {
 
     /// Looks again and again until the shutdown starts.
     pub(super) async fn watch(self) {
-        if !self.0.has_files() {
-            return;
-        }
-        let (shared, look) = (Arc::clone(&self.0), move || self.look());
+        let shared = Arc::clone(&self.0);
+        // A reload may bring the first.
+        let wanted = || shared.has_files();
         tokio::select! {
             () = shared.shutdown.started() => {}
-            () = keep_looking(look) => {}
+            () = keep_looking(wanted, move || self.look()) => {}
         }
     }
 }

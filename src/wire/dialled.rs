@@ -1,12 +1,13 @@
 //! The name a client dialled, and what follows from it: the same for all requests of most connections, so it is found
 //! out once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use http::{HeaderValue, header, request};
 
+use super::head;
 use super::link::Link;
-use super::{Shared, head};
+use super::routes::Routes;
 use crate::observe::Refusal;
 use crate::rewrite::forwarded::{self, Said};
 
@@ -22,25 +23,31 @@ pub(super) struct Dialled {
     pub(super) trusted: bool,
     /// The only line of `Host`, where that is all it follows from.
     line: Option<HeaderValue>,
+    /// What it was judged by.
+    routes: Weak<Routes>,
 }
 
 impl Dialled {
     /// What the request on `link` names.
-    pub(super) fn of(shared: &Shared, link: &Link, head: &request::Parts) -> Arc<Self> {
+    pub(super) fn of(routes: &Arc<Routes>, link: &Link, head: &request::Parts) -> Arc<Self> {
         let named = only_line(head);
+        let is_same = |last: &Arc<Self>| {
+            last.line.as_ref() == named && std::ptr::eq(last.routes.as_ptr(), Arc::as_ptr(routes))
+        };
         if named.is_some()
-            && let Some(last) = link.dialled().filter(|last| last.line.as_ref() == named)
+            && let Some(last) = link.dialled().filter(is_same)
         {
             return last;
         }
         let host = head::host(head).map(str::to_owned);
         let dialled = Arc::new(Self {
-            checked: shared.hosts.check_hosts(head::hosts(head)),
+            checked: routes.hosts.check_hosts(head::hosts(head)),
             said: Said::of(link.peer.ip(), link.tls, host.as_deref()),
-            trusted: shared.trusts(link.peer.ip()),
+            trusted: routes.trusts(link.peer.ip()),
             // A copy: the line is a part of all that was read with it.
             line: named.and_then(|line| HeaderValue::from_bytes(line.as_bytes()).ok()),
             host,
+            routes: Arc::downgrade(routes),
         });
         link.remember(&dialled);
         dialled

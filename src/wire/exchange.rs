@@ -21,6 +21,7 @@ use super::link::Link;
 use super::overhead::Overhead;
 use super::request_body::RequestBody;
 use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
+use super::routes::Routes;
 use super::tap::Tap;
 use super::tunnel::Tunnel;
 use crate::guard::server::{Asker, Passage};
@@ -48,12 +49,13 @@ pub(super) fn carry(
 ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
     let (mut head, body) = request.into_parts();
     let busy = Busy::new(&client.link.activity);
-    let asked = Asked::new(&head, Dialled::of(shared, &client.link, &head));
-    let admitted = admit(shared, &head, &asked); // guard ─▶ route
+    let routes = shared.routes.load_full();
+    let asked = Asked::new(&head, Dialled::of(&routes, &client.link, &head));
+    let admitted = admit(shared, &routes, &head, &asked); // guard ─▶ route
     let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer);
     let body = Tap::new(body, exchange.request()); // tap
     let link = Arc::clone(&client.link);
-    let mut call = Call { shared: Arc::clone(shared), link, asked, busy, exchange, passage: None };
+    let mut call = Call { shared: Arc::clone(shared), routes, link, asked, busy, exchange, passage: None };
     let unread = if head::may_be_json_rpc(&head) { Said::Unread } else { Said::NoJson };
     async move {
         let routed = match admitted {
@@ -113,13 +115,13 @@ impl Asked {
 }
 
 /// Whether the request may pass, and where to.
-fn admit(shared: &Shared, head: &request::Parts, asked: &Asked) -> Result<Routed, Error> {
+fn admit(shared: &Shared, routes: &Routes, head: &request::Parts, asked: &Asked) -> Result<Routed, Error> {
     head::validate(head, &shared.limits)?;
     asked.dialled.checked?;
-    shared.hosts.check_origins(head.headers.get_all(header::ORIGIN))?;
+    routes.hosts.check_origins(head.headers.get_all(header::ORIGIN))?;
     let host = asked.dialled.host.as_deref();
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    Ok(shared.mounts.route(host, path)?)
+    Ok(routes.mounts.route(host, path)?)
 }
 
 fn target(admitted: &Result<Routed, Error>) -> Target<'_> {
@@ -140,6 +142,8 @@ fn target(admitted: &Result<Routed, Error>) -> Target<'_> {
 /// A call under way.
 struct Call {
     shared: Arc<Shared>,
+    /// As they were when its head was read.
+    routes: Arc<Routes>,
     link: Arc<Link>,
     asked: Asked,
     busy: Busy,
@@ -197,7 +201,7 @@ impl Call {
     ) -> Result<(), Error> {
         // What a browser or a client asks before it can know better is no call: it passes.
         let is_guarded = head.method != Method::OPTIONS && routed.upstream.kind != Kind::WellKnown;
-        let Some(guard) = self.shared.guard(routed.server).filter(|_| is_guarded) else { return Ok(()) };
+        let Some(guard) = self.routes.guard(routed.server).filter(|_| is_guarded) else { return Ok(()) };
         let asker = Asker {
             method: &head.method,
             fields: &head.headers,
@@ -218,7 +222,7 @@ impl Call {
     fn client_address(&self, fields: &HeaderMap) -> IpAddr {
         let peer = self.link.peer.ip();
         if self.asked.dialled.trusted {
-            forwarded::client_address(fields, peer, &self.shared.trusted)
+            forwarded::client_address(fields, peer, self.routes.trusted())
         } else {
             peer
         }
@@ -232,10 +236,10 @@ impl Call {
         placed: Option<Placed>,
         routed: &Routed,
     ) -> Result<(), Error> {
-        let upstream = self.shared.upstream(routed.server)?;
+        let upstream = self.routes.upstream(routed.server)?;
         let wanted = head.version == Version::HTTP_11 && hop::wants_upgrade(&head.headers);
         self.asked.upgrade = wanted && upstream.can_upgrade();
-        let on = self.shared.rewrite;
+        let on = self.routes.rewrite;
         if self.asked.dialled.trusted && (on.location || on.endpoint) {
             self.asked.public_origin = Some(self.public_origin(&head.headers));
         }
@@ -272,7 +276,7 @@ impl Call {
     /// What the client dialled, as it, or the proxies it came through, have it; `fields` as they were received.
     fn public_origin(&self, fields: &HeaderMap) -> String {
         let client = self.asked.dialled.client(&self.link, self.asked.version);
-        forwarded::public_origin(&client, fields, self.shared.public_url.as_ref())
+        forwarded::public_origin(&client, fields, self.routes.public_url.as_ref())
     }
 
     fn public_origin_of_answer(&self) -> String {
@@ -282,7 +286,7 @@ impl Call {
 
     /// Sends the request and waits for the answer's head, as long as the limits allow.
     async fn send(&self, head: request::Parts, body: RequestBody, routed: &Routed) -> Result<Answer, Error> {
-        let upstream = self.shared.upstream(routed.server)?;
+        let upstream = self.routes.upstream(routed.server)?;
         self.exchange.forwarded();
         tokio::select! {
             biased;
@@ -331,7 +335,7 @@ impl Call {
         let until = self.until_cut(&routed, is_stream).map(|until| (until, self.exchange.cutter()));
         let overhead = Overhead::of(self.exchange.stopwatch(), self.link.activity.stamps(), waited, stamps);
         let own_time = overhead.as_ref().map(Overhead::own_time);
-        let on = self.shared.rewrite;
+        let on = self.routes.rewrite;
         let has_place = on.location && location::names_a_place(&head.headers);
         let has_endpoint = on.endpoint && endpoint::applies(&self.asked.method, &head);
         let origin = if has_place || has_endpoint { self.public_origin_of_answer() } else { String::new() };
@@ -354,7 +358,7 @@ impl Call {
 
     /// What may end the answer's body before the server does.
     fn until_cut(&self, routed: &Routed, is_stream: bool) -> Option<UntilCut> {
-        let limit = self.shared.upstream(routed.server).ok().and_then(|upstream| upstream.call_timeout);
+        let limit = self.routes.upstream(routed.server).ok().and_then(|upstream| upstream.call_timeout);
         let left = limit.map(|limit| limit.saturating_sub(self.asked.at.elapsed()));
         if left.is_none() && !is_stream {
             return None;

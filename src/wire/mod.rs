@@ -7,17 +7,15 @@
 //!
 //! `listen` accepts, `connection` keeps one client's clock, `exchange` holds the order of a request's steps.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::config::{self, Config};
-use crate::guard::host::HostGuard;
 use crate::guard::limits::{Connections, Streams};
-use crate::guard::server::ServerGuard;
 use crate::net::{Acceptor, Alpn, ConnectorError, TlsError};
 use crate::observe::{Listener, Observer};
-use crate::rewrite::forwarded::is_trusted;
-use crate::rewrite::mount::Mounts;
 use crate::rewrite::trace::Propagation;
 use crate::shutdown::Shutdown;
 
@@ -37,12 +35,14 @@ mod overhead;
 mod pool;
 mod request_body;
 mod response_body;
+mod routes;
 mod tap;
 mod tunnel;
 mod upstream;
 mod workers;
 
 pub use certificates::Certificates;
+use routes::Routes;
 pub use workers::Workers;
 
 /// Why the proxy cannot start; the cause of it is the source.
@@ -73,6 +73,11 @@ impl Proxy {
         let all = &config.proxy.listen;
         let listeners = all.iter().map(|address| listen::bind(*address, all)).collect::<Result<_, _>>()?;
         Ok(Self { listeners, shared })
+    }
+
+    /// What changes its routes while it runs.
+    pub fn router(&self) -> Router {
+        Router(Arc::clone(&self.shared))
     }
 
     /// Where it listens, in the order of the configuration; a port 0 is resolved.
@@ -108,42 +113,25 @@ struct Shared {
     http2: connection::Http2,
     tls: Option<Acceptor>,
     limits: config::Limits,
-    rewrite: config::Rewrite,
     /// `None` = trace context passes as it is.
     propagation: Option<Propagation>,
-    trusted: Vec<config::Network>,
-    public_url: Option<config::Url>,
     connections: Connections,
     streams: Streams,
-    hosts: HostGuard,
-    mounts: Mounts,
-    upstreams: Vec<upstream::Upstream>,
-    /// What stands before each of them.
-    guards: Vec<Option<ServerGuard>>,
+    routes: ArcSwap<Routes>,
 }
 
 impl Shared {
     fn new(config: &Config, observer: Observer, shutdown: Shutdown) -> Result<Self, BindError> {
         let tls = config.proxy.tls.as_ref().map(|tls| Acceptor::new(tls, Alpn::Both));
         let tls = tls.transpose().map_err(BindError::Tls)?;
-        let workers = workers::number(config.proxy.workers);
-        let guard = |(index, server)| ServerGuard::new(index, server, &config.limits, &observer);
-        let upstream =
-            |(index, server)| upstream::Upstream::new(index, server, &config.limits, &observer, workers);
         let shared = Self {
-            upstreams: config.servers.iter().enumerate().map(upstream).collect::<Result<_, _>>()?,
-            guards: config.servers.iter().enumerate().map(guard).collect(),
             http2: connection::http2(&config.limits),
             tls,
             limits: config.limits.clone(),
-            rewrite: config.rewrite,
             propagation: Propagation::new(&config.tracing),
-            trusted: config.proxy.trusted_networks.clone(),
-            public_url: config.proxy.public_url.clone(),
             connections: Connections::new(&config.limits),
             streams: Streams::new(&config.limits),
-            hosts: HostGuard::new(config),
-            mounts: Mounts::new(config),
+            routes: ArcSwap::from_pointee(Routes::new(config, &observer, None)?),
             observer,
             shutdown,
         };
@@ -153,7 +141,7 @@ impl Shared {
 
     /// Whether anything is read from files that may change.
     fn has_files(&self) -> bool {
-        self.tls.is_some() || self.upstreams.iter().any(upstream::Upstream::has_files)
+        self.tls.is_some() || self.routes.load().upstreams().any(upstream::Upstream::has_files)
     }
 
     fn look(&self) {
@@ -164,7 +152,8 @@ impl Shared {
                 self.tell_certificate();
             }
         }
-        self.upstreams.iter().filter(|upstream| upstream.has_files()).for_each(upstream::Upstream::look);
+        let routes = self.routes.load_full();
+        routes.upstreams().filter(|upstream| upstream.has_files()).for_each(upstream::Upstream::look);
     }
 
     fn tell_certificate(&self) {
@@ -172,17 +161,30 @@ impl Shared {
             self.observer.certificate_used(Listener::Proxy, expires);
         }
     }
+}
 
-    fn upstream(&self, index: usize) -> Result<&upstream::Upstream, error::Error> {
-        self.upstreams.get(index).ok_or(error::Error::NoRoute)
+/// Changes where a running proxy sends requests.
+#[derive(Clone)]
+pub struct Router(Arc<Shared>);
+
+/// Routes that are ready to be taken.
+pub struct NewRoutes {
+    shared: Arc<Shared>,
+    routes: Routes,
+}
+
+impl Router {
+    /// Makes the routes of `config` ready, whose servers stand where the running ones do ([`Config::after`]). Nothing has
+    /// changed yet, and nothing does where this fails.
+    pub fn prepare(&self, config: &Config) -> Result<NewRoutes, BindError> {
+        let routes = Routes::new(config, &self.0.observer, Some(&self.0.routes.load()))?;
+        Ok(NewRoutes { shared: Arc::clone(&self.0), routes })
     }
+}
 
-    /// What stands before a server, if anything does.
-    fn guard(&self, index: usize) -> Option<&ServerGuard> {
-        self.guards.get(index)?.as_ref()
-    }
-
-    fn trusts(&self, address: IpAddr) -> bool {
-        is_trusted(&self.trusted, address)
+impl NewRoutes {
+    /// From now on requests take these; those under way go on as they began.
+    pub fn take(self) {
+        self.shared.routes.store(Arc::new(self.routes));
     }
 }

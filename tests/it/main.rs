@@ -37,6 +37,7 @@ mod propagation;
 mod rate;
 mod recorded;
 mod redaction;
+mod reload;
 mod rewrites;
 mod secrets;
 mod sessions;

@@ -180,7 +180,7 @@ impl<'a> Facts<'a> {
     fn open(&self, level: LogLevel, event: &'static str, message: Sentence<'_>, out: &mut impl Keys) {
         let at = self.clocks.wall(self.ending.at);
         out.open(&Opening { at, level, event, message });
-        maybe(self.teller.lines.server(self.call.server), |name| out.text(key!("server"), name));
+        maybe(self.teller.lines.server(self.call.server), |server| out.text(key!("server"), &server.name));
         out.text(key!("method"), &self.method);
         maybe(self.tool.as_ref(), |tool| out.text(key!("tool_name"), tool));
     }

@@ -59,6 +59,8 @@ pub type LineSink = Arc<dyn Fn(&Line) + Send + Sync>;
 pub struct Log {
     shared: Arc<Shared>,
     calls: bool,
+    /// Whose names lines tell.
+    lines: Arc<Lines>,
     /// Who makes lines where calls end; `None` where every line goes through the writer's hands.
     at_once: Option<AtOnce>,
     /// Nothing is ever sent: it closes when the last thread has ended.
@@ -137,9 +139,9 @@ impl Log {
         let lines = Arc::new(Lines::new(config));
         let only_json = format.pretty.is_none() && also.is_none();
         let at_once = only_json.then(|| AtOnce::new(&lines, &format.service));
-        let writer = Writer::new(Arc::clone(&shared), lines, format, also);
+        let writer = Writer::new(Arc::clone(&shared), Arc::clone(&lines), format, also);
         spawn("log", &running, move || writer.run())?;
-        Ok(Self { shared, calls: logs.calls, at_once, ended: Mutex::new(ended) })
+        Ok(Self { shared, calls: logs.calls, lines, at_once, ended: Mutex::new(ended) })
     }
 
     /// Writes one of the program's own lines, if its level is wanted.
@@ -253,6 +255,10 @@ impl Export for Log {
             }
             _ => {}
         }
+    }
+
+    fn reload(&self, config: &Config) {
+        self.lines.reload(config);
     }
 }
 

@@ -12,6 +12,7 @@ use super::time::Clocks;
 use crate::config::{Config, LogLevel};
 use crate::export::line::{Line, Value};
 use crate::export::queue::Weighs;
+use crate::export::servers::{Server, Servers};
 use crate::mcp::{self, Text};
 use crate::observe::{Call, Change, Changed, Ending, Redactor, Refusal, Session, SessionEnd};
 
@@ -83,7 +84,7 @@ pub(super) struct Wanted {
 /// Makes lines.
 #[derive(Debug)]
 pub(super) struct Lines {
-    servers: Vec<String>,
+    servers: Servers,
     pub(super) redactor: Redactor,
     /// Bytes of a payload that are told.
     pub(super) payload_bytes: usize,
@@ -92,7 +93,7 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            servers: config.servers.iter().map(|server| server.name.clone()).collect(),
+            servers: Servers::of(config),
             redactor: Redactor::new(&config.logs.redact_keys),
             payload_bytes: config.logs.capture.max_bytes,
         }
@@ -114,8 +115,16 @@ impl Lines {
         }
     }
 
-    pub(super) fn server(&self, position: usize) -> Option<&str> {
-        self.servers.get(position).map(String::as_str)
+    pub(super) fn reload(&self, config: &Config) {
+        self.servers.reload(config);
+    }
+
+    pub(super) fn server(&self, position: usize) -> Option<Arc<Server>> {
+        self.servers.get(position)
+    }
+
+    fn name(&self, position: usize) -> Option<String> {
+        self.server(position).map(|server| server.name.clone())
     }
 
     /// What a peer wrote, without secrets.
@@ -160,7 +169,7 @@ impl Lines {
     fn session(&self, session: &Session, at: SystemTime, event: &'static str, message: &str) -> Line {
         let mut line = Line { at, ..Line::new(LogLevel::Info, event, message) };
         line.trace = session.handshake.as_ref().map(|handshake| (handshake.span.trace, handshake.span.span));
-        line.add("server", self.server(session.server).map(str::to_owned));
+        line.add("server", self.name(session.server));
         line.add("session_id", Some(session.id.clone()));
         line.add("client_name", session.client_name.as_ref().map(|name| self.told(name)));
         line.add("client_version", session.client_version.as_ref().map(|version| self.told(version)));
@@ -172,7 +181,7 @@ impl Lines {
         let tool = self.redactor.text(&changed.tool).into_owned();
         let message = self.redactor.text(&change_message(&tool, changed)).into_owned();
         let mut line = Line { at, ..Line::new(LogLevel::Info, "tool_changed", message) };
-        line.add("server", self.server(server).map(str::to_owned));
+        line.add("server", self.name(server));
         line.add("tool_name", Some(tool));
         line.add("change", Some(changed.change.as_str()));
         let told = |text: &Option<String>| text.as_ref().map(|text| self.definition(text));
@@ -191,7 +200,7 @@ impl Lines {
     }
 
     fn circuit(&self, server: usize, open_for: Option<Duration>, at: SystemTime) -> Line {
-        let name = self.server(server).unwrap_or_default().to_owned();
+        let name = self.name(server).unwrap_or_default();
         let (level, state, message) = match open_for {
             Some(open_for) => {
                 let message = format!("{name} fails: it is left alone for {} s", open_for.as_secs_f64());
@@ -208,7 +217,7 @@ impl Lines {
     fn refused(&self, server: Option<usize>, reason: Refusal, at: SystemTime) -> Line {
         let message = format!("a request was refused: {}", reason.as_str());
         let mut line = Line { at, ..Line::new(level_of_refusal(reason), "refused", message) };
-        line.add("server", server.and_then(|server| self.server(server)).map(str::to_owned));
+        line.add("server", server.and_then(|server| self.name(server)));
         line.add("reason", Some(reason.as_str()));
         line
     }

@@ -17,7 +17,7 @@ use super::health::Health;
 use super::span::http_version;
 use super::transport::Transport;
 use super::{OtlpError, names};
-use crate::config::Config;
+use crate::export::servers::Servers;
 use crate::export::{Exporter, Losses};
 use crate::mcp::Method;
 use crate::observe::{Call, Direction, Ending, ErrorType, Session};
@@ -31,13 +31,13 @@ pub(super) struct Meters {
     provider: ManuallyDrop<SdkMeterProvider>,
     operations: Histogram<f64>,
     sessions: Histogram<f64>,
-    servers: Vec<String>,
+    servers: Servers,
 }
 
 impl Meters {
     /// Sends every minute (`OTEL_METRIC_EXPORT_INTERVAL`), and at the end.
     pub(super) fn start(
-        config: &Config,
+        servers: Servers,
         transport: Transport,
         resource: Resource,
         losses: Arc<Losses>,
@@ -58,7 +58,7 @@ impl Meters {
         Ok(Self {
             operations: histogram(names::OPERATION_DURATION, "Requests, from their head to their answer."),
             sessions: histogram(names::SESSION_DURATION, "Sessions, from their first request to their end."),
-            servers: config.servers.iter().map(|server| server.name.clone()).collect(),
+            servers,
             provider: ManuallyDrop::new(provider),
         })
     }
@@ -98,7 +98,7 @@ impl Meters {
     }
 
     fn common(&self, server: usize, version: Option<crate::mcp::Version>) -> Vec<KeyValue> {
-        let name = self.servers.get(server).cloned().unwrap_or_default();
+        let name = self.servers.get(server).map(|server| server.name.clone()).unwrap_or_default();
         let mut attributes = Vec::with_capacity(10);
         attributes.push(KeyValue::new(names::PROXY_SERVER, name));
         attributes.push(KeyValue::new(names::NETWORK_TRANSPORT, names::TCP));

@@ -29,6 +29,7 @@ use self::metrics::Meters;
 use self::span::{Record, TaskRecord};
 use self::traces::Traces;
 use self::transport::Transport;
+use super::servers::Servers;
 use super::{Exemplars, Line, Losses};
 use crate::config::{self, Config};
 use crate::mcp::trace;
@@ -40,6 +41,7 @@ pub struct Otlp {
     spans: Option<Arc<Feed<Traces>>>,
     slow: Option<Duration>,
     meters: Option<Arc<Meters>>,
+    servers: Servers,
 }
 
 /// Why nothing can be exported.
@@ -70,12 +72,14 @@ impl Otlp {
             return Ok(None);
         };
         let resource = resource(config);
+        let servers = Servers::of(config);
         let (stop, stopping) = watch::channel(None);
         let mut workers = Vec::new();
         let mut spans = None;
         if let Some(url) = &otlp.traces {
             let feed = Feed::new(config.tracing.queue, Arc::clone(losses));
-            let traces = Traces::new(config, Transport::new(otlp, url)?, Arc::clone(exemplars));
+            let traces =
+                Traces::new(config, servers.clone(), Transport::new(otlp, url)?, Arc::clone(exemplars));
             workers.push(work(Arc::clone(&feed), traces, stopping.clone()));
             spans = Some(feed);
         }
@@ -89,8 +93,8 @@ impl Otlp {
             ));
             lines = Some(feed);
         }
-        let meters = meters(config, otlp, resource, losses)?;
-        let otlp = Arc::new(Self { spans, slow: config.tracing.slow_threshold, meters });
+        let meters = meters(servers.clone(), otlp, resource, losses)?;
+        let otlp = Arc::new(Self { spans, slow: config.tracing.slow_threshold, meters, servers });
         Ok(Some(Started { otlp, lines, workers, stop }))
     }
 
@@ -124,6 +128,10 @@ impl Export for Otlp {
             }
             _ => {}
         }
+    }
+
+    fn reload(&self, config: &Config) {
+        self.servers.reload(config);
     }
 }
 
@@ -171,14 +179,14 @@ fn work<F: Feeds>(feed: Arc<Feed<F>>, destination: F, stop: Stop) -> JoinHandle<
 }
 
 fn meters(
-    config: &Config,
+    servers: Servers,
     otlp: &config::Otlp,
     resource: Resource,
     losses: &Arc<Losses>,
 ) -> Result<Option<Arc<Meters>>, OtlpError> {
     let Some(url) = &otlp.metrics else { return Ok(None) };
     let transport = Transport::new(otlp, url)?;
-    Ok(Some(Arc::new(Meters::start(config, transport, resource, Arc::clone(losses))?)))
+    Ok(Some(Arc::new(Meters::start(servers, transport, resource, Arc::clone(losses))?)))
 }
 
 /// What is said of this process; the environment has been read by the configuration.

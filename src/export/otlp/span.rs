@@ -15,8 +15,9 @@ use tokio::time::Instant;
 
 use super::names;
 use super::protobuf::{Value, Writer};
-use crate::config::{Config, Url};
+use crate::config::Config;
 use crate::export::queue::Weighs;
+use crate::export::servers::Servers;
 use crate::mcp::trace::{self, Context, Trace};
 use crate::mcp::{Era, Id, Method, Text};
 use crate::observe::{
@@ -125,15 +126,13 @@ impl Record {
 
 /// Writes spans.
 pub(super) struct Spans {
-    servers: Vec<(String, Url)>,
+    servers: Servers,
     redactor: Redactor,
 }
 
 impl Spans {
-    pub(super) fn new(config: &Config) -> Self {
-        let server = |server: &crate::config::Server| (server.name.clone(), server.url.clone());
-        let redactor = Redactor::new(&config.logs.redact_keys);
-        Self { servers: config.servers.iter().map(server).collect(), redactor }
+    pub(super) fn new(config: &Config, servers: Servers) -> Self {
+        Self { servers, redactor: Redactor::new(&config.logs.redact_keys) }
     }
 
     /// Writes the spans of a record: fields of a `ScopeSpans`.
@@ -161,7 +160,7 @@ impl Spans {
         out.fixed64(field::START, clock.at(task.started));
         out.fixed64(field::END, clock.at(task.started + record.lasted));
         let mut attributes = Attributes(out);
-        attributes.add(names::PROXY_SERVER, self.name(task.server));
+        attributes.add(names::PROXY_SERVER, self.name(task.server).as_str());
         attributes.add(names::PROXY_TASK_ID, task.id.as_str());
         attributes.add(names::PROXY_TASK_STATUS, status.as_str());
         attributes.maybe(names::GEN_AI_TOOL_NAME, tool);
@@ -176,8 +175,8 @@ impl Spans {
         out.fixed32(field::FLAGS, exported(origin.flags, false));
     }
 
-    fn name(&self, server: usize) -> &str {
-        self.servers.get(server).map(|(name, _)| name.as_str()).unwrap_or_default()
+    fn name(&self, server: usize) -> String {
+        self.servers.get(server).map(|server| server.name.clone()).unwrap_or_default()
     }
 
     /// Redacted as a whole, to be cut afterwards: half a secret would no longer look like one.
@@ -376,7 +375,7 @@ impl Pair<'_> {
         }
         attributes.add(names::NETWORK_TRANSPORT, names::TCP);
         attributes.add(names::NETWORK_PROTOCOL_NAME, names::HTTP);
-        attributes.add(names::PROXY_SERVER, self.spans.name(call.server));
+        attributes.add(names::PROXY_SERVER, self.spans.name(call.server).as_str());
         attributes.add(names::PROXY_OUTCOME, ending.outcome.as_str());
         attributes.add(names::PROXY_TRANSPORT, call.transport.as_str());
         attributes.add(names::PROXY_ERA, era(call.era));
@@ -413,9 +412,9 @@ impl Pair<'_> {
     }
 
     fn add_upstream(&self, [address, port]: [&'static str; 2], attributes: &mut Attributes<'_>) {
-        if let Some((_, url)) = self.spans.servers.get(self.call.server) {
-            attributes.add(address, url.host.as_str());
-            attributes.add(port, i64::from(url.port_or_default()));
+        if let Some(server) = self.spans.servers.get(self.call.server) {
+            attributes.add(address, server.url.host.as_str());
+            attributes.add(port, i64::from(server.url.port_or_default()));
         }
     }
 

@@ -10,6 +10,7 @@ use super::protobuf::{Value, Writer, bytes_of, number_of, varint_bytes};
 use super::span::{Clock, Record, Spans};
 use super::transport::{Failure, REQUEST_BYTES_MAX, Transport};
 use crate::config::Config;
+use crate::export::servers::Servers;
 use crate::export::{Exemplars, Exporter, QueueName};
 use crate::observe::DroppedWhat;
 
@@ -40,9 +41,14 @@ pub(super) struct Traces {
 }
 
 impl Traces {
-    pub(super) fn new(config: &Config, transport: Transport, exemplars: Arc<Exemplars>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        servers: Servers,
+        transport: Transport,
+        exemplars: Arc<Exemplars>,
+    ) -> Self {
         let envelope = Envelope::new(&config.tracing.resource);
-        Self { transport, envelope, spans: Spans::new(config), exemplars, written: Mutex::default() }
+        Self { transport, envelope, spans: Spans::new(config, servers), exemplars, written: Mutex::default() }
     }
 
     /// The body of a request with as many of `records` as a collector takes at once, and how many those are: nearly

@@ -1,10 +1,12 @@
 //! Custom metrics: a family for each name that the configuration gives one (`telemetry.md` §6).
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
 use metrics::Counter;
 
+use super::grown::Grown;
 use super::histogram::{Family, Histogram};
 use super::sums::{Sum, Sums, Unit};
 use super::{Prometheus, series};
@@ -25,12 +27,15 @@ struct OfRule {
     family: Option<usize>,
     kind: RuleKind,
     labels: Vec<String>,
-    /// The series of each server, by their labels' values.
-    handles: Vec<Handles>,
+    hasher: Hash,
+    /// The series of each server, by a hash of their labels' values.
+    handles: Grown<Handles>,
 }
 
+type Hash = foldhash::quality::RandomState;
+
 /// Found again without the labels' text being made; bounded as the series are.
-type Handles = RwLock<HashMap<Vec<String>, Handle, foldhash::fast::RandomState>>;
+type Handles = RwLock<HashMap<u64, Vec<(Vec<String>, Handle)>, foldhash::fast::RandomState>>;
 
 /// A series that a rule feeds.
 enum Handle {
@@ -73,8 +78,13 @@ impl Customs {
                 })
             });
             let labels = rule.labels.iter().map(|label| label.name.clone()).collect();
-            let handles = config.servers.iter().map(|_| Handles::default()).collect();
-            customs.rules.push(OfRule { family, kind: rule.kind, labels, handles });
+            customs.rules.push(OfRule {
+                family,
+                kind: rule.kind,
+                labels,
+                hasher: Hash::default(),
+                handles: Grown::default(),
+            });
         }
         customs
     }
@@ -103,22 +113,29 @@ impl Metric {
 
 impl Prometheus {
     /// A rule counts a call.
-    pub(super) fn custom(&self, server: usize, rule: usize, value: f64, values: &[String]) {
+    pub(super) fn custom(&self, server: usize, rule: usize, value: f64, values: &[&str]) {
         let Some(of_rule) = self.customs.rules.get(rule) else { return };
-        let Some(handles) = of_rule.handles.get(server) else { return };
-        if let Some(handle) = handles.read().unwrap_or_else(PoisonError::into_inner).get(values) {
+        let Some(handles) = of_rule.handles.get_or_make(server, Handles::default) else { return };
+        let hash = of_rule.hasher.hash_one(values);
+        let known = handles.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.get(&hash).and_then(|these| these.iter().find(|(of, _)| of == values));
+        if let Some((_, handle)) = found {
             handle.take(value);
             return;
         }
+        drop(known);
         let handle = self.handle(of_rule, server, values);
         handle.take(value);
         let mut handles = handles.write().unwrap_or_else(PoisonError::into_inner);
-        handles.entry(values.to_vec()).or_insert(handle);
+        let these = handles.entry(hash).or_default();
+        if these.iter().all(|(of, _)| of != values) {
+            these.push((values.iter().map(|value| (*value).to_owned()).collect(), handle));
+        }
     }
 
-    fn handle(&self, of_rule: &OfRule, server: usize, values: &[String]) -> Handle {
+    fn handle(&self, of_rule: &OfRule, server: usize, values: &[&str]) -> Handle {
         let of = self.server(Some(server));
-        let labels = of_rule.labels.iter().map(String::as_str).zip(values.iter().map(String::as_str));
+        let labels = of_rule.labels.iter().map(String::as_str).zip(values.iter().copied());
         let all = std::iter::once(("server", of.name.as_str())).chain(labels.clone());
         match of_rule.family.and_then(|family| self.customs.families.get(family)) {
             None => Handle::Counter(self.cache_operations(of, labels)),

@@ -8,14 +8,19 @@ use crate::observe::{BulkheadChange, Event};
 impl Prometheus {
     /// What is configured stands on the page from the start: a circuit that never opened, a bulkhead that nobody entered.
     pub(super) fn say_what_stands_before(&self, config: &Config) {
-        for (settings, server) in config.servers.iter().zip(&self.servers) {
-            if settings.circuit_breaker.is_some() {
+        for (position, settings) in config.running() {
+            let server = self.server(Some(position));
+            if settings.circuit_breaker.is_some() && server.circuit.get().is_none() {
                 self.circuit(server, 0.0);
             }
+            let max = |max| self.set("mcp_bulkhead_max", &server.labelled(&[]), as_f64(max));
             if let Some(bulkhead) = &settings.bulkhead {
-                self.set("mcp_bulkhead_max", &server.labelled(&[]), as_f64(bulkhead.max as u64));
+                max(bulkhead.max as u64);
                 self.running(server, 0.0);
                 self.queued(0.0);
+            } else if server.bulkhead.get().is_some() {
+                // A reload took it away.
+                max(0);
             }
         }
     }

@@ -5,6 +5,7 @@ mod catalogue;
 mod custom;
 mod durations;
 mod fates;
+mod grown;
 mod guard;
 mod histogram;
 mod inflight;
@@ -16,7 +17,8 @@ mod server;
 mod sums;
 mod traffic;
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use metrics::{Counter, Gauge};
@@ -25,6 +27,7 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 use self::custom::Customs;
 pub(in crate::export) use self::durations::{Duration as DurationSeries, durations};
 pub(in crate::export) use self::fates::Fate;
+use self::grown::Grown;
 use self::histogram::{Histogram, Histograms};
 use self::series::{Pair, Series};
 use self::server::Server;
@@ -39,7 +42,9 @@ pub struct Prometheus {
     handle: PrometheusHandle,
     histograms: Histograms,
     process: metrics_process::Collector,
-    servers: Vec<Server>,
+    servers: Grown<Server>,
+    /// Names of servers that a reload removed: their series leave the page.
+    gone: RwLock<HashSet<String>>,
     /// What belongs to no server: the label `none`.
     nobody: Server,
     connections: Series<Transport, Gauge>,
@@ -121,6 +126,14 @@ impl Export for Prometheus {
             }
         }
     }
+
+    fn reload(&self, config: &Config) {
+        self.learn_servers(config);
+        self.exemplars.reload(config);
+        if config.metrics.enabled {
+            self.say_that_no_server_was_asked_yet(config);
+        }
+    }
 }
 
 impl Prometheus {
@@ -134,7 +147,8 @@ impl Prometheus {
             handle: recorder.handle(),
             histograms: Histograms::new(&config.metrics),
             process,
-            servers: config.servers.iter().map(Server::of).collect(),
+            servers: Grown::default(),
+            gone: RwLock::default(),
             nobody: Server::nobody(),
             connections: Series::default(),
             connection_durations: Series::default(),
@@ -151,6 +165,7 @@ impl Prometheus {
             recorder,
         };
         prometheus.say_what_is_known();
+        prometheus.learn_servers(config);
         if config.metrics.enabled {
             prometheus.say_that_nothing_came_yet(config);
         }
@@ -175,7 +190,31 @@ impl Prometheus {
         own.extend(self.histograms.sums(catalogue::TOKEN_USAGE, catalogue::TOKENS, catalogue::TOKENS_HELP));
         own.extend(self.costs.page());
         own.extend(self.customs.page());
-        page::sorted(&self.handle.render(), &own)
+        let gone = self.gone.read().unwrap_or_else(PoisonError::into_inner);
+        if gone.is_empty() {
+            return page::sorted(&self.handle.render(), &own);
+        }
+        page::without(&page::sorted(&self.handle.render(), &own), &gone)
+    }
+
+    /// The configuration was changed, or could not be: what is told of the last time, and of the last success.
+    pub fn reloaded(&self, success: bool) {
+        self.set("mcp_proxy_config_last_reload_successful", &[], f64::from(u8::from(success)));
+        if success {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.set("mcp_proxy_config_last_reload_success_timestamp_seconds", &[], now.as_secs_f64());
+        }
+    }
+
+    /// Makes room for the servers that are new, and remembers who is gone.
+    fn learn_servers(&self, config: &Config) {
+        for (position, server) in config.servers.iter().enumerate() {
+            self.servers.get_or_make(position, || Server::of(server));
+        }
+        let running: HashSet<&str> = config.running().map(|(_, server)| server.name.as_str()).collect();
+        let gone = config.servers.iter().map(|server| &server.name);
+        let gone = gone.filter(|name| !running.contains(name.as_str())).cloned().collect();
+        *self.gone.write().unwrap_or_else(PoisonError::into_inner) = gone;
     }
 
     fn say_what_is_known(&self) {
@@ -185,25 +224,27 @@ impl Prometheus {
             ("rustc", env!("SIGHTGLASS_RUSTC")),
         ];
         self.set("mcp_proxy_build_info", &build, 1.0);
-        self.set("mcp_proxy_config_last_reload_successful", &[], 1.0);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.set("mcp_proxy_config_last_reload_success_timestamp_seconds", &[], now.as_secs_f64());
+        self.reloaded(true);
+    }
+
+    fn say_that_no_server_was_asked_yet(&self, config: &Config) {
+        for (position, _) in config.running() {
+            self.session(self.server(Some(position)), 0.0);
+        }
+        self.say_what_stands_before(config);
     }
 
     fn say_that_nothing_came_yet(&self, config: &Config) {
         for transport in Transport::ALL {
             self.connection(*transport, 0.0);
         }
-        for server in &self.servers {
-            self.session(server, 0.0);
-        }
-        self.say_what_stands_before(config);
+        self.say_that_no_server_was_asked_yet(config);
     }
 
     /// Gauges that are read off rather than counted.
     fn refresh(&self, usage: Usage) {
         let now = tokio::time::Instant::now();
-        for server in &self.servers {
+        for server in self.servers.iter() {
             for (tool, oldest) in server.inflight.oldest() {
                 let age = oldest.map_or(Duration::ZERO, |started| now.duration_since(started));
                 let labels = [("server", server.name.as_str()), ("tool_name", &tool)];

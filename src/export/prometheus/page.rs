@@ -1,5 +1,7 @@
 //! The page of `/metrics`: in order, and with what only the process knows.
 
+use std::collections::HashSet;
+
 use crate::config::Limits;
 use crate::observe::Usage;
 
@@ -28,6 +30,38 @@ pub(super) fn sorted(page: &str, own: &[(String, String)]) -> String {
         }
     }
     out
+}
+
+/// The page without the series of servers of these names, and without families that have no other.
+pub(super) fn without(page: &str, gone: &HashSet<String>) -> String {
+    let mut out = String::with_capacity(page.len());
+    let mut head: Vec<&str> = Vec::new();
+    for line in page.lines() {
+        if line.starts_with('#') {
+            if line.starts_with("# HELP") || head.len() > 1 {
+                head.clear();
+            }
+            head.push(line);
+        } else if !server(line).is_some_and(|name| gone.contains(name)) {
+            for line in head.drain(..).chain([line]) {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
+/// The server that a series is of. Names of servers need no escapes.
+fn server(series: &str) -> Option<&str> {
+    let (_, labels) = series.split_once('{')?;
+    let value = |name: &str| {
+        let begins =
+            |at: usize| labels.get(..at).is_some_and(|before| before.is_empty() || before.ends_with(','));
+        let (at, _) = labels.match_indices(name).find(|(at, _)| begins(*at))?;
+        labels.get(at + name.len()..)?.split('"').next()
+    };
+    value("server=\"").or_else(|| value("dependency=\""))
 }
 
 /// The family's name, from its `# TYPE` or `# HELP` line.

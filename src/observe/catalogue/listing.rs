@@ -1,7 +1,8 @@
 //! Pages of `tools/list` → whole lists.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::super::reader::Reserved;
 use super::Definition;
@@ -30,7 +31,7 @@ pub(in crate::observe) struct Page {
     pub(in crate::observe) bytes: u64,
     pub(in crate::observe) tokens: u64,
     /// The result itself, with its share of the memory for observation; `None` where it could not be kept whole.
-    pub(in crate::observe) result: Option<(Arc<[u8]>, Reserved)>,
+    pub(in crate::observe) result: Option<(Bytes, Reserved)>,
 }
 
 impl Page {

@@ -121,6 +121,13 @@ impl Catalogues {
         Self { servers, listings: Listings::default(), state: state.map(State::new), is_exact, hasher }
     }
 
+    /// These are all servers now, those that were known before in their places.
+    pub(super) fn grow(&mut self, servers: Vec<String>) {
+        let known = self.servers.len();
+        let new = servers.into_iter().skip(known).map(|name| Catalogue::new(name, self.hasher.clone()));
+        self.servers.extend(new);
+    }
+
     /// A page of a list came.
     pub(super) fn page(&mut self, mut page: Page) -> Learned {
         if self.is_known(&mut page) {

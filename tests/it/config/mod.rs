@@ -119,6 +119,7 @@ fn the_examples_of_the_file_load() {
         headers: server.headers.clone(),
         tls: server.tls.clone(),
         tools: vec!["search_code".to_owned()],
+        from_environment: server.from_environment.clone(),
         bulkhead: Some(Bulkhead { max: 100, queue: 50, wait: Duration::from_secs(1) }),
         circuit_breaker: Some(CircuitBreaker::default()),
         rate: Some(Rate { per_second: 100.0, burst: 200, key: RateKey::Client }),

@@ -77,6 +77,7 @@ fn what_is_told_can_be_read_as_a_file() {
     config.logs.salt = Some(masked());
     config.servers[0].headers[0].1 = masked();
     config.from_environment = config::FromEnvironment::default();
+    config.servers[0].from_environment.clear();
     assert_eq!(read_again(&config).unwrap_or_else(|error| panic!("{error}")), config);
     let mut off = parsed(
         "[limits]\nmax_connections = 0\nmax_streams = \"off\"\nfirst_byte_timeout = 0\nkeep_alive = \"off\"\nhold_back = 0\nheader_bytes = 9000\n[proxy]\nshutdown_grace = 0\ntrusted_networks = [\"10.0.0.0/8\", \"::1\"]\nallowed_hosts = []\n[tracing]\nslow_threshold = \"1500ms\"\ninject_meta = false\n[identity]\nsession = []\nuser = { baggage = \"who\" }\n[[metric]]\nname = \"a_total\"\ntype = \"counter\"\n[[price]]\nper_call = 1.5",
@@ -163,6 +164,7 @@ async fn a_key_that_sounds_like_a_secret_is_masked_or_known_to_hold_none() {
     let mut config = examples(&folder);
     // What came from there is masked whatever it is: here it shall be for its own sake.
     config.from_environment = config::FromEnvironment::default();
+    config.servers[0].from_environment.clear();
     let mut found = BTreeMap::new();
     suspects(&value(&config).await, "", &mut found);
     found.retain(|place, _| place != "limits.max_headers");
@@ -260,4 +262,32 @@ async fn a_flag_over_a_masked_value_is_told() {
     let told = value(&config).await;
     assert_eq!(told["proxy"]["listen"], json!(["127.0.0.1:4321"]));
     assert_eq!(told["server"][0]["path"], "/b");
+}
+
+#[tokio::test]
+async fn after_a_reload_what_came_from_the_environment_is_masked_where_it_stands_then() {
+    let variables = |name: &str| match name {
+        "HOST" => Some("internal.example".to_owned()),
+        "COUNT" => Some("7".to_owned()),
+        _ => None,
+    };
+    let server = |name: &str, host: &str| {
+        format!("[[server]]\nname = \"{name}\"\nurl = \"https://{host}/mcp\"\npath = \"/{name}\"\n")
+    };
+    let read = |limit: &str, servers: &[String]| {
+        let text = format!("[limits]\nmax_tasks = {limit}\n{}", servers.concat());
+        config::parse(&text, "config.toml", &variables).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let first = read("\"${COUNT}\"", &[server("a", "a.example"), server("b", "${HOST}")]);
+    // What only a restart changes goes on as it was, masks and all; servers keep their positions.
+    let second = read("8", &[server("c", "c.example"), server("b", "${HOST}")]).after(&first).config;
+    let third = read("8", &[server("b", "b.example"), server("a", "${HOST}")]).after(&second).config;
+    let told = [value(&second).await, value(&third).await];
+    let of = |told: &Value| {
+        let servers = told["server"].as_array().expect("a list").iter();
+        servers.map(|server| json!([server["name"], server["url"]])).collect::<Vec<_>>()
+    };
+    assert_eq!(told.each_ref().map(|told| &told["limits"]["max_tasks"]), ["***", "***"]);
+    assert_eq!(of(&told[0]), [json!(["b", "***"]), json!(["c", "https://c.example/mcp"])]);
+    assert_eq!(of(&told[1]), [json!(["a", "***"]), json!(["b", "https://b.example/mcp"])]);
 }

@@ -51,6 +51,25 @@ impl Canned {
         Self::of(&[], asked, &[("content-type", "application/json")], answered)
     }
 
+    /// 1 KiB of `tools/call` in a conversation, by a caller who is known, answered by as much.
+    pub(crate) fn keyed() -> Self {
+        let asked = padded(1000, |text| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"message":"{text}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","openai/session":"a-conversation"}}}}}}"#
+            )
+        });
+        let answered = padded(1000, |text| {
+            format!(
+                r#"{{"result":{{"content":[{{"type":"text","text":"{text}"}}],"structuredContent":{{"amount":42}}}},"jsonrpc":"2.0","id":1}}"#
+            )
+        });
+        let fields =
+            [("mcp-method", "tools/call"), ("mcp-name", "echo"), ("x-user", "ada"), ("x-plan", "pro")];
+        let mut keyed = Self::of(&fields, asked, &[("content-type", "application/json")], answered);
+        insert(&mut keyed.request.headers, "mcp-protocol-version", "2026-07-28");
+        keyed
+    }
+
     /// A batch of so many pings, and its answer.
     pub(crate) fn batch(many: usize) -> Self {
         let each = |text: &dyn Fn(usize) -> String| {
