@@ -1,20 +1,14 @@
 //! `PUT /api/debug/sessions/{hash}?for=10m`: payloads of one session in the log, for a while.
-//!
-//! # Why only here
-//! Whoever may do this may read what users say. This version knows no `admin.token`, so only who is at the machine may:
-//! a listener that others reach refuses, and a loopback one refuses a `Host` that is a name of somebody else, by which a
-//! web page that a browser on this machine shows could ask (DNS rebinding).
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HOST};
+use http::header::ALLOW;
 use http::{HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::Full;
 use serde_json::json;
 
-use super::pages::{JSON, page};
+use super::pages::{JSON, page, refusal};
 use crate::config;
 use crate::observe::Observer;
 
@@ -26,26 +20,6 @@ const USUAL: Duration = Duration::from_secs(10 * 60);
 
 /// What is longer is forgotten, and then logs payloads that nobody wanted.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The answer to whoever may see no more than numbers.
-pub(super) fn only_here() -> Response<Full<Bytes>> {
-    refusal(
-        StatusCode::FORBIDDEN,
-        "only /metrics and health are served where others can connect",
-        "set admin.listen to a loopback address such as 127.0.0.1:9464 and ask there; this version has no admin.token",
-    )
-}
-
-/// The answer to whoever asks by the name of another machine; `None` = it may ask.
-pub(super) fn other_machine(request: &request::Parts) -> Option<Response<Full<Bytes>>> {
-    let named = request.uri.host().or_else(|| request.headers.get(HOST)?.to_str().ok());
-    let refuse = || {
-        let (error, hint) =
-            ("the Host header names another machine", "ask for 127.0.0.1, [::1] or localhost");
-        refusal(StatusCode::FORBIDDEN, error, hint)
-    };
-    (!named.is_some_and(is_own_name)).then(refuse)
-}
 
 /// The answer to a request for one session.
 pub(super) fn answer(observer: &Observer, session: &str, request: &request::Parts) -> Response<Full<Bytes>> {
@@ -76,10 +50,6 @@ pub(super) fn answer(observer: &Observer, session: &str, request: &request::Part
     page(StatusCode::OK, JSON, body.to_string())
 }
 
-fn refusal(status: StatusCode, error: &str, hint: &str) -> Response<Full<Bytes>> {
-    page(status, JSON, json!({ "error": error, "hint": hint }).to_string())
-}
-
 /// What `for` says: the usual time where it is not there; or what is wrong with it.
 fn duration(query: &str) -> Result<Duration, String> {
     let said = query.split('&').filter_map(|pair| pair.strip_prefix("for=")).next_back();
@@ -89,17 +59,6 @@ fn duration(query: &str) -> Result<Duration, String> {
         return Err("at most 24h; ask again when they are over".to_owned());
     }
     Ok(long)
-}
-
-/// Whether a `Host` is a loopback address or the name of one.
-fn is_own_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Percent-escapes resolved; what is no escape stays.
@@ -118,26 +77,6 @@ fn decoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_its_own() {
-        for host in
-            ["localhost", "LOCALHOST:9464", "127.0.0.1", "127.1.2.3:1", "[::1]:9464", "[::1]", "localhost."]
-        {
-            assert!(is_own_name(host), "{host}");
-        }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com",
-            "10.0.0.1:9464",
-            "127.0.0.1.nip.io",
-            "[::2]",
-            "0.0.0.0",
-        ] {
-            assert!(!is_own_name(host), "{host}");
-        }
-    }
 
     #[test]
     fn a_time_is_at_most_a_day() {

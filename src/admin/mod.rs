@@ -1,7 +1,10 @@
-//! OPERATOR. A second listener: `/metrics`, health, sessions and debugging (`interface.md`, Admin API).
+//! OPERATOR. A second listener: `/metrics`, health, the configuration, sessions and debugging (`interface.md`, Admin API).
 
+mod access;
 mod debug;
 mod pages;
+mod reload;
+mod running;
 mod sessions;
 
 use std::convert::Infallible;
@@ -19,8 +22,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::pages::Pages;
+pub use self::reload::{Reload, Reloads};
+pub use self::running::Shown;
+use crate::config::Config;
 use crate::export::Prometheus;
-use crate::observe::Observer;
+use crate::net::{Acceptor, Alpn, Stream, TlsError, keep_looking};
+use crate::observe::{Listener, Observer};
 use crate::shutdown::Shutdown;
 
 /// Connections at once; a scraper needs one.
@@ -32,27 +39,43 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection that lives longer is asked to come again, so that readers who never read cannot keep every place.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
+/// A TLS handshake that takes longer is given up.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the listener cannot be opened; the cause of it is the source.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum BindError {
+    #[error("cannot listen on {address} (admin.listen)")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("admin.tls")]
+    Tls(#[source] TlsError),
+}
+
 /// The operator's listener, bound.
 pub struct Admin {
     listener: TcpListener,
+    certificate: Option<Certificate>,
     pages: Arc<Pages>,
     shutdown: Shutdown,
 }
 
 impl Admin {
-    /// Binds the listener. Must be called within a tokio runtime.
+    /// Binds the listener of `config`. Must be called within a tokio runtime.
     pub fn bind(
-        address: SocketAddr,
+        config: &Config,
         prometheus: Arc<Prometheus>,
         observer: Observer,
         shutdown: Shutdown,
-    ) -> std::io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
-        let is_local = listener.local_addr()?.ip().is_loopback();
-        let pages = Arc::new(Pages::new(prometheus, observer, shutdown.clone(), is_local));
-        Ok(Self { listener, pages, shutdown })
+    ) -> Result<Self, BindError> {
+        let address = config.admin.listen;
+        let (listener, is_local) = listen(address).map_err(|source| BindError::Listen { address, source })?;
+        let tls = config.admin.tls.as_ref().map(|tls| Acceptor::new(tls, Alpn::Http1));
+        let tls = tls.transpose().map_err(BindError::Tls)?;
+        let certificate = tls.map(|tls| Certificate { tls: Arc::new(tls), observer: observer.clone() });
+        certificate.iter().for_each(Certificate::tell);
+        let pages = Arc::new(Pages::new(config, prometheus, observer, shutdown.clone(), is_local));
+        Ok(Self { listener, certificate, pages, shutdown })
     }
 
     /// Where it listens; a port 0 is resolved.
@@ -60,11 +83,30 @@ impl Admin {
         self.listener.local_addr()
     }
 
+    /// What is told of the configuration, to be told of another one.
+    pub fn shown(&self) -> Shown {
+        self.pages.shown().clone()
+    }
+
+    /// Who is asked to read the configuration again.
+    pub fn reloads(&self) -> Reloads {
+        self.pages.reloads().clone()
+    }
+
+    /// What looks at the files of TLS, while it serves as well; `None` = there is no TLS.
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.certificate.clone()
+    }
+
     /// Serves while the process lives: also while it drains, so that its last numbers are seen. Ends when `over` does.
     pub async fn run(self, over: impl Future<Output = ()>) {
+        // They, and what looks at the certificate, end with this.
         let mut connections = JoinSet::new();
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut over = std::pin::pin!(over);
+        if let Some(certificate) = self.certificate.clone() {
+            connections.spawn(keep_looking(|| true, move || certificate.look()));
+        }
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -74,8 +116,11 @@ impl Admin {
             match (accepted, Arc::clone(&room).try_acquire_owned()) {
                 (Ok((stream, _)), Ok(place)) => {
                     let pages = Arc::clone(&self.pages);
+                    let tls = self.certificate.as_ref().map(|certificate| Arc::clone(&certificate.tls));
                     connections.spawn(async move {
-                        serve(stream, pages).await;
+                        if let Some(stream) = secure(tls.as_deref(), stream).await {
+                            serve(stream, pages).await;
+                        }
                         drop(place);
                     });
                 }
@@ -91,7 +136,53 @@ impl Admin {
     }
 }
 
-async fn serve(stream: TcpStream, pages: Arc<Pages>) {
+fn listen(address: SocketAddr) -> std::io::Result<(TcpListener, bool)> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let is_local = listener.local_addr()?.ip().is_loopback();
+    Ok((listener, is_local))
+}
+
+/// The certificate of the listener.
+#[derive(Clone)]
+pub struct Certificate {
+    tls: Arc<Acceptor>,
+    observer: Observer,
+}
+
+impl Certificate {
+    /// Looks whether its files have changed. What they hold then is for new connections; what cannot be used is warned
+    /// about and changes nothing. Waits for the disk. The listener does so by itself every few seconds.
+    pub fn look(&self) {
+        let renewal = self.tls.look();
+        renewal.tell("admin.tls");
+        if renewal.is_new() {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(expires) = self.tls.expires() {
+            self.observer.certificate_used(Listener::Admin, expires);
+        }
+    }
+}
+
+/// The TLS handshake, where the listener asks for it; `None` = it failed.
+async fn secure(tls: Option<&Acceptor>, stream: TcpStream) -> Option<Stream> {
+    let Some(tls) = tls else { return Some(Stream::Plain(stream)) };
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a TLS handshake of the admin listener failed");
+            None
+        }
+        Err(_elapsed) => None,
+    }
+}
+
+async fn serve(stream: Stream, pages: Arc<Pages>) {
     let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
         let pages = Arc::clone(&pages);
         async move { Ok::<Response<Full<Bytes>>, Infallible>(pages.answer(&request.into_parts().0).await) }

@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::Full;
+use serde_json::json;
 
-use super::{debug, sessions};
+use super::access::Access;
+use super::reload::Reloads;
+use super::running::Shown;
+use super::{debug, reload, sessions};
+use crate::config::Config;
 use crate::export::{Prometheus, to_openmetrics};
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
@@ -20,39 +25,82 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
 
+/// A request that announces a longer body is refused. No path reads one: what comes all the same ends the connection.
+const LARGEST_BODY: u64 = 64 * 1024;
+
+/// Every path, for who asked for another.
+const KNOWN: [&str; 7] = [
+    "/metrics",
+    "/health",
+    "/health/ready",
+    "/api/config",
+    "/api/sessions",
+    "/api/debug/sessions/{hash}",
+    "/api/reload",
+];
+
+/// Stands on every answer: it is no page, belongs in no frame, and is for nobody else's page. There is no CORS.
+const GUARDING: [(HeaderName, &str); 6] = [
+    (CACHE_CONTROL, "no-store"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
 /// Everything that the pages show.
 pub(super) struct Pages {
     prometheus: Arc<Prometheus>,
     observer: Observer,
     shutdown: Shutdown,
-    /// Only this machine can ask.
-    is_local: bool,
+    access: Access,
+    shown: Shown,
+    reloads: Reloads,
 }
 
 impl Pages {
+    /// `is_local`: only this machine can connect.
     pub(super) fn new(
+        config: &Config,
         prometheus: Arc<Prometheus>,
         observer: Observer,
         shutdown: Shutdown,
         is_local: bool,
     ) -> Self {
-        Self { prometheus, observer, shutdown, is_local }
+        let access = Access::new(config.admin.token.clone(), is_local);
+        Self {
+            prometheus,
+            observer,
+            shutdown,
+            access,
+            shown: Shown::new(config),
+            reloads: Reloads::default(),
+        }
+    }
+
+    /// What says which configuration runs.
+    pub(super) fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// Who reads it again.
+    pub(super) fn reloads(&self) -> &Reloads {
+        &self.reloads
     }
 
     /// The answer to one request. Numbers and health are for whoever may connect, to be looked at only; the rest is for
-    /// who is at the machine.
+    /// who may see it.
     pub(super) async fn answer(&self, request: &request::Parts) -> Response<Full<Bytes>> {
-        let path = request.uri.path();
-        if !self.is_local && !is_for_everybody(path) {
-            return debug::only_here();
-        }
-        if path.starts_with("/api/")
-            && let Some(refusal) = debug::other_machine(request)
-        {
+        if let Some(refusal) = self.access.refusal(request).or_else(|| too_large(&request.headers)) {
             return refusal;
         }
+        let path = request.uri.path();
         if let Some(session) = path.strip_prefix(debug::SESSIONS) {
             return debug::answer(&self.observer, session, request);
+        }
+        if path == reload::PATH {
+            return self.reloads.answer(request).await;
         }
         self.look(request).await
     }
@@ -60,21 +108,21 @@ impl Pages {
     /// What can only be looked at: by `GET` and `HEAD`.
     async fn look(&self, request: &request::Parts) -> Response<Full<Bytes>> {
         if request.method != Method::GET && request.method != Method::HEAD {
-            let mut refusal =
-                page(StatusCode::METHOD_NOT_ALLOWED, JSON, r#"{"error":"only GET is known here"}"#);
+            let (error, hint) = ("only GET is known here", "ask with GET or HEAD");
+            let mut refusal = refusal(StatusCode::METHOD_NOT_ALLOWED, error, hint);
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
         match request.uri.path() {
             "/metrics" => self.metrics(&request.headers).await,
             "/api/sessions" => sessions::answer(&self.observer, request.uri.query().unwrap_or_default()),
+            "/api/config" => self.shown.answer(),
             "/health" => page(StatusCode::OK, JSON, r#"{"status":"alive"}"#),
             "/health/ready" => self.ready(),
-            _ => page(
-                StatusCode::NOT_FOUND,
-                JSON,
-                r#"{"error":"not found","known":["/metrics","/health","/health/ready","/api/sessions","/api/debug/sessions/{hash}"]}"#,
-            ),
+            _ => {
+                let body = json!({ "error": "not found", "known": KNOWN });
+                page(StatusCode::NOT_FOUND, JSON, body.to_string())
+            }
         }
     }
 
@@ -117,10 +165,20 @@ impl Pages {
     }
 }
 
-fn is_for_everybody(path: &str) -> bool {
-    matches!(path, "/metrics" | "/health" | "/health/ready")
+/// The answer to a body that nobody here could have a use for.
+fn too_large(headers: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+    let announced = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+    let hint = "no path here reads a body; leave it out";
+    (announced > LARGEST_BODY)
+        .then(|| refusal(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB", hint))
 }
 
+/// An answer that says what is wrong and what to do.
+pub(super) fn refusal(status: StatusCode, error: &str, hint: &str) -> Response<Full<Bytes>> {
+    page(status, JSON, json!({ "error": error, "hint": hint }).to_string())
+}
+
+/// An answer, with what keeps browsers from doing anything else with it.
 pub(super) fn page(
     status: StatusCode,
     content_type: &'static str,
@@ -130,8 +188,9 @@ pub(super) fn page(
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in GUARDING {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     answer
 }
 

@@ -72,11 +72,12 @@ pub fn detach() {
 }
 
 /// The one line on start: what listens where, and what is mounted where.
-pub fn started(listen: &[SocketAddr], admin: SocketAddr, mounts: &[String]) {
+pub fn started(listen: &[SocketAddr], admin: SocketAddr, admin_tls: bool, mounts: &[String]) {
     let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
     let version = env!("CARGO_PKG_VERSION");
+    let scheme = if admin_tls { "https" } else { "http" };
     let message = format!(
-        "sightglass {version} listens on {}; dial {}; metrics at http://{admin}/metrics",
+        "sightglass {version} listens on {}; dial {}; metrics at {scheme}://{admin}/metrics",
         listen.join(", "),
         mounts.join(", "),
     );

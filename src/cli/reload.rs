@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::admin::Shown;
 use crate::config::{Config, Error, Reloaded, Server};
 use crate::export::Prometheus;
 use crate::observe::Observer;
@@ -37,6 +38,7 @@ pub struct Reloader {
     running: Mutex<Config>,
     watched: Mutex<Watched>,
     router: Router,
+    shown: Shown,
     observer: Observer,
     prometheus: Arc<Prometheus>,
 }
@@ -62,11 +64,12 @@ impl Reloader {
         source: Source,
         config: Config,
         router: Router,
+        shown: Shown,
         observer: Observer,
         prometheus: Arc<Prometheus>,
     ) -> Self {
         let watched = Mutex::new(Watched::new(source.content()));
-        Self { source, running: Mutex::new(config), watched, router, observer, prometheus }
+        Self { source, running: Mutex::new(config), watched, router, shown, observer, prometheus }
     }
 
     /// The configuration that the proxy runs by, with the servers that reloads removed.
@@ -105,6 +108,7 @@ impl Reloader {
             self.observer.reload(&config);
             routes.take();
         }
+        self.shown.follow(&config);
         *running = config;
         Ok(changes)
     }
@@ -194,6 +198,16 @@ impl Changes {
             taken: taken.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect(),
             waiting: Vec::new(),
         }
+    }
+
+    /// As `POST /api/reload` answers.
+    pub fn told(&self) -> serde_json::Value {
+        let Self { added, changed, removed, taken, waiting } = self;
+        serde_json::json!({
+            "servers": { "added": added, "changed": changed, "removed": removed },
+            "changed": taken,
+            "waiting_for_restart": waiting,
+        })
     }
 
     /// Whether nothing holds from now on that did not before.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::reload::{Reloader, Source};
 use super::telemetry::Telemetry;
-use crate::admin::Admin;
+use crate::admin::{Admin, Reloads, Shown};
 use crate::config::Config;
 use crate::export::{Log, Started};
 use crate::observe::Observer;
@@ -73,7 +73,7 @@ async fn serve(config: &Config, source: Source, telemetry: &Telemetry) -> anyhow
     let workers = Workers::start(config.proxy.workers).context("cannot start the workers")?;
     let running = start_on(Some(workers), config.clone(), telemetry).await?;
     announce(config, &running);
-    let reloader = Arc::new(running.reloader(source, config.clone(), telemetry));
+    let reloader = running.reloader(source, config.clone(), telemetry);
     let watching = tokio::spawn(Arc::clone(&reloader).watch());
     loop {
         tokio::select! {
@@ -110,15 +110,24 @@ pub struct Running {
     grace: Duration,
     observer: Observer,
     router: Router,
+    shown: Shown,
+    reloads: Reloads,
     exports: Option<Started>,
     log: Option<Arc<Log>>,
 }
 
 impl Running {
-    /// What puts another configuration in place of `config`, by which it runs.
-    pub fn reloader(&self, source: Source, config: Config, telemetry: &Telemetry) -> Reloader {
-        let (router, observer) = (self.router.clone(), self.observer.clone());
-        Reloader::new(source, config, router, observer, Arc::clone(&telemetry.prometheus))
+    /// What puts another configuration in place of `config`, by which it runs; `POST /api/reload` asks it from now on.
+    pub fn reloader(&self, source: Source, config: Config, telemetry: &Telemetry) -> Arc<Reloader> {
+        let (router, shown, observer) = (self.router.clone(), self.shown.clone(), self.observer.clone());
+        let prometheus = Arc::clone(&telemetry.prometheus);
+        let reloader = Arc::new(Reloader::new(source, config, router, shown, observer, prometheus));
+        let asked = Arc::clone(&reloader);
+        self.reloads.by(Arc::new(move || match asked.reload() {
+            Ok(changes) => Ok(changes.told()),
+            Err(error) => Err(format!("{error:#}")),
+        }));
+        reloader
     }
 
     /// Takes nothing new, lets running calls finish within the grace, sends what waits to be exported, then ends.
@@ -164,11 +173,11 @@ async fn start_on(
     let (observer, exports) = telemetry.observer(&config)?;
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
     let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
-    let admin = config.admin.listen;
-    let admin = Admin::bind(admin, Arc::clone(&telemetry.prometheus), observer.clone(), shutdown.clone())
-        .with_context(|| format!("cannot listen on {admin} (admin.listen)"))?;
+    let prometheus = Arc::clone(&telemetry.prometheus);
+    let admin = Admin::bind(&config, prometheus, observer.clone(), shutdown.clone())?;
     let (over, ended) = oneshot::channel::<()>();
-    let (data, admin_address, router) = (proxy.addresses(), admin.address()?, proxy.router());
+    let (data, router) = (proxy.addresses(), proxy.router());
+    let (admin_address, shown, reloads) = (admin.address()?, admin.shown(), admin.reloads());
     let rest = vec![
         tokio::spawn(admin.run(async {
             let _ = ended.await;
@@ -191,6 +200,8 @@ async fn start_on(
         grace,
         observer,
         router,
+        shown,
+        reloads,
         exports,
         log,
     })
@@ -212,7 +223,7 @@ fn announce(config: &Config, running: &Running) {
     let mount =
         |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
-    super::logging::started(&running.data, running.admin, &mounts);
+    super::logging::started(&running.data, running.admin, config.admin.tls.is_some(), &mounts);
     if config.logs.salt.is_none() && !config.logs.raw_session_ids {
         tracing::info!(
             event = "random_salt",

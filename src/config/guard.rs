@@ -3,30 +3,37 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
+use super::shown;
+
 /// `server.bulkhead`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Bulkhead {
     /// Exchanges under way at once; at least one.
     pub max: usize,
     /// Exchanges that may wait for one of them to end.
     pub queue: usize,
     /// How long each of those waits.
+    #[serde(serialize_with = "shown::duration")]
     pub wait: Duration,
 }
 
 /// `server.circuit_breaker`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CircuitBreaker {
     /// Failures that open it; at least one.
     pub failures: usize,
     /// Within which time.
+    #[serde(serialize_with = "shown::duration")]
     pub window: Duration,
     /// How long nobody is let through.
+    #[serde(serialize_with = "shown::duration")]
     pub open_for: Duration,
 }
 
 /// `server.rate`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rate {
     /// Requests a second; positive.
     pub per_second: f64,
@@ -37,7 +44,8 @@ pub struct Rate {
 }
 
 /// `server.rate.key`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RateKey {
     /// Those with the same credentials; without any, those from the same address.
     #[default]

@@ -4,8 +4,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
+use super::shown;
+
 /// `[identity]`: who calls, as far as requests say. Nothing of it is verified: it is the server that judges.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// Where the user's id stands; told as a keyed hash. `None` = nobody asks.
     pub user: Option<Source>,
@@ -13,13 +17,15 @@ pub struct Identity {
     pub tier: Option<Tier>,
     /// Where the session of a 2026-07-28 request is named, in the order they are tried; empty = there are none. Never a
     /// [`Source::Claim`].
+    #[serde(serialize_with = "shown::sources")]
     pub session: Vec<Source>,
     /// Names of clients that always get their own label value, beside `limits.max_client_names`.
     pub clients: Vec<String>,
 }
 
 /// Where in a request something stands.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// A header field, by its name in lower case.
     Header(String),
@@ -45,23 +51,25 @@ impl fmt::Display for Source {
 }
 
 /// `identity.tier`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tier {
     /// Where it stands.
+    #[serde(flatten)]
     pub source: Source,
     /// The label's values; what is none of them is `_other`. Never empty.
     pub allowed: Vec<String>,
 }
 
 /// `[tokens]`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Tokens {
     /// How tokens are counted.
     pub counter: TokenCounter,
 }
 
 /// `tokens.counter`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TokenCounter {
     /// A token for every four bytes.
     #[default]
@@ -71,19 +79,21 @@ pub enum TokenCounter {
 }
 
 /// `[drift]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Drift {
     /// A file in which the tools that servers listed are remembered across restarts, and shared by replicas; `None` =
     /// they are forgotten.
+    #[serde(serialize_with = "shown::maybe_path")]
     pub state: Option<PathBuf>,
 }
 
 /// One `[[metric]]`: when it fires, and what it then counts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rule {
     /// The metric's name; several rules may feed one metric.
     pub name: String,
     /// The metric's type.
+    #[serde(rename = "type")]
     pub kind: RuleKind,
     /// The metric's help text, one line.
     pub help: String,
@@ -94,13 +104,16 @@ pub struct Rule {
     /// What the number is multiplied by.
     pub scale: f64,
     /// Labels beside `server`, in the order of their names.
+    #[serde(serialize_with = "shown::labels")]
     pub labels: Vec<RuleLabel>,
     /// Upper bounds of a histogram, ascending; empty for other types.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub buckets: Vec<f64>,
 }
 
 /// `metric.type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RuleKind {
     /// Grows by the value, or by 1.
     Counter,
@@ -125,12 +138,16 @@ impl RuleKind {
 }
 
 /// `metric.when`: all of it must hold; an empty list is any.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each is the condition of the same name: one of these words")]
 pub struct When {
+    #[serde(rename = "server", skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<String>,
+    #[serde(rename = "method", skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
+    #[serde(rename = "tool", skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
+    #[serde(rename = "outcome", skip_serializing_if = "Vec::is_empty")]
     pub outcomes: Vec<String>,
 }
 
@@ -189,7 +206,7 @@ impl Fact {
 
 /// One `[[price]]`, in US dollars. Of those that fit a call the most specific one holds: with server and tool, then
 /// with a tool, then with a server, then with neither.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Price {
     /// Only calls to this server; `None` = all.
     pub server: Option<String>,

@@ -10,7 +10,7 @@ use super::error::{Fault, Mistake};
 
 /// Keys of tables that exist.
 const KEYS: &[(&str, &[&str])] = &[
-    ("admin", &["token", "tls", "links"]),
+    ("admin", &["links"]),
     ("server", &["probe", "auth", "slo", "rewrite_oauth"]),
     ("limits", &["recent_calls"]),
 ];

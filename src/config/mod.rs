@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
+
 mod dial;
 mod error;
 mod guard;
@@ -17,6 +19,7 @@ mod read;
 mod reload;
 mod resolve;
 mod rules;
+mod shown;
 mod substitute;
 mod suggest;
 mod upstreams;
@@ -29,6 +32,8 @@ pub use insight::{
 };
 pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
 pub use reload::Reloaded;
+pub use shown::{MASK, duration_text, size_text};
+pub use substitute::{FromEnvironment, Step};
 pub use upstreams::Overrides;
 
 use raw::Written;
@@ -63,13 +68,14 @@ pub fn duration(text: &str) -> Result<Option<Duration>, Error> {
 }
 
 /// Everything an operator can decide, resolved: defaults filled in, references checked.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Config {
     /// `[proxy]`: the data listener.
     pub proxy: Proxy,
     /// `[admin]`: the operator's listener.
     pub admin: Admin,
     /// `[[server]]`: the MCP servers behind the proxy, in the order of the file.
+    #[serde(rename = "server", serialize_with = "shown::servers")]
     pub servers: Vec<Server>,
     /// `[rewrite]`: the bytes we change.
     pub rewrite: Rewrite,
@@ -88,16 +94,22 @@ pub struct Config {
     /// `[drift]`: what is remembered of the tools that servers list.
     pub drift: Drift,
     /// `[[metric]]`: what to count of payloads, in the order of the file.
+    #[serde(rename = "metric")]
     pub rules: Vec<Rule>,
     /// `[[price]]`: what calls cost, in the order of the file.
+    #[serde(rename = "price")]
     pub prices: Vec<Price>,
     /// What is no mistake and should be known all the same: `OTEL_*` variables that cannot be read, a setting that does
     /// nothing. A sentence each, without secrets.
+    #[serde(skip)]
     pub warnings: Vec<String>,
+    /// What of it, but for its servers, came from the environment by `${VAR}` and is shown to nobody.
+    #[serde(skip)]
+    pub from_environment: FromEnvironment,
 }
 
 /// `[proxy]`: the data listener.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Proxy {
     /// Addresses to listen on; never empty.
     pub listen: Vec<SocketAddr>,
@@ -116,25 +128,33 @@ pub struct Proxy {
     /// Worker threads; 0 = one per core.
     pub workers: usize,
     /// How long running calls may go on after SIGTERM.
+    #[serde(serialize_with = "shown::duration")]
     pub shutdown_grace: Duration,
 }
 
 /// `proxy.tls` and `admin.tls`: paths of PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListenerTls {
     /// Certificate chain.
+    #[serde(serialize_with = "shown::path")]
     pub cert: PathBuf,
     /// Private key.
+    #[serde(serialize_with = "shown::path")]
     pub key: PathBuf,
     /// Who may sign client certificates; `None` = none is asked for.
+    #[serde(serialize_with = "shown::maybe_path")]
     pub client_ca: Option<PathBuf>,
 }
 
 /// `[admin]`: the operator's listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Admin {
     /// Where metrics and health are served.
     pub listen: SocketAddr,
+    /// What whoever asks for more than these has to show; `None` = only this machine may, and only on loopback.
+    pub token: Option<Secret>,
+    /// TLS on the listener; `None` = plain text.
+    pub tls: Option<ListenerTls>,
 }
 
 /// How an MCP server is spoken to.
@@ -150,7 +170,7 @@ pub enum HttpVersion {
 }
 
 /// One `[[server]]`: an MCP server and where clients find it here.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Server {
     /// The label `server`.
     pub name: String,
@@ -165,18 +185,24 @@ pub struct Server {
     /// How it is spoken to.
     pub http: HttpVersion,
     /// Header fields set or replaced on the way up.
+    #[serde(serialize_with = "shown::table")]
     pub headers: Vec<(String, Secret)>,
     /// TLS towards it, where `url` is `https://`.
+    #[serde(serialize_with = "shown::tls")]
     pub tls: ServerTls,
     /// Tool names known from the start.
     pub tools: Vec<String>,
     /// Limit for resolving, connecting and the TLS handshake together.
+    #[serde(serialize_with = "shown::limit")]
     pub connect_timeout: Option<Duration>,
     /// Limit from the request sent to the response head; `None` = tools may run for hours.
+    #[serde(serialize_with = "shown::limit")]
     pub head_timeout: Option<Duration>,
     /// Limit for the whole call.
+    #[serde(serialize_with = "shown::limit")]
     pub call_timeout: Option<Duration>,
     /// How long an unused upstream connection is kept.
+    #[serde(serialize_with = "shown::duration")]
     pub pool_idle: Duration,
     /// How many exchanges are under way at once; `None` = any number.
     pub bulkhead: Option<Bulkhead>,
@@ -185,17 +211,24 @@ pub struct Server {
     /// How fast requests may come; `None` = as fast as they like.
     pub rate: Option<Rate>,
     /// A reload took it out: it is here for its position.
+    #[serde(skip)]
     pub removed: bool,
+    /// What of its block came from the environment by `${VAR}`: where that stands in it.
+    #[serde(skip)]
+    pub from_environment: Vec<Vec<Step>>,
 }
 
 /// `server.tls`: paths of PEM files.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ServerTls {
     /// Authorities trusted instead of the system's.
+    #[serde(serialize_with = "shown::maybe_path")]
     pub ca: Option<PathBuf>,
     /// Client certificate chain; with `key`.
+    #[serde(serialize_with = "shown::maybe_path")]
     pub cert: Option<PathBuf>,
     /// Client private key; with `cert`.
+    #[serde(serialize_with = "shown::maybe_path")]
     pub key: Option<PathBuf>,
 }
 
@@ -263,7 +296,7 @@ pub struct Network {
 }
 
 /// `[rewrite]`: the bytes we change; all off = hash in equals hash out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rewrite {
     /// Legacy SSE `endpoint` events name this proxy.
     pub endpoint: bool,
@@ -274,35 +307,49 @@ pub struct Rewrite {
 }
 
 /// `[limits]`. `None` = no limit; what is not an `Option` refuses to be unlimited. Sizes in bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each is the key of the same name, explained in config.toml")]
 pub struct Limits {
+    #[serde(serialize_with = "shown::count")]
     pub max_connections: Option<usize>,
+    #[serde(serialize_with = "shown::count")]
     pub max_connections_per_address: Option<usize>,
+    #[serde(serialize_with = "shown::count")]
     pub max_streams: Option<usize>,
+    #[serde(serialize_with = "shown::limit")]
     pub first_byte_timeout: Option<Duration>,
+    #[serde(serialize_with = "shown::limit")]
     pub header_timeout: Option<Duration>,
+    #[serde(serialize_with = "shown::limit")]
     pub keep_alive: Option<Duration>,
+    #[serde(serialize_with = "shown::size")]
     pub header_bytes: usize,
     pub max_headers: usize,
+    #[serde(serialize_with = "shown::size_limit")]
     pub request_body: Option<u64>,
     /// 0 = never hold.
+    #[serde(serialize_with = "shown::size")]
     pub hold_back: usize,
     pub max_sessions: usize,
+    #[serde(serialize_with = "shown::duration")]
     pub session_idle: Duration,
     pub max_open_calls: usize,
     pub max_tasks: usize,
+    #[serde(serialize_with = "shown::duration")]
     pub orphan_wait: Duration,
     pub max_label_values: usize,
     pub max_client_names: usize,
     pub max_tool_pairs: usize,
+    #[serde(serialize_with = "shown::size")]
     pub payload_bytes: usize,
+    #[serde(serialize_with = "shown::size")]
     pub observe_bytes: usize,
+    #[serde(serialize_with = "shown::size")]
     pub decoded_bytes: u64,
 }
 
 /// `[metrics]`. Buckets in seconds and bytes, ascending.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metrics {
     /// `false`: `/metrics` tells nothing of the traffic.
     pub enabled: bool,
@@ -317,7 +364,7 @@ pub struct Metrics {
 }
 
 /// `[tracing]` (`telemetry.md` §4), with what the `OTEL_*` variables say.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tracing {
     /// `false`: trace headers and `_meta` pass untouched, and no span is made.
     pub enabled: bool,
@@ -326,6 +373,7 @@ pub struct Tracing {
     /// Whether a parent's flag decides; `false` only where `OTEL_TRACES_SAMPLER` says so: then the ratio alone does.
     pub parent_based: bool,
     /// A call that took longer is exported even if it was not sampled; `None` = no call is.
+    #[serde(serialize_with = "shown::limit")]
     pub slow_threshold: Option<Duration>,
     /// Whether `params._meta` gets the trace context, too.
     pub inject_meta: InjectMeta,
@@ -336,6 +384,7 @@ pub struct Tracing {
     /// Where spans go; `None` = nowhere.
     pub otlp: Option<Otlp>,
     /// What the exporter says of this process: `service.name` first, then `OTEL_RESOURCE_ATTRIBUTES`.
+    #[serde(serialize_with = "shown::table")]
     pub resource: Vec<(String, String)>,
 }
 
@@ -352,7 +401,7 @@ pub enum InjectMeta {
 }
 
 /// `tracing.otlp`, or what the `OTEL_EXPORTER_OTLP_*` variables stand for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Otlp {
     /// What is spoken.
     pub protocol: OtlpProtocol,
@@ -363,12 +412,16 @@ pub struct Otlp {
     /// The same for log lines.
     pub logs: Option<String>,
     /// Sent with every export.
+    #[serde(serialize_with = "shown::table")]
     pub headers: Vec<(String, Secret)>,
     /// Whether exports are compressed.
+    #[serde(rename = "compression", serialize_with = "shown::compression")]
     pub gzip: bool,
     /// How long one export may take.
+    #[serde(serialize_with = "shown::duration")]
     pub timeout: Duration,
     /// TLS towards the collector, where its URL is `https://`.
+    #[serde(serialize_with = "shown::tls")]
     pub tls: ServerTls,
 }
 
@@ -389,12 +442,14 @@ impl Default for Otlp {
 }
 
 /// `tracing.otlp.protocol`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum OtlpProtocol {
     /// `http/protobuf`.
+    #[serde(rename = "http/protobuf")]
     #[default]
     HttpProtobuf,
     /// `grpc`.
+    #[serde(rename = "grpc")]
     Grpc,
 }
 
@@ -427,7 +482,7 @@ impl Default for Tracing {
 }
 
 /// `[logs]`: a line per call, and the program's own lines (`telemetry.md` §5).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Logs {
     /// How lines look on standard output; a file always gets JSON.
     pub format: LogFormat,
@@ -450,11 +505,13 @@ pub struct Logs {
 }
 
 /// `logs.file`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogFile {
     /// Where.
+    #[serde(serialize_with = "shown::path")]
     pub path: PathBuf,
     /// Bytes after which it is rotated.
+    #[serde(serialize_with = "shown::size")]
     pub max_size: u64,
     /// How many files are kept, the current one included.
     pub max_files: usize,
@@ -463,13 +520,14 @@ pub struct LogFile {
 }
 
 /// `logs.capture`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Capture {
     /// `params.arguments`.
     pub arguments: bool,
     /// `result`.
     pub results: bool,
     /// Bytes of each that are logged, after redaction.
+    #[serde(serialize_with = "shown::size")]
     pub max_bytes: usize,
 }
 
@@ -496,7 +554,8 @@ impl Default for Capture {
 }
 
 /// How the program's own lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Pretty on a terminal, else JSON.
     #[default]
@@ -508,8 +567,9 @@ pub enum LogFormat {
 }
 
 /// The least severe line that is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[expect(missing_docs, reason = "the levels' own names")]
+#[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     Error,
     Warn,
@@ -536,7 +596,7 @@ impl Default for Proxy {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)), token: None, tls: None }
     }
 }
 
@@ -561,6 +621,7 @@ impl Server {
             circuit_breaker: None,
             rate: None,
             removed: false,
+            from_environment: Vec::new(),
         }
     }
 }

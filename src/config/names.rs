@@ -129,6 +129,7 @@ pub const BUILTIN_METRICS: &[&str] = &[
     "mcp_health_score",
     "mcp_probe_phase_seconds",
     "mcp_upstream_cert_expiry_timestamp_seconds",
+    "mcp_listener_cert_expiry_timestamp_seconds",
     "mcp_circuit_breaker_open",
     "mcp_bulkhead_running",
     "mcp_bulkhead_max",

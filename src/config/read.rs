@@ -68,6 +68,10 @@ fn steps(
     let otel = Otel::read(environment);
     let (mut config, mut spans) =
         resolve::file(raw, base, otel).map_err(|mistake| hide(mistake, &substituted))?;
+    config.from_environment = substituted.remembered();
+    for (position, server) in config.servers.iter_mut().enumerate() {
+        server.from_environment = config.from_environment.of_server(position);
+    }
     overrides.apply(&mut config, &mut spans);
     rules::check(&config, &spans).map_err(|mistake| hide(mistake, &substituted))?;
     Ok(config)

@@ -39,6 +39,7 @@ impl Config {
         }
         self.servers = servers;
         let waiting = self.put_back(previous);
+        self.from_environment.add(&previous.from_environment);
         Reloaded { config: self, waiting }
     }
 

@@ -25,14 +25,17 @@ impl Overrides {
     pub(super) fn apply(self, config: &mut Config, spans: &mut Spans) {
         if !self.listen.is_empty() {
             config.proxy.listen = self.listen;
+            config.from_environment.forget(&["proxy", "listen"]);
             spans.listen.clear();
         }
         if let Some(admin) = self.admin {
             config.admin.listen = admin;
+            config.from_environment.forget(&["admin", "listen"]);
             spans.admin = None;
         }
         if let Some(format) = self.log_format {
             config.logs.format = format;
+            config.from_environment.forget(&["logs", "format"]);
         }
         if !self.upstreams.is_empty() {
             config.servers = self.upstreams;

@@ -43,7 +43,7 @@ impl Client {
         timeout: Duration,
         answer_bytes_max: usize,
     ) -> Result<Self, ConnectorError> {
-        let connector = Connector::new(server, Alpn::Http1, |_took| {})?;
+        let connector = Connector::new(server, Alpn::Http1, |_made| {})?;
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())

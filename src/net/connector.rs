@@ -1,6 +1,7 @@
 //! Connects to one configured server, whatever URI it is asked for.
 
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,13 +11,16 @@ use http::Uri;
 use hyper_util::client::legacy::connect;
 use hyper_util::client::legacy::connect::{Connected, HttpConnector};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
 use tower_service::Service;
 
-use super::tls::{Alpn, TlsError, client_config};
+use super::expiry::expiry;
+use super::renewal::{Renewable, Renewal};
+use super::tls::{Alpn, TlsError, client_config_of, client_files};
 use super::{Stamps, Stream};
 use crate::config;
 
@@ -32,10 +36,20 @@ pub struct Connector {
 
 struct Shared {
     target: Uri,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Renewable<ClientConfig>, ServerName<'static>)>,
     timeout: Option<Duration>,
     http: HttpConnector,
-    made: Box<dyn Fn(Duration) + Send + Sync>,
+    made: Box<dyn Fn(Made) + Send + Sync>,
+}
+
+/// A connection was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// How long name, TCP and TLS took together.
+    pub took: Duration,
+    /// When the certificate ends that the server showed, in unix seconds; `None` where it showed none: in plain text,
+    /// or where a TLS session was resumed.
+    pub expires: Option<i64>,
 }
 
 /// Why no connection came about: always the server's side.
@@ -61,11 +75,11 @@ pub enum ConnectorError {
 }
 
 impl Connector {
-    /// A connector to `server`. `made` is told how long each new connection took.
+    /// A connector to `server`. `made` is told of each new connection.
     pub fn new(
         server: &config::Server,
         alpn: Alpn,
-        made: impl Fn(Duration) + Send + Sync + 'static,
+        made: impl Fn(Made) + Send + Sync + 'static,
     ) -> Result<Self, ConnectorError> {
         let url = &server.url;
         let unusable = || ConnectorError::Host(url.authority());
@@ -78,7 +92,8 @@ impl Connector {
         let tls = if url.tls {
             let name = url.host.trim_start_matches('[').trim_end_matches(']').to_owned();
             let name = ServerName::try_from(name).map_err(|_malformed| unusable())?;
-            Some((TlsConnector::from(Arc::new(client_config(&server.tls, alpn)?)), name))
+            let (paths, tls) = (client_files(&server.tls).map(Path::to_owned).collect(), server.tls.clone());
+            Some((Renewable::new(paths, move |files| client_config_of(&tls, alpn, files))?, name))
         } else {
             None
         };
@@ -90,6 +105,16 @@ impl Connector {
         Ok(Self { shared: Arc::new(Shared { target, tls, timeout, http, made: Box::new(made) }) })
     }
 
+    /// Whether TLS is spoken from files, which [`Connector::look`] looks at.
+    pub fn has_files(&self) -> bool {
+        self.shared.tls.as_ref().is_some_and(|(tls, _)| tls.has_files())
+    }
+
+    /// Looks whether the files of TLS have changed; what they hold then is for new connections. Waits for the disk.
+    pub fn look(&self) -> Renewal {
+        self.shared.tls.as_ref().map_or(Renewal::Unchanged, |(tls, _)| tls.look())
+    }
+
     /// Makes one connection.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
         let began = Instant::now();
@@ -99,7 +124,7 @@ impl Connector {
                 .unwrap_or(Err(ConnectError::Timeout(limit)))?,
             None => self.shared.handshakes().await?,
         };
-        (self.shared.made)(began.elapsed());
+        (self.shared.made)(Made { took: began.elapsed(), expires: stream.shown().and_then(expiry) });
         Ok(Connection { inner: stream, stamps: Arc::default() })
     }
 }
@@ -115,13 +140,13 @@ impl Shared {
             .into_inner();
         match &self.tls {
             None => Ok(Stream::Plain(tcp)),
-            Some((connector, name)) => secured(connector, name.clone(), tcp).await,
+            Some((tls, name)) => secured(TlsConnector::from(tls.current()), name.clone(), tcp).await,
         }
     }
 }
 
 async fn secured(
-    connector: &TlsConnector,
+    connector: TlsConnector,
     name: ServerName<'static>,
     tcp: TcpStream,
 ) -> Result<Stream, ConnectError> {

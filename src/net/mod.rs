@@ -1,13 +1,19 @@
 //! CONNECTIONS. Resolve, connect, TLS: a leaf that all who talk to somebody share.
 
+mod acceptor;
 mod client;
 mod connector;
+mod expiry;
+mod files;
+mod renewal;
 mod stamps;
 mod stream;
 mod tls;
 
+pub use acceptor::Acceptor;
 pub use client::{Client, ClientError};
-pub use connector::{ConnectError, Connection, Connector, ConnectorError};
+pub use connector::{ConnectError, Connection, Connector, ConnectorError, Made};
+pub use renewal::{LOOK_EVERY, Renewal, keep_looking};
 pub use stamps::Stamps;
 pub use stream::Stream;
 pub use tls::{Alpn, TlsError, client_config, server_config};

@@ -4,6 +4,8 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::HandshakeKind;
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -24,6 +26,15 @@ impl Stream {
             Self::Plain(_) => false,
             Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
+    }
+
+    /// The certificate that the peer showed in this connection's own handshake.
+    pub(super) fn shown(&self) -> Option<&CertificateDer<'static>> {
+        let Self::Tls(stream) = self else { return None };
+        let (_, session) = stream.get_ref();
+        // What is resumed only remembers the certificate of another connection.
+        let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+        session.peer_certificates().filter(|_| !resumed)?.first()
     }
 }
 

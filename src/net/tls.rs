@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ServerConfig};
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use super::files::Files;
 use crate::config::{ListenerTls, ServerTls};
 
 /// Why TLS cannot be set up. Each names the file that must be mended; what is wrong with it is the
@@ -56,16 +55,36 @@ impl Alpn {
 /// How to speak TLS to a server: the system's authorities or those of `tls.ca`, a client certificate where one is
 /// given.
 pub fn client_config(tls: &ServerTls, alpn: Alpn) -> Result<ClientConfig, TlsError> {
+    client_config_of(tls, alpn, &Files::read(client_files(tls))?)
+}
+
+/// How to answer TLS clients: in these versions by ALPN, client certificates demanded where `client_ca` is given.
+pub fn server_config(tls: &ListenerTls, alpn: Alpn) -> Result<ServerConfig, TlsError> {
+    server_config_of(tls, alpn, &Files::read(listener_files(tls))?)
+}
+
+/// The files of a setting.
+pub(super) fn client_files(tls: &ServerTls) -> impl Iterator<Item = &Path> {
+    [&tls.ca, &tls.cert, &tls.key].into_iter().flatten().map(PathBuf::as_path)
+}
+
+/// The files of a setting.
+pub(super) fn listener_files(tls: &ListenerTls) -> impl Iterator<Item = &Path> {
+    [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca).map(PathBuf::as_path)
+}
+
+/// [`client_config`] from files that were read.
+pub(super) fn client_config_of(tls: &ServerTls, alpn: Alpn, files: &Files) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Provider)?;
     let builder = match &tls.ca {
-        Some(path) => builder.with_root_certificates(authorities(path)?),
+        Some(path) => builder.with_root_certificates(files.authorities(path)?),
         None => builder.with_platform_verifier().map_err(TlsError::Provider)?,
     };
     let mut config = match (&tls.cert, &tls.key) {
         (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(certificates(cert)?, private_key(key)?)
+            .with_client_auth_cert(files.certificates(cert)?, files.private_key(key)?)
             .map_err(TlsError::Identity)?,
         (None, _) | (_, None) => builder.with_no_client_auth(),
     };
@@ -73,14 +92,18 @@ pub fn client_config(tls: &ServerTls, alpn: Alpn) -> Result<ClientConfig, TlsErr
     Ok(config)
 }
 
-/// How to answer TLS clients: HTTP/2 and HTTP/1.1 by ALPN, client certificates demanded where `client_ca` is given.
-pub fn server_config(tls: &ListenerTls) -> Result<ServerConfig, TlsError> {
+/// [`server_config`] from files that were read.
+pub(super) fn server_config_of(
+    tls: &ListenerTls,
+    alpn: Alpn,
+    files: &Files,
+) -> Result<ServerConfig, TlsError> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Provider)?;
     let builder = match &tls.client_ca {
         Some(path) => {
-            let roots = Arc::new(authorities(path)?);
+            let roots = Arc::new(files.authorities(path)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
                 .build()
                 .map_err(|source| TlsError::ClientVerifier { path: path.clone(), source })?;
@@ -89,36 +112,12 @@ pub fn server_config(tls: &ListenerTls) -> Result<ServerConfig, TlsError> {
         None => builder.with_no_client_auth(),
     };
     let mut config = builder
-        .with_single_cert(certificates(&tls.cert)?, private_key(&tls.key)?)
+        .with_single_cert(files.certificates(&tls.cert)?, files.private_key(&tls.key)?)
         .map_err(TlsError::Identity)?;
-    config.alpn_protocols = Alpn::Both.names();
+    config.alpn_protocols = alpn.names();
     Ok(config)
 }
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
-}
-
-fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|source| TlsError::Authority { path: path.to_owned(), source })?;
-    }
-    Ok(roots)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let unreadable = |source| TlsError::File { path: path.to_owned(), source };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(unreadable)?
-        .collect::<Result<_, _>>()
-        .map_err(unreadable)?;
-    if found.is_empty() {
-        return Err(TlsError::Empty { path: path.to_owned() });
-    }
-    Ok(found)
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
 }

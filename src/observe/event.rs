@@ -78,6 +78,10 @@ pub enum Event<'a> {
     CacheOperation { server: usize, operation: &'a Label, result: CacheResult },
     /// A connection to a server was made.
     UpstreamConnected { server: usize, took: Duration },
+    /// A server showed its certificate, which ends then: unix seconds.
+    UpstreamCertificate { server: usize, expires: i64 },
+    /// A listener shows a certificate from now on, which ends then: unix seconds.
+    ListenerCertificate { listener: Listener, expires: i64 },
     /// A server's response head came, from the request handed over.
     UpstreamFirstByte { server: usize, took: Duration },
     /// A session began.
@@ -112,6 +116,25 @@ pub enum Event<'a> {
     LabelOverflow { label: LabelName },
     /// An observation was given up for want of room.
     Dropped { what: DroppedWhat, reason: DropReason },
+}
+
+/// Where somebody can connect: the label `listener`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listener {
+    /// `proxy.listen`.
+    Proxy,
+    /// `admin.listen`.
+    Admin,
+}
+
+impl Listener {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// How a call ended.

@@ -47,8 +47,8 @@ pub use self::call::{Call, Head, Introduction};
 pub use self::catalogue::{Change, Changed};
 pub use self::event::{
     AuthReason, BulkheadChange, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType,
-    Event, LabelName, Milestone, MirroredHeader, Outcome, Passed, Recovery, SessionEnd, Status, StreamEnd,
-    StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
+    Event, LabelName, Listener, Milestone, MirroredHeader, Outcome, Passed, Recovery, SessionEnd, Status,
+    StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
 };
 pub use self::identity::Caller;
 pub use self::label::Label;
@@ -252,6 +252,16 @@ impl Observer {
     /// A connection to `server` was made, after `took` for name, TCP and TLS.
     pub fn connected(&self, server: usize, took: Duration) {
         self.tell(&Event::UpstreamConnected { server, took });
+    }
+
+    /// `server` showed its certificate, which ends then: unix seconds.
+    pub fn certificate_shown(&self, server: usize, expires: i64) {
+        self.tell(&Event::UpstreamCertificate { server, expires });
+    }
+
+    /// A listener shows a certificate from now on, which ends then: unix seconds.
+    pub fn certificate_used(&self, listener: Listener, expires: i64) {
+        self.tell(&Event::ListenerCertificate { listener, expires });
     }
 
     /// The proxy said no before there was an exchange (too many connections, a slow or malformed head).

@@ -12,7 +12,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::Shared;
 use super::activity::{Check, Patience, Watched};
@@ -23,7 +22,7 @@ use super::inbound::Inbound;
 use super::link::Link;
 use crate::config::Limits;
 use crate::guard::limits::ConnectionPermit;
-use crate::net::Stream;
+use crate::net::{Acceptor, Stream};
 use crate::observe::{Disconnect, Refusal};
 
 /// What a connection that was told to end still has to write its last bytes.
@@ -77,7 +76,7 @@ async fn secure(shared: &Shared, stream: TcpStream) -> Result<Stream, Disconnect
 }
 
 async fn handshake(
-    acceptor: &TlsAcceptor,
+    acceptor: &Acceptor,
     stream: TcpStream,
     limit: Option<Duration>,
 ) -> Result<Stream, Disconnect> {
@@ -86,8 +85,7 @@ async fn handshake(
         Some(limit) => timeout(limit, accept).await.map_err(|_elapsed| Disconnect::Idle)?,
         None => accept.await,
     };
-    let stream = accepted.map_err(|_not_tls| Disconnect::Error)?;
-    Ok(Stream::Tls(Box::new(TlsStream::Server(stream))))
+    accepted.map_err(|_not_tls| Disconnect::Error)
 }
 
 /// Serves requests until either side closes, in whichever version the client begins with.

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::certificates::Certificates;
 use super::{BindError, Shared, Workers, connection};
 use crate::observe::Refusal;
 
@@ -47,6 +48,7 @@ pub(super) async fn run(listeners: Vec<TcpListener>, shared: Arc<Shared>, worker
     for listener in listeners {
         accepting.spawn(accept(listener, Arc::clone(&shared), workers.clone(), alive.clone()));
     }
+    accepting.spawn(Certificates(shared).watch());
     drop((alive, workers));
     while accepting.join_next().await.is_some() {}
     all_closed.recv().await;

@@ -11,16 +11,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio_rustls::TlsAcceptor;
 
 use crate::config::{self, Config};
 use crate::guard::limits::{Connections, Streams};
-use crate::net::{ConnectorError, TlsError, server_config};
-use crate::observe::Observer;
+use crate::net::{Acceptor, Alpn, ConnectorError, TlsError};
+use crate::observe::{Listener, Observer};
 use crate::rewrite::trace::Propagation;
 use crate::shutdown::Shutdown;
 
 mod activity;
+mod certificates;
 mod connection;
 mod dialled;
 mod error;
@@ -41,6 +41,7 @@ mod tunnel;
 mod upstream;
 mod workers;
 
+pub use certificates::Certificates;
 use routes::Routes;
 pub use workers::Workers;
 
@@ -84,6 +85,11 @@ impl Proxy {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
+    /// What looks at the files of TLS, while it runs as well.
+    pub fn certificates(&self) -> Certificates {
+        Certificates(Arc::clone(&self.shared))
+    }
+
     /// Serves on the current runtime until the shutdown starts, then drains: the listeners close, running calls finish; after the grace,
     /// event streams end in an orderly way and what still runs is cut. Returns when every connection is closed.
     pub async fn run(self) {
@@ -105,7 +111,7 @@ struct Shared {
     observer: Observer,
     shutdown: Shutdown,
     http2: connection::Http2,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     limits: config::Limits,
     /// `None` = trace context passes as it is.
     propagation: Option<Propagation>,
@@ -116,11 +122,9 @@ struct Shared {
 
 impl Shared {
     fn new(config: &Config, observer: Observer, shutdown: Shutdown) -> Result<Self, BindError> {
-        let tls = match &config.proxy.tls {
-            Some(tls) => Some(TlsAcceptor::from(Arc::new(server_config(tls).map_err(BindError::Tls)?))),
-            None => None,
-        };
-        Ok(Self {
+        let tls = config.proxy.tls.as_ref().map(|tls| Acceptor::new(tls, Alpn::Both));
+        let tls = tls.transpose().map_err(BindError::Tls)?;
+        let shared = Self {
             http2: connection::http2(&config.limits),
             tls,
             limits: config.limits.clone(),
@@ -130,7 +134,32 @@ impl Shared {
             routes: ArcSwap::from_pointee(Routes::new(config, &observer, None)?),
             observer,
             shutdown,
-        })
+        };
+        shared.tell_certificate();
+        Ok(shared)
+    }
+
+    /// Whether anything is read from files that may change.
+    fn has_files(&self) -> bool {
+        self.tls.is_some() || self.routes.load().upstreams().any(upstream::Upstream::has_files)
+    }
+
+    fn look(&self) {
+        if let Some(tls) = &self.tls {
+            let renewal = tls.look();
+            renewal.tell("proxy.tls");
+            if renewal.is_new() {
+                self.tell_certificate();
+            }
+        }
+        let routes = self.routes.load_full();
+        routes.upstreams().filter(|upstream| upstream.has_files()).for_each(upstream::Upstream::look);
+    }
+
+    fn tell_certificate(&self) {
+        if let Some(expires) = self.tls.as_ref().and_then(Acceptor::expires) {
+            self.observer.certificate_used(Listener::Proxy, expires);
+        }
     }
 }
 

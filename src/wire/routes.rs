@@ -82,6 +82,11 @@ impl Routes {
         reached.map(|reached| &*reached.upstream).ok_or(error::Error::NoRoute)
     }
 
+    /// Every server that is there.
+    pub(super) fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        self.servers.iter().filter_map(|server| Some(&*server.reached.as_ref()?.upstream))
+    }
+
     /// What stands before the server at this position; `None` where nothing does.
     pub(super) fn guard(&self, index: usize) -> Option<&ServerGuard> {
         self.servers.get(index)?.reached.as_ref()?.guard.as_deref()

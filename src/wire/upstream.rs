@@ -14,11 +14,12 @@ use super::http2::{Http2, Sender};
 use super::pool::{self, Pool};
 use super::request_body::{RequestBody, RequestBodyError};
 use crate::config::{HttpVersion, Limits, Server};
-use crate::net::{Alpn, ConnectError, Connection, Connector};
+use crate::net::{Alpn, ConnectError, Connection, Connector, Made};
 use crate::observe::Observer;
 
 /// A server as requests are sent to it.
 pub(super) struct Upstream {
+    name: String,
     scheme: Scheme,
     authority: Authority,
     host: HeaderValue,
@@ -49,7 +50,12 @@ impl Upstream {
     ) -> Result<Self, BindError> {
         let connect = |alpn| {
             let observer = observer.clone();
-            let made = move |took| observer.connected(index, took);
+            let made = move |made: Made| {
+                observer.connected(index, made.took);
+                if let Some(expires) = made.expires {
+                    observer.certificate_shown(index, expires);
+                }
+            };
             Connector::new(server, alpn, made)
                 .map_err(|source| BindError::Server { server: server.name.clone(), source })
         };
@@ -69,6 +75,7 @@ impl Upstream {
         let unusable = || BindError::Field { server: server.name.clone(), name: "url".to_owned() };
         let authority: Authority = server.url.authority().parse().map_err(|_malformed| unusable())?;
         Ok(Self {
+            name: server.name.clone(),
             scheme: if server.url.tls { Scheme::HTTPS } else { Scheme::HTTP },
             host: HeaderValue::from_str(authority.as_str()).map_err(|_malformed| unusable())?,
             authority,
@@ -83,6 +90,18 @@ impl Upstream {
             head_timeout: server.head_timeout,
             call_timeout: server.call_timeout,
         })
+    }
+
+    /// Whether TLS is spoken from files.
+    pub(super) fn has_files(&self) -> bool {
+        self.http1.has_files()
+    }
+
+    /// Looks whether those files have changed.
+    pub(super) fn look(&self) {
+        self.http1.look().tell(&format!("server.tls of `{}`", self.name));
+        // It has the same files.
+        let _told = self.http2.as_ref().map(|http2| http2.connector.look());
     }
 
     /// Whether an upgrade can be asked of this server.

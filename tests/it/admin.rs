@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sightglass::admin::Admin;
+use sightglass::admin::{Admin, Certificate};
+use sightglass::config::Config;
 use sightglass::export::Prometheus;
 use sightglass::observe::{End, Observer};
 use sightglass::shutdown::Shutdown;
@@ -15,19 +16,28 @@ use crate::support::observed::{Observed, one_server};
 
 /// A listener that ends with its runtime.
 fn listen() -> (SocketAddr, Shutdown) {
-    let config = one_server();
-    let prometheus = Arc::new(Prometheus::new(&config).unwrap());
-    let observer = Observer::new(&config, Arc::clone(&prometheus) as _);
-    listen_to(observer, prometheus)
+    let (address, _, shutdown) = listen_as(one_server());
+    (address, shutdown)
 }
 
-fn listen_to(observer: Observer, prometheus: Arc<Prometheus>) -> (SocketAddr, Shutdown) {
+/// One of this configuration, on a free port of its address, and what looks at its certificate.
+pub(crate) fn listen_as(config: Config) -> (SocketAddr, Option<Certificate>, Shutdown) {
+    let prometheus = Arc::new(Prometheus::new(&config).unwrap());
+    let observer = Observer::new(&config, Arc::clone(&prometheus) as _);
+    listen_to(config, observer, prometheus)
+}
+
+fn listen_to(
+    mut config: Config,
+    observer: Observer,
+    prometheus: Arc<Prometheus>,
+) -> (SocketAddr, Option<Certificate>, Shutdown) {
     let shutdown = Shutdown::new(Duration::from_secs(30));
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let admin = Admin::bind(any, prometheus, observer, shutdown.clone()).unwrap();
-    let address = admin.address().unwrap();
+    config.admin.listen.set_port(0);
+    let admin = Admin::bind(&config, prometheus, observer, shutdown.clone()).unwrap();
+    let (port, certificate) = (admin.address().unwrap().port(), admin.certificate());
     tokio::spawn(admin.run(std::future::pending()));
-    (address, shutdown)
+    (SocketAddr::from(([127, 0, 0, 1], port)), certificate, shutdown)
 }
 
 /// Head and body of the answer to one request.
@@ -36,7 +46,7 @@ async fn ask(address: SocketAddr, line: &str, fields: &str) -> (String, Vec<u8>)
 }
 
 /// The same with this `Host`.
-async fn ask_as(address: SocketAddr, host: &str, line: &str, fields: &str) -> (String, Vec<u8>) {
+pub(crate) async fn ask_as(address: SocketAddr, host: &str, line: &str, fields: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("{line} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{fields}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -59,7 +69,7 @@ async fn sessions_are_told_with_their_last_calls_to_who_is_at_the_machine() {
     let named = [("content-type", "application/json"), ("mcp-session-id", "a-secret-session")];
     observed.post(&[], INITIALIZE).answer(200, &named).text(BEGUN).end(End::Complete);
     observed.post(&[named[1]], CALL).json(200, GOOD);
-    let (address, _) = listen_to(observed.observer.clone(), Arc::clone(&observed.prometheus));
+    let (address, ..) = listen_to(one_server(), observed.observer.clone(), Arc::clone(&observed.prometheus));
     let (head, body) = ask_as(address, "127.0.0.1:1", "GET /api/sessions?limit=10", "").await;
     assert!(head.starts_with("http/1.1 200") && head.contains("application/json"), "{head}");
     let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -99,7 +109,14 @@ async fn the_page_comes_as_it_is_asked_for() {
 #[tokio::test]
 async fn what_is_not_known_is_said() {
     let (address, _) = listen();
-    assert!(ask(address, "GET /metric", "").await.0.starts_with("http/1.1 404"));
+    let (head, body) = ask_as(address, "localhost", "GET /metric", "").await;
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+    let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    for path in told["known"].as_array().unwrap() {
+        let line = format!("POST {}", path.as_str().unwrap());
+        let (head, _) = ask_as(address, "localhost", &line, "content-length: 0\r\n").await;
+        assert!(head.starts_with("http/1.1 405"), "{line}: {head}");
+    }
     let (head, _) = ask(address, "DELETE /metrics", "").await;
     assert!(head.starts_with("http/1.1 405") && head.contains("allow: get, head"), "{head}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use sightglass::config::{ListenerTls, LogLevel, OtlpProtocol, Secret, ServerTls};
 use sightglass::export::{Exporter, Line, QueueName};
-use sightglass::net::server_config;
+use sightglass::net::{Alpn, server_config};
 use sightglass::observe::{DropReason, DroppedWhat};
 use tonic::Code;
 
@@ -190,7 +190,7 @@ async fn a_collector_with_a_certificate_of_its_own_is_trusted_by_its_authority_a
         client_ca: Some(pki.ca()),
     };
     for protocol in PROTOCOLS {
-        let collector = Collector::tls(server_config(&listener).unwrap()).await;
+        let collector = Collector::tls(server_config(&listener, Alpn::Both).unwrap()).await;
         let mut config = exported(otlp(protocol, collector.address));
         let otlp = config.tracing.otlp.as_mut().unwrap();
         let url = otlp.traces.take().unwrap().replace("http://127.0.0.1", "https://localhost");

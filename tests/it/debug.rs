@@ -310,17 +310,14 @@ fn a_failed_tool_is_told_in_its_own_words() {
 
 /// A listener there that knows one session, and what lines call that.
 fn listen(address: [u8; 4]) -> (SocketAddr, Observed, Arc<Told>, String) {
-    let config = one_server();
+    let mut config = one_server();
+    config.admin.listen = SocketAddr::from((address, 0));
     let (observed, told) = observed(&config);
     let one = session(&observed, &told, "one");
     let prometheus = Arc::new(Prometheus::new(&config).unwrap());
-    let admin = Admin::bind(
-        SocketAddr::from((address, 0)),
-        prometheus,
-        observed.observer.clone(),
-        Shutdown::new(Duration::from_secs(30)),
-    )
-    .unwrap();
+    let admin =
+        Admin::bind(&config, prometheus, observed.observer.clone(), Shutdown::new(Duration::from_secs(30)))
+            .unwrap();
     let port = admin.address().unwrap().port();
     tokio::spawn(admin.run(std::future::pending()));
     (SocketAddr::from(([127, 0, 0, 1], port)), observed, told, one)
@@ -375,7 +372,7 @@ async fn where_others_can_connect_there_are_only_numbers_and_health() {
     let (address, _observed, _told, one) = listen([0, 0, 0, 0]);
     for line in [format!("PUT /api/debug/sessions/{one}"), "GET /".to_owned()] {
         let answer = ask(address, &line, "127.0.0.1").await;
-        assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("no admin.token"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("set admin.token"), "{answer}");
     }
     for path in ["/metrics", "/health", "/health/ready"] {
         assert!(

@@ -1,11 +1,13 @@
 //! What the product promises, one file a promise.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod access;
 mod admin;
 mod agree;
 mod allocations;
 mod bounded;
 mod bulkhead;
+mod certificates;
 mod circuit;
 mod collector;
 mod compare;

@@ -10,6 +10,7 @@ use sightglass::cli::serve::{self, Running};
 use sightglass::cli::telemetry::Telemetry;
 use sightglass::config;
 
+use crate::admin::ask_as;
 use crate::support::client::{Client, collect, next};
 use crate::support::mixed::page;
 use crate::support::scrape::Scrape;
@@ -38,7 +39,7 @@ impl Reloading {
         let telemetry = Telemetry::start(&config, None).unwrap();
         let running = serve::start_told(config.clone(), &telemetry).await.unwrap();
         let source = Source { read: Box::new(read), file: None };
-        let reloader = Arc::new(running.reloader(source, config, &telemetry));
+        let reloader = running.reloader(source, config, &telemetry);
         Self { running, reloader, file }
     }
 
@@ -258,5 +259,48 @@ async fn what_waits_for_a_restart_is_named_and_the_rest_holds() {
     let page = proxy.page().await;
     page.metric("mcp_cost_usd_total").label("server", "a").is(2);
     page.metric("mcp_proxy_limit").label("limit", "sessions").is(100_000);
+    proxy.running.stop().await;
+}
+
+#[tokio::test]
+async fn the_configuration_that_is_shown_is_the_one_that_runs() {
+    let upstream = Upstream::start().await;
+    let proxy = Reloading::start(&server("a", upstream.address, "")).await;
+    let shown = async || {
+        let (head, body) = ask_as(proxy.running.admin, "localhost", "GET /api/config", "").await;
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        let shown: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        shown["server"].as_array().unwrap().iter().map(|server| server["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown().await, ["a"]);
+    proxy.reload(&server("b", upstream.address, ""));
+    assert_eq!(shown().await, ["b"]);
+    proxy.write("[[server]]");
+    assert!(proxy.reloader.reload().is_err());
+    assert_eq!(shown().await, ["b"]);
+}
+
+#[tokio::test]
+async fn who_asks_for_it_is_told_what_has_changed() {
+    let upstream = Upstream::start().await;
+    let block = server("a", upstream.address, "");
+    let proxy = Reloading::start(&block).await;
+    let ask = async |method: &str| {
+        let mut client = Client::connect(proxy.running.admin, Version::HTTP_11).await;
+        let request = Request::builder().method(method).uri("/api/reload").body(full(Bytes::new())).unwrap();
+        let answer = client.send(request).await;
+        let status = answer.status().as_u16();
+        let body = collect(answer).await;
+        (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap())
+    };
+    assert_eq!(ask("GET").await.0, 405);
+    proxy.write(&format!("{block}{}", server("b", upstream.address, "")));
+    let (status, said) = ask("POST").await;
+    assert_eq!((status, &said["servers"]["added"][0]), (200, &"b".into()), "{said}");
+    proxy.write("speed = 3\n");
+    let (status, said) = ask("POST").await;
+    assert_eq!(status, 422, "{said}");
+    assert!(said["error"].as_str().is_some_and(|error| error.contains("speed")), "{said}");
+    proxy.page().await.metric("mcp_proxy_config_last_reload_successful").is(0);
     proxy.running.stop().await;
 }

@@ -22,6 +22,11 @@ pub(crate) struct Pki {
 impl Pki {
     /// One authority, a certificate for `localhost`, one for a client.
     pub(crate) fn new() -> Self {
+        Self::until(4096)
+    }
+
+    /// The same; the certificates end with the first day of `year`.
+    pub(crate) fn until(year: i32) -> Self {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let name = format!("sightglass-test-{}-{number}", std::process::id());
@@ -33,7 +38,8 @@ impl Pki {
         std::fs::write(directory.join("ca.pem"), issuer.pem()).unwrap();
         for name in ["localhost", "client"] {
             let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
             let certificate = params.signed_by(&key, &issuer).unwrap();
             std::fs::write(directory.join(format!("{name}.pem")), certificate.pem()).unwrap();
             std::fs::write(directory.join(format!("{name}.key")), key.serialize_pem()).unwrap();
@@ -41,12 +47,25 @@ impl Pki {
         Self { directory }
     }
 
+    /// Puts what `other` holds into the files of these names.
+    pub(crate) fn take(&self, other: &Self, names: &[&str]) {
+        for name in names {
+            std::fs::copy(other.file(name), self.file(name)).unwrap();
+        }
+    }
+
+    /// A file by its name.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
     /// The authority's certificate.
     pub(crate) fn ca(&self) -> PathBuf {
         self.directory.join("ca.pem")
     }
 
-    fn listener(&self, client_ca: bool) -> ListenerTls {
+    /// TLS of a listener for `localhost`.
+    pub(crate) fn listener(&self, client_ca: bool) -> ListenerTls {
         ListenerTls {
             cert: self.directory.join("localhost.pem"),
             key: self.directory.join("localhost.key"),
@@ -54,7 +73,8 @@ impl Pki {
         }
     }
 
-    fn client(&self, with_certificate: bool) -> ServerTls {
+    /// TLS of a client that trusts the authority.
+    pub(crate) fn client(&self, with_certificate: bool) -> ServerTls {
         let file = |name: &str| with_certificate.then(|| self.directory.join(name));
         ServerTls { ca: Some(self.ca()), cert: file("client.pem"), key: file("client.key") }
     }
@@ -67,7 +87,7 @@ impl Drop for Pki {
 }
 
 /// A client that speaks TLS and, by ALPN, `version`.
-async fn connect(
+pub(crate) async fn connect(
     address: std::net::SocketAddr,
     tls: &ServerTls,
     version: Version,
@@ -81,7 +101,7 @@ async fn connect(
 }
 
 /// A proxy with TLS on its listener before `upstream`.
-fn secured(pki: &Pki, mut config: Config, client_ca: bool) -> Proxy {
+pub(crate) fn secured(pki: &Pki, mut config: Config, client_ca: bool) -> Proxy {
     config.proxy.tls = Some(pki.listener(client_ca));
     Proxy::start(config)
 }
@@ -122,12 +142,12 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
 }
 
 /// A TLS server: a second proxy, before `upstream`.
-fn tls_server(pki: &Pki, upstream: &Upstream, client_ca: bool) -> Proxy {
+pub(crate) fn tls_server(pki: &Pki, upstream: &Upstream, client_ca: bool) -> Proxy {
     secured(pki, proxy::config(upstream.address), client_ca)
 }
 
 /// A proxy before a TLS server.
-fn before(server: &Proxy, tls: ServerTls, http: HttpVersion) -> Proxy {
+pub(crate) fn before(server: &Proxy, tls: ServerTls, http: HttpVersion) -> Proxy {
     let mut config = proxy::config(server.address);
     let port = Some(server.address.port());
     config.servers[0].url = Url { tls: true, host: "localhost".to_owned(), port, path: "/".to_owned() };

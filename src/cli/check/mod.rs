@@ -10,7 +10,9 @@ mod insight;
 
 use super::arguments::CheckArgs;
 use super::sample;
-use crate::config::{Config, Limits, LogFormat, LogLevel, Logs, Otlp, OtlpProtocol, Server, Tracing};
+use crate::config::{
+    Config, Limits, LogFormat, LogLevel, Logs, Otlp, OtlpProtocol, Server, Tracing, duration_text, size_text,
+};
 
 /// Prints what `args` resolve to, and what it makes of a sample, and answers 0. A configuration that is refused, or a file
 /// that is no sample, is the error; the caller prints it and exits with [`super::EXIT_USAGE`].
@@ -30,9 +32,11 @@ pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Re
 /// calls, what is counted of payloads, which limits are not the default ones, and what else should be known. Secrets are masked.
 pub fn describe(config: &Config) -> String {
     let mut lines = vec!["The configuration is valid.".to_owned(), String::new()];
-    let tls = if config.proxy.tls.is_some() { " (TLS)" } else { "" };
-    lines.extend(config.proxy.listen.iter().map(|address| format!("listen  {address}{tls}")));
-    lines.push(format!("admin   {} (/metrics, /health)", config.admin.listen));
+    let tls = |tls: &Option<_>| if tls.is_some() { " (TLS)" } else { "" };
+    let of_proxy = tls(&config.proxy.tls);
+    lines.extend(config.proxy.listen.iter().map(|address| format!("listen  {address}{of_proxy}")));
+    lines.push(format!("admin   {}{} (/metrics, /health)", config.admin.listen, tls(&config.admin.tls)));
+    lines.extend(config.admin.token.iter().map(|_| "        asks for admin.token: ***".to_owned()));
     lines.push(String::new());
     lines.extend(config.servers.iter().flat_map(|server| mount(config, server)));
     if !config.metrics.enabled {
@@ -229,19 +233,12 @@ fn count(limit: Option<usize>) -> String {
 }
 
 fn wait(limit: Option<Duration>) -> String {
-    limit.map_or_else(off, |wait| match wait.as_millis() {
-        ms if ms % 1000 == 0 => format!("\"{}s\"", ms / 1000),
-        ms => format!("\"{ms}ms\""),
-    })
+    limit.map_or_else(off, |wait| format!("\"{}\"", duration_text(wait)))
 }
 
 fn size(bytes: u64) -> String {
-    match bytes {
-        0 => "0".to_owned(),
-        _ if bytes.is_multiple_of(1 << 20) => format!("\"{}MiB\"", bytes >> 20),
-        _ if bytes.is_multiple_of(1 << 10) => format!("\"{}KiB\"", bytes >> 10),
-        _ => bytes.to_string(),
-    }
+    let text = size_text(bytes);
+    if text.ends_with('B') { format!("\"{text}\"") } else { text }
 }
 
 #[cfg(test)]

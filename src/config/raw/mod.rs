@@ -80,7 +80,7 @@ pub(super) struct Proxy {
     pub(super) shutdown_grace: Optional<Wait>,
 }
 
-/// `proxy.tls`: all that is missing is judged with the rest of the rules, for a better message.
+/// `proxy.tls` and `admin.tls`: all that is missing is judged with the rest of the rules, for a better message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Tls {
@@ -93,6 +93,8 @@ pub(super) struct Tls {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Admin {
     pub(super) listen: Optional<SocketAddr>,
+    pub(super) token: Optional<Secret>,
+    pub(super) tls: Plain<Tls>,
 }
 
 #[derive(Debug, Deserialize)]

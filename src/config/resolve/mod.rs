@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+mod admin;
 mod files;
 mod guard;
 mod identity;
@@ -24,7 +25,7 @@ use super::error::{Fault, Mistake};
 use super::otel::Otel;
 use super::raw::{self, Count, Optional, Value, Wait, Written};
 use super::rules::Spans;
-use super::{Admin, Config, Drift, Price, Rewrite, Rule, TokenCounter, Tokens};
+use super::{Config, Drift, FromEnvironment, Price, Rewrite, Rule, TokenCounter, Tokens};
 
 /// The configuration that `file` stands for, and where its keys are. What it leaves out may be in `otel`. Relative file
 /// names are taken from `base`.
@@ -37,7 +38,7 @@ pub(super) fn file(file: raw::File, base: &Path, mut otel: Otel) -> Result<(Conf
     }
     let config = Config {
         proxy,
-        admin: Admin { listen: or(file.admin.listen, Admin::default().listen) },
+        admin: admin::resolve(file.admin, base)?,
         servers,
         rewrite: rewrite(&file.rewrite),
         limits: limits::resolve(&file.limits)?,
@@ -50,6 +51,7 @@ pub(super) fn file(file: raw::File, base: &Path, mut otel: Otel) -> Result<(Conf
         rules: rules(file.metric, &mut spans)?,
         prices: prices(file.price, &mut spans)?,
         warnings: Vec::new(),
+        from_environment: FromEnvironment::default(),
     };
     let warnings = otel.warnings.into_iter().chain(logs::warning(&config.logs)).collect();
     Ok((Config { warnings, ..config }, spans))

@@ -58,7 +58,8 @@ fn workers(raw: Optional<Count>, default: usize) -> Result<usize, Mistake> {
     }
 }
 
-fn listener_tls(tls: Spanned<raw::Tls>, base: &Path) -> Result<ListenerTls, Mistake> {
+/// The files of a listener.
+pub(super) fn listener_tls(tls: Spanned<raw::Tls>, base: &Path) -> Result<ListenerTls, Mistake> {
     let span = tls.span();
     let raw::Tls { cert, key, client_ca } = tls.into_inner();
     let (cert, key) = match (cert, key) {

@@ -39,6 +39,7 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         bulkhead: bulkhead.transpose()?,
         circuit_breaker: raw.circuit_breaker.map(guard::circuit_breaker).transpose()?,
         rate: raw.rate.map(guard::rate).transpose()?,
+        from_environment: default.from_environment,
         name: default.name,
         url: default.url,
         removed: false,

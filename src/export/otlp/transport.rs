@@ -210,7 +210,7 @@ fn server(otlp: &config::Otlp, url: &str) -> Result<Server, OtlpError> {
 /// has to; the origin is what the collector is told.
 fn channel(server: &Server, timeout: Duration) -> Result<Channel, OtlpError> {
     let url = &server.url;
-    let connector = Connector::new(server, Alpn::Http2, |_took| {})?;
+    let connector = Connector::new(server, Alpn::Http2, |_made| {})?;
     let origin: Uri = url.origin().parse().map_err(|_malformed| OtlpError::Url(url.origin()))?;
     let endpoint =
         Endpoint::from_shared(format!("http://{}", url.authority())).map_err(OtlpError::Channel)?;

@@ -66,6 +66,8 @@ pub(super) const CATALOGUE: &[Entry] = &[
     ("mcp_http_response_size_bytes", Histogram(Size), "Encoded bytes of response bodies."),
     ("mcp_upstream_connect_seconds", Histogram(Short), "Name, TCP and TLS of connections to servers."),
     ("mcp_upstream_first_byte_seconds", Histogram(Short), "Request handed over to the response head."),
+    ("mcp_upstream_cert_expiry_timestamp_seconds", Gauge, "When the certificate ends that a server showed last."),
+    ("mcp_listener_cert_expiry_timestamp_seconds", Gauge, "When the certificate ends that a listener shows."),
     ("mcp_active_sessions", Gauge, "Sessions open now."),
     ("mcp_sessions_total", Counter, "Sessions, counted at the successful initialize."),
     ("mcp_session_duration_seconds", Histogram(Session), "Sessions, from initialize to end."),

@@ -94,6 +94,14 @@ impl Export for Prometheus {
             Event::HttpEnded { .. } | Event::UpstreamConnected { .. } | Event::UpstreamFirstByte { .. } => {
                 self.on_http(event);
             }
+            Event::UpstreamCertificate { server, expires } => {
+                let labels = self.server(Some(*server)).labelled(&[]);
+                self.set("mcp_upstream_cert_expiry_timestamp_seconds", &labels, seconds(*expires));
+            }
+            Event::ListenerCertificate { listener, expires } => {
+                let labels = [("listener", listener.as_str())];
+                self.set("mcp_listener_cert_expiry_timestamp_seconds", &labels, seconds(*expires));
+            }
             Event::ToolFollowed { .. }
             | Event::Recovered { .. }
             | Event::ToolsListed { .. }
@@ -314,4 +322,10 @@ impl Prometheus {
 )]
 fn as_f64(number: u64) -> f64 {
     number as f64
+}
+
+/// Unix seconds as Prometheus has them.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53, long after the year 9999")]
+fn seconds(moment: i64) -> f64 {
+    moment as f64
 }

@@ -34,21 +34,21 @@ fn a_key_that_is_unknown() {
           |
         2 | colour = "red"
           | ^^^^^^
-        unknown field `colour`, expected `listen`
+        unknown field `colour`, expected one of `listen`, `token`, `tls`
         hint: remove it; config.toml in the repository shows every key
     "#);
 }
 
 #[test]
 fn a_key_of_a_later_version() {
-    assert_snapshot!(mistake("[admin]\ntoken = \"secret\"\n"), @r#"
+    assert_snapshot!(mistake("[admin]\nlinks = {}\n"), @r"
         config.toml, line 2, column 1
           |
-        2 | token = "secret"
+        2 | links = {}
           | ^^^^^
-        this version does not have `admin.token` yet
+        this version does not have `admin.links` yet
         hint: remove it; a setting that does nothing would mislead
-    "#);
+    ");
     assert_snapshot!(mistake("{S}probe = { interval = \"30s\" }\n"), @r#"
         config.toml, line 4, column 1
           |
@@ -928,5 +928,57 @@ fn variables() {
           |        ^^^^^^^^^^^
         a `path` begins with `/`
         hint: write "/${SECRET}"
+    "#);
+}
+
+#[test]
+fn tokens_of_the_admin_listener() {
+    assert_snapshot!(mistake("[admin]\ntoken = \"\"\n"), @r#"
+        config.toml, line 2, column 9
+          |
+        2 | token = ""
+          |         ^^
+        an empty secret
+        hint: give it a value, or leave the line out
+    "#);
+    assert_snapshot!(mistake("[admin]\ntoken = \"${SECRET}\"\n"), @r#"
+        config.toml, line 2, column 9
+          |
+        2 | token = "${SECRET}"
+          |         ^^^^^^^^^^^
+        expected a token of 16 to 1024 characters
+        hint: `openssl rand -hex 32` makes one; keep it out of the file: "${SIGHTGLASS_ADMIN_TOKEN}"
+    "#);
+    assert_snapshot!(mistake("[admin]\ntoken = \"a token with spaces\"\n"), @r#"
+        config.toml, line 2, column 9
+          |
+        2 | token = "a token with spaces"
+          |         ^^^^^^^^^^^^^^^^^^^^^
+        a character that no bearer token may have
+        hint: letters, digits and signs of ASCII, without spaces: `openssl rand -hex 32` makes one
+    "#);
+    assert_snapshot!(mistake("[admin]\ntoken = 1234567890123456\n"), @r"
+        config.toml, line 2, column 9
+          |
+        2 | token = 1234567890123456
+          |         ^^^^^^^^^^^^^^^^
+        expected a secret, a string
+        hint: write it in double quotes
+    ");
+    assert_snapshot!(mistake("[admin]\ntls = { cert = \"cert.pem\" }\n"), @r#"
+        config.toml, line 2, column 7
+          |
+        2 | tls = { cert = "cert.pem" }
+          |       ^^^^^^^^^^^^^^^^^^^^^
+        `tls` without `key`
+        hint: write tls = { cert = "cert.pem", key = "key.pem" }
+    "#);
+    assert_snapshot!(mistake("[admin]\ntls = { cert = \"no.pem\", key = \"no.key\" }\n"), @r#"
+        config.toml, line 2, column 16
+          |
+        2 | tls = { cert = "no.pem", key = "no.key" }
+          |                ^^^^^^^^
+        cannot read no.pem: No such file or directory (os error 2)
+        hint: a relative name is looked up beside the configuration file
     "#);
 }

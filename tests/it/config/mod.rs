@@ -18,6 +18,7 @@ mod insight_mistakes;
 mod mistakes;
 mod otel;
 mod sample;
+mod shown;
 
 const REFERENCE: &str = include_str!("../../../config.toml");
 
@@ -80,9 +81,10 @@ fn the_file_of_the_repository_holds_the_defaults() {
     assert_eq!(config, Config::default());
 }
 
-#[test]
-fn the_examples_of_the_file_load() {
-    let folder = Folder::new("examples");
+const ADMIN_TOKEN: &str = "admin-secret-0123";
+
+/// Every example of the file, loaded from this folder.
+fn examples(folder: &Folder) -> Config {
     let (cert, key) = certificate();
     for name in ["cert.pem", "ca.pem", "client.pem"] {
         folder.write(name, &cert);
@@ -94,20 +96,30 @@ fn the_examples_of_the_file_load() {
     let secrets = |name: &str| match name {
         "GITHUB_TOKEN" => Some("ghp_secret".to_owned()),
         "SIGHTGLASS_SALT" => Some("salty".to_owned()),
+        "SIGHTGLASS_ADMIN_TOKEN" => Some(ADMIN_TOKEN.to_owned()),
         _ => None,
     };
-    let config = config::load(&file, &secrets).unwrap_or_else(|error| panic!("{error}"));
+    config::load(&file, &secrets).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_examples_of_the_file_load() {
+    let folder = Folder::new("examples");
+    let config = examples(&folder);
 
     let server = config.servers.first().expect("the example");
     assert_eq!(server.headers, [("Authorization".to_owned(), Secret("Bearer ghp_secret".to_owned()))]);
     assert_eq!(server.tls.ca, Some(folder.0.join("ca.pem")));
     assert_eq!(config.proxy.tls.as_ref().map(|tls| &tls.key), Some(&folder.0.join("key.pem")));
+    assert_eq!(config.admin.token, Some(Secret(ADMIN_TOKEN.to_owned())));
+    assert_eq!(config.admin.tls, config.proxy.tls);
     let examples = Server {
         path: Some("/github".to_owned()),
         host: Some("public.example.com".to_owned()),
         headers: server.headers.clone(),
         tls: server.tls.clone(),
         tools: vec!["search_code".to_owned()],
+        from_environment: server.from_environment.clone(),
         bulkhead: Some(Bulkhead { max: 100, queue: 50, wait: Duration::from_secs(1) }),
         circuit_breaker: Some(CircuitBreaker::default()),
         rate: Some(Rate { per_second: 100.0, burst: 200, key: RateKey::Client }),

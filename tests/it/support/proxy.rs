@@ -11,6 +11,8 @@ use sightglass::wire;
 pub(crate) struct Proxy {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// What looks at its certificates.
+    pub(crate) certificates: wire::Certificates,
     /// Its will to end.
     pub(crate) shutdown: Shutdown,
     task: tokio::task::JoinHandle<()>,
@@ -27,8 +29,8 @@ impl Proxy {
         config.proxy.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         let shutdown = Shutdown::new(config.proxy.shutdown_grace);
         let proxy = wire::Proxy::bind(&config, observer, shutdown.clone()).unwrap();
-        let address = proxy.addresses()[0];
-        Self { address, shutdown, task: tokio::spawn(proxy.run()) }
+        let (address, certificates) = (proxy.addresses()[0], proxy.certificates());
+        Self { address, certificates, shutdown, task: tokio::spawn(proxy.run()) }
     }
 
     /// Starts it before one server that takes every path.
