@@ -246,7 +246,8 @@ impl Place {
         match self {
             Self::Header(name) => {
                 // A head has few fields: to look at each costs less than to look one up.
-                let value = headers.iter().find(|(known, _)| *known == name)?.1.to_str().ok()?;
+                let mut fields = headers.iter();
+                let value = fields.find(|(known, _)| known.as_str() == name.as_str())?.1.to_str().ok()?;
                 is_usable(value).then(|| value.into())
             }
             Self::Baggage(key, _) => {

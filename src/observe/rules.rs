@@ -49,7 +49,7 @@ impl<T> ByPart<T> {
     }
 }
 
-/// What is kept of calls as payloads are cheapest: most rules ask for nothing else.
+/// Parts that are kept alone where rules ask for nothing else, as most do: that costs less than the whole.
 const ARGUMENTS: &str = "arguments";
 const STRUCTURED: &str = "structuredContent";
 
