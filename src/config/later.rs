@@ -9,11 +9,8 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Fault, Mistake};
 
 /// Keys of tables that exist.
-const KEYS: &[(&str, &[&str])] = &[
-    ("admin", &["links"]),
-    ("server", &["probe", "auth", "slo", "rewrite_oauth"]),
-    ("limits", &["recent_calls"]),
-];
+const KEYS: &[(&str, &[&str])] =
+    &[("admin", &["links"]), ("server", &["probe", "auth", "slo"]), ("limits", &["recent_calls"])];
 
 /// The first key of `file`, in the order it is written, that belongs to a later version.
 pub(super) fn check(file: &DeTable<'_>) -> Result<(), Mistake> {

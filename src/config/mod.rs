@@ -187,6 +187,8 @@ pub struct Server {
     /// Header fields set or replaced on the way up.
     #[serde(serialize_with = "shown::table")]
     pub headers: Vec<(String, Secret)>,
+    /// Challenges and the metadata of the protected resource name this proxy.
+    pub rewrite_oauth: bool,
     /// TLS towards it, where `url` is `https://`.
     #[serde(serialize_with = "shown::tls")]
     pub tls: ServerTls,
@@ -611,6 +613,7 @@ impl Server {
             preserve_host: false,
             http: HttpVersion::Auto,
             headers: Vec::new(),
+            rewrite_oauth: false,
             tls: ServerTls::default(),
             tools: Vec::new(),
             connect_timeout: Some(Duration::from_secs(5)),

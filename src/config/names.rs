@@ -133,6 +133,7 @@ pub const BUILTIN_METRICS: &[&str] = &[
     "mcp_circuit_breaker_open",
     "mcp_bulkhead_running",
     "mcp_bulkhead_max",
+    "mcp_proxy_not_rewritten_total",
     "mcp_queue_depth",
     "mcp_proxy_build_info",
     "mcp_proxy_overhead_seconds",

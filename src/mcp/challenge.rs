@@ -1,5 +1,8 @@
 //! Authentication as it is seen in passing: what a client came with, and why it was turned away. Nothing is verified.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::field::Field;
 
 /// How a client identified itself: the label `method`.
@@ -104,20 +107,63 @@ impl AuthError {
 /// The first `error` parameter of the challenges in a `WWW-Authenticate` field (RFC 9110, section 11.6.1). `None` where
 /// they have none: the client came without credentials, or the server does not say more.
 pub fn challenge_error(value: &[u8]) -> Option<AuthError> {
-    let mut field = Field::new(value);
-    while !field.is_empty() {
-        let name = field.token();
-        if name.is_empty() {
-            // What separates parameters, what does not belong here, and all of a `token68` that is no token.
-            field.pass_one();
-        } else if field.pass(b'=') {
-            let value = field.value();
-            if let Some(error) = value.filter(|_| name.eq_ignore_ascii_case(b"error")) {
-                return Some(AuthError::named(&error));
+    Parameters::of(value)
+        .find(|parameter| parameter.is_named("error"))
+        .map(|error| AuthError::named(&error.means))
+}
+
+/// A parameter of a challenge.
+#[derive(Debug)]
+pub struct Parameter<'a> {
+    name: &'a [u8],
+    /// Where its value stands in the field, quotes included.
+    pub place: Range<usize>,
+    /// What its value means, without quotes and escapes.
+    pub means: Cow<'a, [u8]>,
+}
+
+impl Parameter<'_> {
+    /// Whether it has this name, whatever the case.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// The parameters of all challenges in a `WWW-Authenticate` field (RFC 9110, section 11.6.1), in order.
+pub fn challenge_parameters(value: &[u8]) -> impl Iterator<Item = Parameter<'_>> {
+    Parameters::of(value)
+}
+
+struct Parameters<'a> {
+    length: usize,
+    field: Field<'a>,
+}
+
+impl<'a> Parameters<'a> {
+    fn of(value: &'a [u8]) -> Self {
+        Self { length: value.len(), field: Field::new(value) }
+    }
+}
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = Parameter<'a>;
+
+    fn next(&mut self) -> Option<Parameter<'a>> {
+        let field = &mut self.field;
+        while !field.is_empty() {
+            let name = field.token();
+            if name.is_empty() {
+                // What separates parameters, what does not belong here, and all of a `token68` that is no token.
+                field.pass_one();
+            } else if field.pass(b'=') {
+                let start = self.length - field.left();
+                if let Some(means) = field.value() {
+                    return Some(Parameter { name, place: start..self.length - field.left(), means });
+                }
             }
         }
+        None
     }
-    None
 }
 
 #[cfg(test)]
@@ -184,6 +230,23 @@ mod tests {
         ] {
             assert_eq!(challenge_error(challenge.as_bytes()), None, "{challenge}");
         }
+    }
+
+    #[test]
+    fn a_parameter_has_its_place() {
+        let challenge =
+            r#"Negotiate YWJj/+==, Bearer realm="a, b=\"c\"", error=x, DPoP Error = "y""#.as_bytes();
+        let parameters: Vec<_> = challenge_parameters(challenge)
+            .map(|parameter| {
+                let written = String::from_utf8_lossy(&challenge[parameter.place.clone()]).into_owned();
+                (parameter.is_named("error"), written, String::from_utf8_lossy(&parameter.means).into_owned())
+            })
+            .collect();
+        let expected = [(false, r#""a, b=\"c\"""#, r#"a, b="c""#), (true, "x", "x"), (true, r#""y""#, "y")];
+        assert_eq!(
+            parameters,
+            expected.map(|(is, written, means)| (is, written.to_owned(), means.to_owned()))
+        );
     }
 
     #[test]

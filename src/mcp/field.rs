@@ -13,6 +13,11 @@ impl<'a> Field<'a> {
         Self { rest: value }
     }
 
+    /// How many bytes of the value are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }

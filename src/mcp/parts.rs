@@ -2,9 +2,12 @@
 //! whole, without a tree of it.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserializer as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+use super::body::unquoted;
 
 /// Shows key and value of each member of the object that `json` is to `each`, in order; keys that stand twice are shown
 /// twice. The key has its quotes. `None`, whatever was shown by then, where it is no object, or no JSON.
@@ -20,6 +23,19 @@ pub(super) fn elements<'a>(json: &'a [u8], each: &mut dyn FnMut(&'a str)) -> Opt
     let mut json = serde_json::Deserializer::from_slice(json);
     json.deserialize_seq(Elements(each)).ok()?;
     json.end().ok()
+}
+
+/// Where in `json` the value of its member `name` stands. `None` where `json` is no object, lacks it or has it twice.
+pub fn member(json: &[u8], name: &str) -> Option<Range<usize>> {
+    let mut found = Vec::new();
+    members(json, &mut |key, value| {
+        if unquoted(key) == name {
+            let start = value.as_ptr().addr() - json.as_ptr().addr();
+            found.push(start..start + value.len());
+        }
+    })?;
+    let first = found.pop();
+    first.filter(|_| found.is_empty())
 }
 
 struct Members<'f, 'a>(&'f mut dyn FnMut(&'a str, &'a str));

@@ -108,6 +108,8 @@ pub enum Event<'a> {
     CircuitClosed { server: usize },
     /// An exchange came to a server's bulkhead or left it.
     BulkheadChanged { server: usize, change: BulkheadChange },
+    /// A body that should name this proxy passed as it was.
+    LeftAsItWas { server: usize, what: Rewritten, because: LeftBecause },
     /// The proxy itself said no.
     Refused { server: Option<usize>, reason: Refusal },
     /// The proxy's own share of an exchange's time.
@@ -224,6 +226,47 @@ impl AuthReason {
             Self::Status(401) => "401",
             Self::Status(403) => "403",
             Self::Status(_) | Self::Unsaid => "_other",
+        }
+    }
+}
+
+/// What of a body should name this proxy: the label `body`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rewritten {
+    /// The endpoint of an HTTP+SSE stream.
+    Endpoint,
+    /// The metadata of the protected resource.
+    ResourceMetadata,
+    /// A challenge in the result of a tool.
+    Result,
+}
+
+impl Rewritten {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Endpoint => "endpoint",
+            Self::ResourceMetadata => "resource_metadata",
+            Self::Result => "result",
+        }
+    }
+}
+
+/// Why a body passed as it was: the label `reason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LeftBecause {
+    /// It came in a content coding.
+    Encoded,
+    /// It is longer than what is held, and its length had been said.
+    TooLong,
+}
+
+impl LeftBecause {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Encoded => "encoded",
+            Self::TooLong => "too_long",
         }
     }
 }

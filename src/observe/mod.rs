@@ -47,8 +47,8 @@ pub use self::call::{Call, Head, Introduction};
 pub use self::catalogue::{Change, Changed};
 pub use self::event::{
     AuthReason, BulkheadChange, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType,
-    Event, LabelName, Listener, Milestone, MirroredHeader, Outcome, Passed, Recovery, SessionEnd, Status,
-    StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
+    Event, LabelName, LeftBecause, Listener, Milestone, MirroredHeader, Outcome, Passed, Recovery, Rewritten,
+    SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
 };
 pub use self::identity::Caller;
 pub use self::label::Label;
@@ -282,6 +282,11 @@ impl Observer {
     /// An exchange came to the bulkhead of `server`, or left it.
     pub fn bulkhead_changed(&self, server: usize, change: BulkheadChange) {
         self.tell(&Event::BulkheadChanged { server, change });
+    }
+
+    /// A body of `server` that should name this proxy passed as it was.
+    pub fn left_as_it_was(&self, server: usize, what: Rewritten, because: LeftBecause) {
+        self.tell(&Event::LeftAsItWas { server, what, because });
     }
 
     /// Does what is due: idle sessions, answers that never came, forgotten tasks. To be called about every second,

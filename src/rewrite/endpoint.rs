@@ -155,7 +155,7 @@ fn is_event_stream(accepted: &str) -> bool {
     Media::of(Some(accepted.as_bytes())) == Media::EventStream
 }
 
-fn is_plain(fields: &HeaderMap) -> bool {
+pub(super) fn is_plain(fields: &HeaderMap) -> bool {
     fields.get_all(CONTENT_ENCODING).iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 

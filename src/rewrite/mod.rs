@@ -5,7 +5,7 @@
 //! [`forwarded::add`] make its request fields ([`endpoint::may_apply`]: without a content coding). What trace it belongs to
 //! [`trace::Propagation::place`] decides from what the client sent, and [`trace::Placed::write`] writes. Of the answer
 //! [`hop::response_fields`] and [`location::rewrite`] make the fields, and [`endpoint::EndpointBody`] wraps the body
-//! where [`endpoint::applies`].
+//! where [`endpoint::applies`]; with `rewrite_oauth`, [`oauth`] says what else changes.
 
 pub mod endpoint;
 mod event;
@@ -16,6 +16,7 @@ pub mod location;
 pub mod media;
 pub mod mount;
 mod names;
+pub mod oauth;
 mod path;
 mod reference;
 pub mod reply;

@@ -22,7 +22,8 @@ const ORIGIN_SEGMENT: &str = "/_origin";
 const WELL_KNOWN: &str = "/.well-known/";
 /// What is found at `/.well-known/NAME` + the path of a resource or issuer (RFC 9728 §3.1, RFC 8414 §3.1).
 const WELL_KNOWN_NAMES: [&str; 3] =
-    ["oauth-protected-resource", "oauth-authorization-server", "openid-configuration"];
+    [PROTECTED_RESOURCE, "oauth-authorization-server", "openid-configuration"];
+const PROTECTED_RESOURCE: &str = "oauth-protected-resource";
 
 /// By which rule a request found its place on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -242,6 +243,44 @@ impl Mount {
         format!("{prefix}{ORIGIN_SEGMENT}{path}{query}")
     }
 
+    /// The path that clients dial for `url`.
+    pub fn public_path(&self) -> &str {
+        match self.prefix() {
+            Some("") => "/",
+            Some(prefix) => prefix,
+            None => &self.url.path,
+        }
+    }
+
+    /// What clients call the resource that the server calls `rest`, a path and query of its own origin: one that is
+    /// under `url`, or that `url` is under. `None` where it is another.
+    pub(super) fn public_resource(&self, rest: &str) -> Option<String> {
+        let Some(prefix) = &self.prefix else { return Some(rest.to_owned()) };
+        let (path, query) = split_query(rest);
+        let whole = if path.is_empty() { "/" } else { path };
+        let above =
+            || under(path.trim_end_matches('/'), &self.url.path).map(|_| self.public_path().to_owned());
+        Some(self.inside(prefix, whole).or_else(above)? + query)
+    }
+
+    /// Whether `path` is one by which clients find the metadata of this server.
+    pub(super) fn is_public_metadata(&self, path: &str) -> bool {
+        self.prefix.as_ref().is_some_and(|prefix| self.well_known_to_upstream(prefix, path).is_some())
+    }
+
+    /// Where clients find the metadata of the protected resource at this mount (RFC 9728 §3.1).
+    pub fn metadata_path(&self) -> String {
+        format!("{WELL_KNOWN}{PROTECTED_RESOURCE}{}", self.public_path().trim_end_matches('/'))
+    }
+
+    /// What clients dial for the resource whose metadata is found at the public `path`; `None` where it is none.
+    pub fn described_at<'a>(&'a self, path: &'a str) -> Option<&'a str> {
+        match resource_metadata(path)? {
+            "" => Some(self.public_path()),
+            place => Some(place),
+        }
+    }
+
     /// Whether `path` is one that clients use for this server.
     pub(super) fn is_public(&self, path: &str) -> bool {
         self.prefix.as_ref().is_none_or(|prefix| under(prefix, path).is_some())
@@ -349,6 +388,16 @@ impl Mount {
 fn split_well_known(path: &str) -> Option<(&'static str, &str)> {
     let path = path.strip_prefix(WELL_KNOWN)?;
     WELL_KNOWN_NAMES.iter().find_map(|name| Some((*name, under(name, path)?)))
+}
+
+/// What follows the name in a path of the metadata of a protected resource (RFC 9728 §3.1): the path of the resource.
+pub(super) fn resource_metadata(path: &str) -> Option<&str> {
+    split_well_known(path).filter(|(name, _)| *name == PROTECTED_RESOURCE).map(|(_, place)| place)
+}
+
+/// Whether `path` is one of the OAuth well-known paths.
+pub fn is_well_known(path: &str) -> bool {
+    split_well_known(path).is_some()
 }
 
 #[cfg(test)]

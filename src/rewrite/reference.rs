@@ -53,6 +53,19 @@ pub(super) fn map<'a>(
     }
 }
 
+/// What follows the authority in `reference`, where that names the server's own origin, as the server may call it: by
+/// `url`, or where it is told the public name, by that.
+pub(super) fn on_origin<'a>(reference: &'a str, mount: &Mount, public_origin: &str) -> Option<&'a str> {
+    let Target::Absolute { tls: Some(tls), authority, rest } = split(reference) else { return None };
+    let origin = mount.origin();
+    let is_public = || {
+        let (public_tls, public_authority) = split_origin(public_origin)?;
+        Some(mount.preserves_host() && is_at(tls, authority, public_tls, public_authority))
+    };
+    let is_own = is_at(tls, authority, origin.tls, &origin.authority()) || is_public().unwrap_or_default();
+    is_own.then_some(rest)
+}
+
 fn map_absolute(
     tls: Option<bool>,
     authority: &str,

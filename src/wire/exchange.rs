@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, request, response,
+};
 use http_body::Body;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -19,18 +21,19 @@ use super::http1::Answer;
 use super::inbound::Inbound;
 use super::link::Link;
 use super::overhead::Overhead;
+use super::published::Published;
 use super::request_body::RequestBody;
 use super::response_body::{Cut, Kept, ResponseBody, UntilCut};
 use super::routes::Routes;
 use super::tap::Tap;
 use super::tunnel::Tunnel;
 use crate::guard::server::{Asker, Passage};
-use crate::observe::{self, Route, Target};
+use crate::observe::{self, LeftBecause, Rewritten, Route, Target};
 use crate::rewrite::endpoint::{self, EndpointBody};
 use crate::rewrite::mount::{Kind, Routed};
 use crate::rewrite::reply::{Said, reply};
 use crate::rewrite::trace::Placed;
-use crate::rewrite::{forwarded, hop, location};
+use crate::rewrite::{forwarded, hop, location, oauth};
 
 /// How long a body that does not come is waited for before it is sent on as it comes.
 const HOLD_TIME: Duration = Duration::from_secs(1);
@@ -83,7 +86,10 @@ pub(super) fn carry(
             return call.refuse(&error, said);
         }
         match call.send(head, body, &routed).await {
-            Ok(answer) => call.answer(answer, routed, said),
+            Ok(answer) => match call.published(&answer.head, &routed) {
+                Some(published) => Box::pin(published.of(call.answer(answer, routed, said))).await,
+                None => call.answer(answer, routed, said),
+            },
             Err(error) => call.refuse(&error, said),
         }
     }
@@ -240,7 +246,8 @@ impl Call {
         let wanted = head.version == Version::HTTP_11 && hop::wants_upgrade(&head.headers);
         self.asked.upgrade = wanted && upstream.can_upgrade();
         let on = self.routes.rewrite;
-        if self.asked.dialled.trusted && (on.location || on.endpoint) {
+        let publishes = self.routes.rewrites_oauth(routed.server);
+        if self.asked.dialled.trusted && (on.location || on.endpoint || publishes) {
             self.asked.public_origin = Some(self.public_origin(&head.headers));
         }
         head.headers = hop::request_fields(std::mem::take(&mut head.headers), self.asked.upgrade);
@@ -256,11 +263,12 @@ impl Call {
                 body.replace_held(data);
             }
         }
-        let may_be_rewritten = on.endpoint && endpoint::may_apply(&head.method, &head.headers);
+        let path = routed.upstream.path_and_query.clone();
+        let may_be_rewritten = (on.endpoint && endpoint::may_apply(&head.method, &head.headers))
+            || (publishes && oauth::may_apply(&head.method, &head.headers, &path));
         if may_be_rewritten && head.headers.contains_key(header::ACCEPT_ENCODING) {
             head.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        let path = routed.upstream.path_and_query.clone();
         upstream.finish(head, path, self.asked.dialled.host.as_deref())
     }
 
@@ -315,6 +323,20 @@ impl Call {
         }
     }
 
+    /// What of the server's answer has to name this proxy; `None` where nothing is to be looked for.
+    fn published(&self, head: &response::Parts, routed: &Routed) -> Option<Published> {
+        let server = routed.server;
+        if !self.routes.rewrites_oauth(server) || head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return None;
+        }
+        let holds = oauth::holds(&self.asked.method, &routed.upstream.path_and_query, head);
+        if holds.is_none() && !head.headers.contains_key(header::WWW_AUTHENTICATE) {
+            return None;
+        }
+        let (observer, mount) = (self.shared.observer.clone(), Arc::clone(&routed.mount));
+        Some(Published { server, observer, mount, origin: self.public_origin_of_answer(), holds })
+    }
+
     /// Passes the server's answer on.
     fn answer(mut self, answer: Answer, routed: Routed, said: Said<'_>) -> Response<ResponseBody> {
         if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -338,6 +360,10 @@ impl Call {
         let on = self.routes.rewrite;
         let has_place = on.location && location::names_a_place(&head.headers);
         let has_endpoint = on.endpoint && endpoint::applies(&self.asked.method, &head);
+        if on.endpoint && endpoint::is_encoded(&self.asked.method, &head) {
+            let observer = &self.shared.observer;
+            observer.left_as_it_was(routed.server, Rewritten::Endpoint, LeftBecause::Encoded);
+        }
         let origin = if has_place || has_endpoint { self.public_origin_of_answer() } else { String::new() };
         let kept = Kept::new(self.busy, permit, place, overhead);
         let path = &routed.upstream.path_and_query;

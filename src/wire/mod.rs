@@ -33,6 +33,7 @@ mod link;
 mod listen;
 mod overhead;
 mod pool;
+mod published;
 mod request_body;
 mod response_body;
 mod routes;

@@ -15,6 +15,7 @@ use crate::guard::bulkhead::Place;
 use crate::guard::limits::StreamPermit;
 use crate::observe::{self, Cutter};
 use crate::rewrite::endpoint::EndpointBody;
+use crate::rewrite::oauth::ChallengeBody;
 
 /// Why an answer broke off after its head was sent: the client's stream is broken, never ended cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +42,8 @@ pub(super) type UntilCut = Pin<Box<dyn Future<Output = Cut> + Send>>;
 pub(super) struct ResponseBody {
     content: Content,
     until: Option<(UntilCut, Cutter)>,
-    kept: Kept,
+    /// `None` where a body in this one keeps it.
+    kept: Option<Kept>,
 }
 
 /// What is given back when the body is over, read or not.
@@ -78,8 +80,40 @@ enum Content {
     Passed(Tap<Inbound>),
     /// The server's event stream, its `endpoint` events naming this proxy.
     Endpoint(Pin<Box<EndpointBody<Tap<Inbound>>>>),
+    /// The server's body, the challenges in its results naming this proxy.
+    Challenges(Pin<Box<ChallengeBody<ResponseBody>>>),
+    /// What was read of a body ahead, and the rest of it.
+    Held(Box<Held>),
     /// It was cut.
     Over,
+}
+
+/// What was read of a body before its head was sent on.
+struct Held {
+    data: Option<Bytes>,
+    /// How it went on: trailers or the error.
+    then: Option<Result<Frame<Bytes>, ResponseBodyError>>,
+    rest: ResponseBody,
+    is_over: bool,
+}
+
+impl Held {
+    fn next(&mut self) -> Option<Result<Frame<Bytes>, ResponseBodyError>> {
+        self.data.take().map(|data| Ok(Frame::data(data))).or_else(|| self.then.take())
+    }
+
+    fn is_given(&self) -> bool {
+        self.data.is_none() && self.then.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let held = self.data.as_ref().map_or(0, Bytes::len) as u64;
+        match self.rest.size_hint().exact() {
+            _ if self.is_over => SizeHint::with_exact(held),
+            Some(rest) => SizeHint::with_exact(held + rest),
+            None => SizeHint::default(),
+        }
+    }
 }
 
 impl ResponseBody {
@@ -98,10 +132,50 @@ impl ResponseBody {
         Self::new(Content::Endpoint(Box::pin(body)), kept)
     }
 
+    /// The same body, the challenges in its results naming this proxy.
+    pub(super) fn challenges(wrap: impl FnOnce(Self) -> ChallengeBody<Self>, body: Self) -> Self {
+        Self { content: Content::Challenges(Box::pin(wrap(body))), until: None, kept: None }
+    }
+
+    /// Reads it up to its end, at most so many bytes. `change` may make another content of all of it, and is not asked
+    /// where it is longer, or broke off; what comes then is this body as it was.
+    pub(super) async fn held(mut self, most: usize, change: impl FnOnce(&Bytes) -> Option<Bytes>) -> Self {
+        let mut read: Vec<Bytes> = Vec::new();
+        let mut then = None;
+        let is_over = loop {
+            match std::future::poll_fn(|context| Pin::new(&mut self).poll_frame(context)).await {
+                None => break true,
+                Some(frame) => match frame.map(Frame::into_data) {
+                    Ok(Ok(data)) => read.push(data),
+                    Ok(Err(trailers)) => {
+                        then = Some(Ok(trailers));
+                        break true;
+                    }
+                    Err(error) => {
+                        then = Some(Err(error));
+                        break false;
+                    }
+                },
+            }
+            if read.iter().map(Bytes::len).sum::<usize>() > most {
+                break false;
+            }
+        };
+        let whole = match <[Bytes; 1]>::try_from(read) {
+            Ok([only]) => only,
+            Err(read) => read.concat().into(),
+        };
+        let changed = if is_over { change(&whole) } else { None };
+        let data = Some(changed.unwrap_or(whole)).filter(|data| !data.is_empty());
+        let is_over = is_over || then.is_some();
+        let held = Box::new(Held { data, then, rest: self, is_over });
+        Self { content: Content::Held(held), until: None, kept: None }
+    }
+
     fn new(content: Content, kept: Kept) -> Self {
-        let mut body = Self { content, until: None, kept };
+        let mut body = Self { content, until: None, kept: Some(kept) };
         if body.is_end_stream() {
-            body.kept.over();
+            body.over();
         }
         body
     }
@@ -110,6 +184,12 @@ impl ResponseBody {
     pub(super) fn ended_by(mut self, until: Option<(UntilCut, Cutter)>) -> Self {
         self.until = until;
         self
+    }
+
+    fn over(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.over();
+        }
     }
 
     fn cut(&mut self, context: &mut Context<'_>) -> Option<Cut> {
@@ -137,6 +217,12 @@ impl ResponseBody {
                 .map(|frame| frame.map(|frame| frame.map_err(|never| match never {}))),
             Content::Passed(body) => Pin::new(body).poll_frame(context).map(passed),
             Content::Endpoint(body) => body.as_mut().poll_frame(context).map(passed),
+            Content::Challenges(body) => body.as_mut().poll_frame(context),
+            Content::Held(held) => match held.next() {
+                Some(frame) => Poll::Ready(Some(frame)),
+                None if held.is_over => Poll::Ready(None),
+                None => Pin::new(&mut held.rest).poll_frame(context),
+            },
             Content::Over => Poll::Ready(None),
         }
     }
@@ -165,7 +251,7 @@ impl Body for ResponseBody {
         let frame = ready!(this.poll_content(context));
         // hyper does not poll a body that says it is over.
         if frame.is_none() || this.is_end_stream() {
-            this.kept.over();
+            this.over();
         }
         Poll::Ready(frame)
     }
@@ -175,6 +261,8 @@ impl Body for ResponseBody {
             Content::Own(body) => body.is_end_stream(),
             Content::Passed(body) => body.is_end_stream(),
             Content::Endpoint(body) => body.is_end_stream(),
+            Content::Challenges(body) => body.is_end_stream(),
+            Content::Held(held) => held.is_given() && (held.is_over || held.rest.is_end_stream()),
             Content::Over => true,
         }
     }
@@ -184,6 +272,8 @@ impl Body for ResponseBody {
             Content::Own(body) => body.size_hint(),
             Content::Passed(body) => body.size_hint(),
             Content::Endpoint(body) => body.size_hint(),
+            Content::Challenges(body) => body.size_hint(),
+            Content::Held(held) => held.size_hint(),
             Content::Over => SizeHint::with_exact(0),
         }
     }

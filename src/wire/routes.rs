@@ -92,6 +92,11 @@ impl Routes {
         self.servers.get(index)?.reached.as_ref()?.guard.as_deref()
     }
 
+    /// Whether challenges and metadata of the server at this position name this proxy.
+    pub(super) fn rewrites_oauth(&self, index: usize) -> bool {
+        self.servers.get(index).is_some_and(|server| server.settings.rewrite_oauth)
+    }
+
     /// Whether what a client at this address says of those before it is believed.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         is_trusted(&self.trusted, address)

@@ -28,6 +28,7 @@ mod logs;
 mod messages;
 mod metrics;
 mod mounts;
+mod oauth;
 mod outcomes;
 mod overload;
 mod payloads;

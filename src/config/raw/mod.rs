@@ -107,6 +107,7 @@ pub(super) struct Server {
     pub(super) preserve_host: Option<bool>,
     pub(super) http: Optional<HttpVersion>,
     pub(super) headers: Option<Headers>,
+    pub(super) rewrite_oauth: Option<bool>,
     pub(super) tls: Plain<ServerTls>,
     pub(super) tools: Option<Vec<Spanned<String>>>,
     pub(super) connect_timeout: Optional<Wait>,

@@ -30,6 +30,7 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         preserve_host: raw.preserve_host.unwrap_or(default.preserve_host),
         http: or(raw.http, default.http),
         headers: raw.headers.map(headers).transpose()?.unwrap_or_default(),
+        rewrite_oauth: raw.rewrite_oauth.unwrap_or(default.rewrite_oauth),
         tls,
         tools: raw.tools.map(tools).transpose()?.unwrap_or_default(),
         connect_timeout: wait(raw.connect_timeout, default.connect_timeout),

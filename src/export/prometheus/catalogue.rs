@@ -103,6 +103,7 @@ pub(super) const CATALOGUE: &[Entry] = &[
     ("mcp_proxy_config_last_reload_success_timestamp_seconds", Gauge, "When the configuration in force was read."),
     ("mcp_proxy_limit", Gauge, "What nothing may grow beyond."),
     ("mcp_proxy_limit_used", Gauge, "How much of a limit is used."),
+    ("mcp_proxy_not_rewritten_total", Counter, "Bodies that should name this proxy and passed as they were."),
     ("mcp_proxy_refused_total", Counter, "Requests and connections that the proxy itself refused."),
 ];
 

@@ -120,6 +120,7 @@ impl Export for Prometheus {
             }
             Event::Refused { .. }
             | Event::Overhead { .. }
+            | Event::LeftAsItWas { .. }
             | Event::LabelOverflow { .. }
             | Event::Dropped { .. } => {
                 self.on_proxy(event);

@@ -11,8 +11,8 @@ use super::series::{ByMethod, Pair, Series};
 use crate::config;
 use crate::mcp::{CacheResult, Era, Method, Unreadable, Version};
 use crate::observe::{
-    Change, Credentials, Direction, MirroredHeader, Outcome, Recovery, Refusal, Route, SessionEnd, Status,
-    StreamEnd, StreamItem, StreamKind, TaskStatus, Transport,
+    Change, Credentials, Direction, LeftBecause, MirroredHeader, Outcome, Recovery, Refusal, Rewritten,
+    Route, SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport,
 };
 
 /// The series of one server, and the names that its labels need. Tools and clients are keyed by their label's number.
@@ -55,6 +55,7 @@ pub(super) struct Server {
     pub(super) clients: Series<(u32, Option<Version>, Era), Counter>,
     pub(super) overhead: OnceLock<Histogram>,
     pub(super) refused: Series<Refusal, Counter>,
+    pub(super) left: Series<(Rewritten, LeftBecause), Counter>,
     pub(super) circuit: OnceLock<Gauge>,
     pub(super) bulkhead: OnceLock<Gauge>,
 }

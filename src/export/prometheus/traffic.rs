@@ -161,6 +161,11 @@ impl Prometheus {
                     &[("reason", reason.as_str())],
                 );
             }
+            Event::LeftAsItWas { server, what, because } => {
+                let of = self.server(Some(server));
+                let labels = [("body", what.as_str()), ("reason", because.as_str())];
+                self.count(&of.left, (what, because), "mcp_proxy_not_rewritten_total", of, &labels);
+            }
             Event::Overhead { server, took } => {
                 let of = self.server(Some(server));
                 let make = || self.histogram("mcp_proxy_overhead_seconds", of, &[]);

@@ -62,6 +62,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
         &["net", "wire", "rewrite", "guard", "admin"],
         &["bytes", "http", "pin_project_lite", "tower_service", "http_body*"],
     ),
+    // Where a key stands in what passes.
+    (&["rewrite"], &["memchr"]),
     // Heads of HTTP/1.1, read where hyper is not meant.
     (&["wire"], &["httparse", "memchr"]),
     // TLS over tokio's sockets.
