@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+mod auth;
 mod dial;
 mod error;
 mod guard;
@@ -24,6 +25,7 @@ mod substitute;
 mod suggest;
 mod upstreams;
 
+pub use auth::{Auth, Jwks};
 pub use error::Error;
 pub use guard::{Bulkhead, CircuitBreaker, Rate, RateKey};
 pub use insight::{
@@ -212,6 +214,8 @@ pub struct Server {
     pub circuit_breaker: Option<CircuitBreaker>,
     /// How fast requests may come; `None` = as fast as they like.
     pub rate: Option<Rate>,
+    /// Whose tokens are let through; `None` = the server judges.
+    pub auth: Option<Auth>,
     /// A reload took it out: it is here for its position.
     #[serde(skip)]
     pub removed: bool,
@@ -623,6 +627,7 @@ impl Server {
             bulkhead: None,
             circuit_breaker: None,
             rate: None,
+            auth: None,
             removed: false,
             from_environment: Vec::new(),
         }

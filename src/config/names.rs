@@ -134,6 +134,7 @@ pub const BUILTIN_METRICS: &[&str] = &[
     "mcp_bulkhead_running",
     "mcp_bulkhead_max",
     "mcp_proxy_not_rewritten_total",
+    "mcp_oauth_key_fetches_total",
     "mcp_queue_depth",
     "mcp_proxy_build_info",
     "mcp_proxy_overhead_seconds",

@@ -1,6 +1,7 @@
 //! ADMISSION. Who may pass and how much: before the route Host and Origin, and limits; after it what stands before one
-//! server.
+//! server: whose tokens pass, its circuit, its rate, its bulkhead.
 
+pub mod auth;
 pub mod bulkhead;
 pub mod circuit;
 pub mod host;

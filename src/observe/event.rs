@@ -108,6 +108,10 @@ pub enum Event<'a> {
     CircuitClosed { server: usize },
     /// An exchange came to a server's bulkhead or left it.
     BulkheadChanged { server: usize, change: BulkheadChange },
+    /// The proxy judged a token, whoever came with it.
+    TokenJudged { issuer: &'a Arc<str>, keys: KeysFrom, took: Duration },
+    /// The keys of an issuer, named by its host, were asked for.
+    KeysFetched { issuer: &'a Arc<str>, success: bool },
     /// A body that should name this proxy passed as it was.
     LeftAsItWas { server: usize, what: Rewritten, because: LeftBecause },
     /// The proxy itself said no.
@@ -226,6 +230,28 @@ impl AuthReason {
             Self::Status(401) => "401",
             Self::Status(403) => "403",
             Self::Status(_) | Self::Unsaid => "_other",
+        }
+    }
+}
+
+/// What it took to judge a token: the label `cache_status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeysFrom {
+    /// It had been judged before.
+    Hit,
+    /// It was judged with the keys at hand.
+    Miss,
+    /// It waited for keys to be fetched.
+    Refresh,
+}
+
+impl KeysFrom {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Refresh => "refresh",
         }
     }
 }

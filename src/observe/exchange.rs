@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
-use http::{Method as HttpMethod, StatusCode, request, response};
+use http::{HeaderValue, Method as HttpMethod, StatusCode, request, response};
 use tokio::time::Instant;
 
 use super::call::{Call, Calls};
@@ -304,6 +304,12 @@ impl Shared {
             Failure::Invalid => Outcome::InvalidResponse,
         };
         self.own_answer(outcome, status, why);
+    }
+
+    pub(super) fn unauthorized(&self, status: StatusCode, challenge: &HeaderValue) {
+        let error = mcp::challenge_error(challenge.as_bytes());
+        let reason = error.map_or(AuthReason::Status(status.as_u16()), AuthReason::Error);
+        lock::lock(&self.state).judged = Judged::Refused(reason);
     }
 
     pub(super) fn refused(&self, refusal: Refusal, status: StatusCode, why: &str) {

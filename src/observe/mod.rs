@@ -40,15 +40,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{StatusCode, request, response};
+use http::{HeaderValue, StatusCode, request, response};
 use tokio::time::Instant;
 
 pub use self::call::{Call, Head, Introduction};
 pub use self::catalogue::{Change, Changed};
 pub use self::event::{
     AuthReason, BulkheadChange, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType,
-    Event, LabelName, LeftBecause, Listener, Milestone, MirroredHeader, Outcome, Passed, Recovery, Rewritten,
-    SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
+    Event, KeysFrom, LabelName, LeftBecause, Listener, Milestone, MirroredHeader, Outcome, Passed, Recovery,
+    Rewritten, SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
 };
 pub use self::identity::Caller;
 pub use self::label::Label;
@@ -284,6 +284,16 @@ impl Observer {
         self.tell(&Event::BulkheadChanged { server, change });
     }
 
+    /// A token that should be of this issuer, named by its host, was judged.
+    pub fn token_judged(&self, issuer: &Arc<str>, keys: KeysFrom, took: Duration) {
+        self.tell(&Event::TokenJudged { issuer, keys, took });
+    }
+
+    /// The keys of this issuer were asked for.
+    pub fn keys_fetched(&self, issuer: &Arc<str>, success: bool) {
+        self.tell(&Event::KeysFetched { issuer, success });
+    }
+
     /// A body of `server` that should name this proxy passed as it was.
     pub fn left_as_it_was(&self, server: usize, what: Rewritten, because: LeftBecause) {
         self.tell(&Event::LeftAsItWas { server, what, because });
@@ -443,6 +453,13 @@ impl Exchange {
     pub fn failed(mut self, failure: Failure, status: StatusCode, why: &str) {
         if let Some(shared) = self.shared.take() {
             shared.failed(failure, status, why);
+        }
+    }
+
+    /// The proxy judged the request's credentials, and is about to refuse it with this challenge.
+    pub fn unauthorized(&self, status: StatusCode, challenge: &HeaderValue) {
+        if let Some(shared) = &self.shared {
+            shared.unauthorized(status, challenge);
         }
     }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::request_body::RequestBodyError;
 use super::upstream::SendError;
+use crate::guard::auth::Unauthorized;
 use crate::guard::server::Denied;
 use crate::net::ConnectError;
 use crate::observe::{Failure, Refusal};
 use crate::rewrite::mount::RouteError;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 /// Why the proxy answers in the server's place. Upstream trouble is always 502, 503 or 504, never 4xx: a 4xx on a
 /// probe flips a dual-era client to the old era.
@@ -30,6 +31,8 @@ pub(super) enum Error {
     HeadTooLarge { limit: usize },
     #[error(transparent)]
     Body(#[from] RequestBodyError),
+    #[error("{}", told(why))]
+    Unauthorized { why: Unauthorized, challenge: Option<HeaderValue> },
     // The proxy's.
     #[error("too many event streams are open")]
     TooManyStreams,
@@ -82,6 +85,14 @@ impl Error {
             }
             Self::HostRefused => (S::FORBIDDEN, "host_refused", Refused(R::HostRefused)),
             Self::OriginRefused => (S::FORBIDDEN, "origin_refused", Refused(R::OriginRefused)),
+            Self::Unauthorized { why, .. } => {
+                let status = match why {
+                    Unauthorized::NoToken | Unauthorized::Invalid(_) => S::UNAUTHORIZED,
+                    Unauthorized::Scope => S::FORBIDDEN,
+                    Unauthorized::NoKeys(_) => S::SERVICE_UNAVAILABLE,
+                };
+                (status, "unauthorized", Refused(R::Unauthorized))
+            }
             Self::HeadTooLarge { .. } => {
                 (S::REQUEST_HEADER_FIELDS_TOO_LARGE, "bad_request", Refused(R::BadRequest))
             }
@@ -126,7 +137,18 @@ impl Error {
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooManyStreams | Self::ShuttingDown | Self::BulkheadFull => Some(1),
-            Self::CircuitOpen { left } | Self::TooFast { left } => Some(whole_seconds(*left)),
+            Self::CircuitOpen { left }
+            | Self::TooFast { left }
+            | Self::Unauthorized { why: Unauthorized::NoKeys(left), .. } => Some(whole_seconds(*left)),
+            _ => None,
+        }
+    }
+
+    /// What tells the client how to authenticate.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is about that")]
+    pub(super) fn challenge(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Unauthorized { challenge, .. } => challenge.as_ref(),
             _ => None,
         }
     }
@@ -143,6 +165,15 @@ impl From<RouteError> for Error {
             RouteError::NotFound => Self::NoRoute,
             RouteError::DotSegment => Self::DotSegment,
         }
+    }
+}
+
+fn told(why: &Unauthorized) -> &'static str {
+    match why {
+        Unauthorized::NoToken => "a bearer token is needed",
+        Unauthorized::Invalid(fault) => fault.as_str(),
+        Unauthorized::Scope => "the token lacks a scope",
+        Unauthorized::NoKeys(_) => "the keys of the issuer of tokens are not known yet",
     }
 }
 

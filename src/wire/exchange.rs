@@ -28,9 +28,10 @@ use super::routes::Routes;
 use super::tap::Tap;
 use super::tunnel::Tunnel;
 use crate::guard::server::{Asker, Passage};
-use crate::observe::{self, LeftBecause, Rewritten, Route, Target};
+use crate::observe::{self, End, LeftBecause, Rewritten, Route, Target};
 use crate::rewrite::endpoint::{self, EndpointBody};
-use crate::rewrite::mount::{Kind, Routed};
+use crate::rewrite::mount::{Kind, Routed, is_well_known};
+use crate::rewrite::oauth::description;
 use crate::rewrite::reply::{Said, reply};
 use crate::rewrite::trace::Placed;
 use crate::rewrite::{forwarded, hop, location, oauth};
@@ -52,13 +53,14 @@ pub(super) fn carry(
 ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
     let (mut head, body) = request.into_parts();
     let busy = Busy::new(&client.link.activity);
-    let routes = shared.routes.load_full();
-    let asked = Asked::new(&head, Dialled::of(&routes, &client.link, &head));
-    let admitted = admit(shared, &routes, &head, &asked); // guard ─▶ route
-    let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer);
+    let current = shared.routes.load_full();
+    let asked = Asked::new(&head, Dialled::of(&current, &client.link, &head));
+    let admitted = admit(shared, &current, &head, &asked); // guard ─▶ route
+    let exchange = client.observed.exchange(target(&current, &head, &admitted), &head, client.link.peer);
     let body = Tap::new(body, exchange.request()); // tap
     let link = Arc::clone(&client.link);
-    let mut call = Call { shared: Arc::clone(shared), routes, link, asked, busy, exchange, passage: None };
+    let mut call =
+        Call { shared: Arc::clone(shared), routes: current, link, asked, busy, exchange, passage: None };
     let unread = if head::may_be_json_rpc(&head) { Said::Unread } else { Said::NoJson };
     async move {
         let routed = match admitted {
@@ -70,6 +72,12 @@ pub(super) fn carry(
                 return call.refuse(&error, unread);
             }
         };
+        if describes(&call.routes, &head, &routed) {
+            if !body.is_end_stream() {
+                call.link.activity.leave_unread();
+            }
+            return call.describe(&head, &routed);
+        }
         let mut body = RequestBody::new(body, call.shared.limits.request_body, &call.link.activity);
         let holding = call.hold(&head, &mut body).await;
         let placed = call.place(&head, holding.as_ref().ok().map(|said| (&body, said)), &routed); // trace
@@ -130,11 +138,12 @@ fn admit(shared: &Shared, routes: &Routes, head: &request::Parts, asked: &Asked)
     Ok(routes.mounts.route(host, path)?)
 }
 
-fn target(admitted: &Result<Routed, Error>) -> Target<'_> {
+fn target<'a>(current: &Routes, head: &request::Parts, admitted: &'a Result<Routed, Error>) -> Target<'a> {
     match admitted {
         Ok(routed) => Target {
             server: Some(routed.server),
             route: match routed.upstream.kind {
+                Kind::Mount if describes(current, head, routed) => Route::WellKnown,
                 Kind::Mount => Route::Mount,
                 Kind::Origin => Route::Origin,
                 Kind::WellKnown => Route::WellKnown,
@@ -143,6 +152,23 @@ fn target(admitted: &Result<Routed, Error>) -> Target<'_> {
         },
         Err(_) => Target { server: None, route: Route::None, upstream_path: "" },
     }
+}
+
+/// What a browser asks before it sends what it has.
+fn is_preflight(head: &request::Parts) -> bool {
+    head.method == Method::OPTIONS
+        && head.headers.contains_key(header::ORIGIN)
+        && head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Whether the metadata of the resource is asked for, and is ours.
+fn describes(current: &Routes, head: &request::Parts, routed: &Routed) -> bool {
+    current.authenticator(routed.server).is_some() && described(head, routed).is_some()
+}
+
+/// What clients dial for the resource whose metadata is asked for; `None` where none is.
+fn described<'a>(head: &'a request::Parts, routed: &'a Routed) -> Option<&'a str> {
+    routed.mount.described_at(head.uri.path()).filter(|_| routed.upstream.kind != Kind::Origin)
 }
 
 /// A call under way.
@@ -205,6 +231,7 @@ impl Call {
         body: &mut RequestBody,
         routed: &Routed,
     ) -> Result<(), Error> {
+        self.authenticate(head, routed).await?;
         // What a browser or a client asks before it can know better is no call: it passes.
         let is_guarded = head.method != Method::OPTIONS && routed.upstream.kind != Kind::WellKnown;
         let Some(guard) = self.routes.guard(routed.server).filter(|_| is_guarded) else { return Ok(()) };
@@ -222,6 +249,41 @@ impl Call {
         body.tell_end(Arc::clone(passage.is_sent()));
         self.passage = Some(Box::new(passage));
         Ok(())
+    }
+
+    /// Judges the token, where the proxy does that for this server: not of what is asked before there can be one.
+    async fn authenticate(&self, head: &request::Parts, routed: &Routed) -> Result<(), Error> {
+        let Some(authenticator) = self.routes.authenticator(routed.server) else { return Ok(()) };
+        if is_preflight(head) || is_well_known(&routed.upstream.path_and_query) {
+            return Ok(());
+        }
+        let verdict = tokio::select! {
+            biased;
+            verdict = Box::pin(authenticator.check(&head.headers)) => verdict,
+            () = self.link.until_cut() => return Err(Error::ShuttingDown),
+        };
+        verdict.map_err(|why| {
+            let metadata = format!("{}{}", self.public_origin(&head.headers), routed.mount.metadata_path());
+            let challenge = authenticator.challenge(why, &metadata);
+            let challenge = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok());
+            Error::Unauthorized { why, challenge }
+        })
+    }
+
+    /// Answers with the metadata of the resource (RFC 9728 §3.2), also to the page of a browser.
+    fn describe(self, head: &request::Parts, routed: &Routed) -> Response<ResponseBody> {
+        let document = self.routes.authenticator(routed.server).zip(described(head, routed)).map(
+            |(authenticator, place)| {
+                authenticator.metadata(&format!("{}{place}", self.public_origin(&head.headers)))
+            },
+        );
+        let answer = description(&head.method, &document.unwrap_or_default());
+        let (head, data) = answer.into_parts();
+        if let Some(mut watch) = self.exchange.answered(&head, None) {
+            watch.frame(&data);
+            watch.end(End::Complete);
+        }
+        Response::from_parts(head, ResponseBody::own(data, self.busy))
     }
 
     /// The client's address, as far as trusted proxies tell it.
@@ -423,6 +485,9 @@ impl Call {
     /// Answers in the server's place.
     fn refuse(self, error: &Error, said: Said<'_>) -> Response<ResponseBody> {
         let (status, kind, verdict) = error.reply();
+        if let Some(challenge) = error.challenge() {
+            self.exchange.unauthorized(status, challenge);
+        }
         match verdict {
             Verdict::Refused(refusal) => self.exchange.refused(refusal, status, &error.chain()),
             Verdict::Failed(failure) => {
@@ -432,7 +497,10 @@ impl Call {
                 self.exchange.failed(failure, status, &error.chain());
             }
         }
-        let reply = reply(status, kind, &error.to_string(), said, error.retry_after());
+        let mut reply = reply(status, kind, &error.to_string(), said, error.retry_after());
+        if let Some(challenge) = error.challenge() {
+            oauth::challenge(reply.headers_mut(), challenge.clone());
+        }
         // On HTTP/2 hyper would send the body even so.
         let is_bodyless = self.asked.method == Method::HEAD;
         reply.map(|data| ResponseBody::own(if is_bodyless { Bytes::new() } else { data }, self.busy))

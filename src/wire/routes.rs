@@ -3,8 +3,8 @@
 //! # Why
 //!
 //! An exchange takes the routes once, when its head is read, and keeps them: no request sees half of a reload, and what is
-//! under way goes on as it began. A server whose block did not change keeps its connections, its circuit and the places of
-//! its bulkhead.
+//! under way goes on as it began. A server whose block did not change keeps its connections, its circuit, the places of
+//! its bulkhead and the keys of its issuer.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::upstream::Upstream;
 use super::{BindError, error, workers};
 use crate::config::{self, Config, Server};
+use crate::guard::auth::Authenticator;
 use crate::guard::host::HostGuard;
 use crate::guard::server::ServerGuard;
 use crate::observe::Observer;
@@ -41,6 +42,7 @@ struct Behind {
 struct Reached {
     upstream: Arc<Upstream>,
     guard: Option<Arc<ServerGuard>>,
+    authenticator: Option<Arc<Authenticator>>,
 }
 
 impl Routes {
@@ -59,6 +61,10 @@ impl Routes {
                 None => Some(Reached {
                     upstream: Arc::new(Upstream::new(index, server, &config.limits, observer, workers)?),
                     guard: ServerGuard::new(index, server, &config.limits, observer).map(Arc::new),
+                    authenticator: server
+                        .auth
+                        .as_ref()
+                        .map(|auth| Arc::new(Authenticator::new(&server.name, auth, observer))),
                 }),
             };
             Ok(Behind { settings: server.clone(), reached })
@@ -90,6 +96,11 @@ impl Routes {
     /// What stands before the server at this position; `None` where nothing does.
     pub(super) fn guard(&self, index: usize) -> Option<&ServerGuard> {
         self.servers.get(index)?.reached.as_ref()?.guard.as_deref()
+    }
+
+    /// Who judges the tokens for the server at this position; `None` where the server does.
+    pub(super) fn authenticator(&self, index: usize) -> Option<&Authenticator> {
+        self.servers.get(index)?.reached.as_ref()?.authenticator.as_deref()
     }
 
     /// Whether challenges and metadata of the server at this position name this proxy.

@@ -11,6 +11,8 @@ use sightglass::cli::telemetry::Telemetry;
 use sightglass::config;
 
 use crate::admin::ask_as;
+use crate::oauth::issuer::{AUDIENCE, Issuer, JWKS};
+use crate::oauth::keys::ED25519;
 use crate::support::client::{Client, collect, next};
 use crate::support::mixed::page;
 use crate::support::scrape::Scrape;
@@ -154,6 +156,38 @@ async fn a_server_that_is_gone_leaves_the_page_and_takes_up_its_counters_when_it
     page.metric("mcp_requests_total").label("server", "goes").is(3);
     page.metric("mcp_requests_active").label("server", "goes").is(0);
     page.metric("mcp_bulkhead_running").label("server", "goes").is(0);
+    proxy.running.stop().await;
+}
+
+#[tokio::test]
+async fn keys_and_known_tokens_live_on_where_the_block_did_not_change() {
+    let mut upstream = Upstream::start().await;
+    let issuer = Issuer::with(serde_json::json!([ED25519.jwk("a")])).await;
+    let name = issuer.name();
+    let auth =
+        format!("auth = {{ issuer = \"{name}\", audience = \"{AUDIENCE}\", jwks = \"{name}{JWKS}\" }}");
+    let block = server("a", upstream.address, &auth);
+    let proxy = Reloading::start(&block).await;
+    let mut client = proxy.client(Version::HTTP_11).await;
+    let token = format!("Bearer {}", issuer.token(&ED25519, "a"));
+    for round in 0..2 {
+        let sent = tokio::spawn(client.start(call("a", &[("authorization", &token)])));
+        answer(upstream.call().await);
+        collect(within(sent).await.unwrap().unwrap()).await;
+        if round == 0 {
+            proxy.reload(&format!("{block}{}", server("b", upstream.address, "")));
+        }
+    }
+    assert_eq!(issuer.fetches(), 1);
+    let page = proxy.page().await;
+    page.metric("mcp_oauth_validation_seconds_count").label("cache_status", "hit").is(1);
+    assert_eq!(client.send(call("a", &[])).await.status(), 401);
+    // What another block says holds at once.
+    proxy.reload(&server("a", upstream.address, ""));
+    let mut client = proxy.client(Version::HTTP_11).await;
+    let sent = tokio::spawn(client.start(call("a", &[])));
+    answer(upstream.call().await);
+    assert_eq!(within(sent).await.unwrap().unwrap().status(), 200);
     proxy.running.stop().await;
 }
 

@@ -1,14 +1,26 @@
 //! What stands before a server, for people.
 
 use super::wait;
-use crate::config::{Bulkhead, CircuitBreaker, Rate, RateKey, Server};
+use crate::config::{Auth, Bulkhead, CircuitBreaker, Jwks, Rate, RateKey, Server};
 
 /// A line for each guard of `server`; what is off has none.
 pub(super) fn describe(server: &Server) -> Vec<String> {
     let bulkhead = server.bulkhead.as_ref().map(bulkhead);
     let circuit = server.circuit_breaker.as_ref().map(circuit_breaker);
     let rate = server.rate.as_ref().map(rate);
-    [bulkhead, circuit, rate].into_iter().flatten().map(|line| format!("        {line}")).collect()
+    let auth = server.auth.as_ref().map(auth);
+    [auth, bulkhead, circuit, rate].into_iter().flatten().map(|line| format!("        {line}")).collect()
+}
+
+fn auth(auth: &Auth) -> String {
+    let keys = match &auth.jwks {
+        Some(Jwks::Url(url)) => format!("keys from {url}"),
+        Some(Jwks::File(path)) => format!("keys from {}", path.display()),
+        None => "keys where its metadata says".to_owned(),
+    };
+    let scopes =
+        if auth.scopes.is_empty() { String::new() } else { format!(" with {}", auth.scopes.join(" ")) };
+    format!("tokens: of {} for {}{scopes}; {keys}", auth.issuer, auth.audience)
 }
 
 fn bulkhead(bulkhead: &Bulkhead) -> String {

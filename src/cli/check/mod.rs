@@ -74,6 +74,9 @@ fn mount(config: &Config, server: &Server) -> Vec<String> {
         lines.push(format!("        every path{whose} passes unchanged to {origin}"));
     }
     lines.extend(server.headers.iter().map(|(name, _)| format!("        sets {name}: ***")));
+    if server.rewrite_oauth {
+        lines.push("        challenges and resource metadata name this proxy".to_owned());
+    }
     lines.extend(guard::describe(server));
     lines
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 use toml::Spanned;
 
+mod auth;
 mod duration;
 mod guard;
 mod header;
@@ -25,6 +26,7 @@ mod url;
 mod word;
 mod written;
 
+pub(super) use auth::Auth;
 pub(super) use duration::Wait;
 pub(super) use guard::{Bulkhead, CircuitBreaker, Rate};
 pub(super) use header::{HeaderName, HeaderValue, Headers};
@@ -117,6 +119,7 @@ pub(super) struct Server {
     pub(super) bulkhead: Plain<Bulkhead>,
     pub(super) circuit_breaker: Option<CircuitBreaker>,
     pub(super) rate: Plain<Rate>,
+    pub(super) auth: Plain<Auth>,
 }
 
 #[derive(Debug, Default, Deserialize)]

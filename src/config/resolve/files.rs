@@ -34,6 +34,11 @@ pub(super) fn private_key(name: &Spanned<String>, base: &Path) -> Result<PathBuf
     }
 }
 
+/// The path of a file that can be read.
+pub(super) fn readable(name: &Spanned<String>, base: &Path) -> Result<PathBuf, Mistake> {
+    read(name, base).map(|(path, _content)| path)
+}
+
 /// The path of a file to write. Whether it can be written shows only when it is; a folder that is not there shows now.
 pub(super) fn writable(name: &Spanned<String>, base: &Path) -> Result<PathBuf, Mistake> {
     let path = base.join(name.get_ref());

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 mod admin;
+mod auth;
 mod files;
 mod guard;
 mod identity;

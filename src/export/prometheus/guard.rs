@@ -1,5 +1,7 @@
 //! What stands before servers: circuits and bulkheads.
 
+use std::sync::Arc;
+
 use super::server::Server;
 use super::{Prometheus, as_f64, series};
 use crate::config::Config;
@@ -30,6 +32,17 @@ impl Prometheus {
         match *event {
             Event::CircuitOpened { server, .. } => self.circuit(self.server(Some(server)), 1.0),
             Event::CircuitClosed { server } => self.circuit(self.server(Some(server)), 0.0),
+            Event::TokenJudged { issuer, keys, took } => {
+                let labels = [("provider", &**issuer), ("cache_status", keys.as_str())];
+                let make = || self.histograms.handle("mcp_oauth_validation_seconds", &labels);
+                let key = (Arc::clone(issuer), keys);
+                self.judged.with(key, make, |histogram| histogram.record(took.as_secs_f64()));
+            }
+            Event::KeysFetched { issuer, success } => {
+                let labels =
+                    [("provider", &**issuer), ("status", if success { "success" } else { "failure" })];
+                series::counter(&self.recorder, "mcp_oauth_key_fetches_total", &labels).increment(1);
+            }
             Event::BulkheadChanged { server, change } => match change {
                 BulkheadChange::Entered => self.running(self.server(Some(server)), 1.0),
                 BulkheadChange::Left => self.running(self.server(Some(server)), -1.0),

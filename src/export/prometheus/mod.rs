@@ -34,7 +34,7 @@ use self::server::Server;
 use self::sums::{Sums, Unit};
 use super::{Exemplars, Exporter, Losses};
 use crate::config::{Config, Limits, TokenCounter};
-use crate::observe::{Event, Export, LabelName, Transport, Usage};
+use crate::observe::{Event, Export, KeysFrom, LabelName, Transport, Usage};
 
 /// Takes events, gives the page of `/metrics`.
 pub struct Prometheus {
@@ -50,6 +50,8 @@ pub struct Prometheus {
     connections: Series<Transport, Gauge>,
     connection_durations: Series<(Transport, &'static str), Histogram>,
     /// What waits in all bulkheads together.
+    /// By the host of the issuer.
+    judged: Series<(Arc<str>, KeysFrom), Histogram>,
     queued: OnceLock<Gauge>,
     overflow: Series<LabelName, Counter>,
     customs: Customs,
@@ -115,7 +117,11 @@ impl Export for Prometheus {
             }
             // A line tells it.
             Event::StateLost { .. } => {}
-            Event::CircuitOpened { .. } | Event::CircuitClosed { .. } | Event::BulkheadChanged { .. } => {
+            Event::CircuitOpened { .. }
+            | Event::CircuitClosed { .. }
+            | Event::BulkheadChanged { .. }
+            | Event::TokenJudged { .. }
+            | Event::KeysFetched { .. } => {
                 self.on_guard(event);
             }
             Event::Refused { .. }
@@ -154,6 +160,7 @@ impl Prometheus {
             connections: Series::default(),
             connection_durations: Series::default(),
             queued: OnceLock::new(),
+            judged: Series::default(),
             overflow: Series::default(),
             customs: Customs::new(config),
             costs: Sums::new(catalogue::COST, "counter", catalogue::COST_HELP, Unit::Nano),

@@ -10,12 +10,14 @@
 
 mod challenge;
 mod metadata;
+mod own;
 mod result;
 
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, ETAG, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, response};
 
 pub use metadata::rewrite as metadata;
+pub use own::{challenge, description};
 pub use result::{ChallengeBody, rewrite as result};
 
 use super::endpoint::{self, is_plain};
@@ -63,7 +65,7 @@ pub fn holds(method: &Method, request_path: &str, head: &response::Parts) -> Opt
         }
         Media::Json if *method == Method::POST => Some(Holds::Results),
         Media::EventStream if may_stream => Some(Holds::Results),
-        _ => None,
+        Media::Json | Media::EventStream | Media::Other => None,
     }
 }
 

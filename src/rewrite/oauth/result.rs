@@ -94,6 +94,8 @@ impl Finder {
         let (mut at, mut from) = (0, 0);
         // Where in the chunk the string that is held begins: before it, where an earlier chunk holds its beginning.
         let mut text_from = 0;
+        // From where a key may begin.
+        let mut seek_from = 0;
         while at < chunk.len() {
             if self.state == State::Seeking {
                 match self.end_of_key(chunk, at) {
@@ -109,7 +111,11 @@ impl Finder {
             if is_text && !was_text {
                 text_from = at;
             }
-            at += 1;
+            // What is no part of a value may begin a key.
+            let is_taken = self.state != State::Seeking || was_text || byte != b'"';
+            at += usize::from(is_taken);
+            seek_from = at;
+            self.seam.clear();
             if !was_text {
                 continue;
             }
@@ -136,7 +142,7 @@ impl Finder {
         } else {
             push(out, chunk.slice(from..));
         }
-        self.remember(chunk);
+        self.remember(chunk.get(seek_from..).unwrap_or_default());
     }
 
     /// What is held goes on as it is: the body ended, or something other than data comes.
@@ -164,7 +170,7 @@ impl Finder {
         first_key(chunk.get(at..)?).map(|end| at + end)
     }
 
-    fn remember(&mut self, chunk: &Bytes) {
+    fn remember(&mut self, chunk: &[u8]) {
         self.seam.extend_from_slice(chunk.get(chunk.len().saturating_sub(SEAM)..).unwrap_or_default());
         let spare = self.seam.len().saturating_sub(SEAM);
         self.seam.drain(..spare);
@@ -174,17 +180,15 @@ impl Finder {
 impl State {
     fn after(self, byte: u8) -> Self {
         match (self, byte) {
-            (Self::Seeking, _) => Self::Seeking,
             (Self::Key, b':') => Self::Value,
             (Self::Value, b'[') => Self::List,
             (Self::Value, b'"') => Self::Text { escaped: false, in_list: false },
             (Self::Key | Self::Value, b' ' | b'\t' | b'\r' | b'\n') => self,
-            (Self::Key | Self::Value, _) | (Self::List, b']' | b'[' | b'{') => Self::Seeking,
+            (Self::Seeking | Self::Key | Self::Value, _) | (Self::List, b']' | b'[' | b'{') => Self::Seeking,
             (Self::List, b'"') => Self::Text { escaped: false, in_list: true },
-            (Self::List, _) => Self::List,
             (Self::Text { escaped: true, in_list }, _) => Self::Text { escaped: false, in_list },
             (Self::Text { in_list, .. }, b'\\') => Self::Text { escaped: true, in_list },
-            (Self::Text { in_list: true, .. }, b'"') => Self::List,
+            (Self::List, _) | (Self::Text { in_list: true, .. }, b'"') => Self::List,
             // No string goes over the end of a line.
             (Self::Text { .. }, b'"' | b'\r' | b'\n') => Self::Seeking,
             (Self::Text { .. }, _) => self,

@@ -12,6 +12,7 @@ use sightglass::config::{
     LogLevel, Logs, Otlp, OtlpProtocol, Rate, RateKey, Secret, Server, ServerTls, Tracing,
 };
 
+mod auth;
 mod guard;
 mod insight;
 mod insight_mistakes;
@@ -33,10 +34,10 @@ fn parse(text: &str) -> Result<Config, Error> {
 }
 
 /// A folder of this test's own, removed with it.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("config-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder for the test");
@@ -113,6 +114,7 @@ fn the_examples_of_the_file_load() {
     assert_eq!(config.proxy.tls.as_ref().map(|tls| &tls.key), Some(&folder.0.join("key.pem")));
     assert_eq!(config.admin.token, Some(Secret(ADMIN_TOKEN.to_owned())));
     assert_eq!(config.admin.tls, config.proxy.tls);
+    assert_eq!(server.auth.as_ref().map(|auth| &*auth.issuer), Some("https://login.example.com"));
     let examples = Server {
         path: Some("/github".to_owned()),
         host: Some("public.example.com".to_owned()),
@@ -123,6 +125,7 @@ fn the_examples_of_the_file_load() {
         bulkhead: Some(Bulkhead { max: 100, queue: 50, wait: Duration::from_secs(1) }),
         circuit_breaker: Some(CircuitBreaker::default()),
         rate: Some(Rate { per_second: 100.0, burst: 200, key: RateKey::Client }),
+        auth: server.auth.clone(),
         ..Server::new("github", server.url.clone())
     };
     assert_eq!(*server, examples, "what is no example is the default");

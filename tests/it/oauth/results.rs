@@ -113,7 +113,7 @@ fn what_is_no_challenge_of_the_server_passes() {
         format!(r#"{{"mcp/www_authenticate":[["Bearer resource_metadata=\"{OWN}\""]]}}"#),
         format!(r#"{{"mcp/www_authenticate":{{"a":"Bearer resource_metadata=\"{OWN}\""}}}}"#),
         format!(r#"{{"mcp/www_authenticate":["x"],"a":["Bearer resource_metadata=\"{OWN}\""]}}"#),
-        format!(r#"{{"mcp/www_authenticate":["Bearer resource_metadata=\"https://elsewhere/\""]}}"#),
+        r#"{"mcp/www_authenticate":["Bearer resource_metadata=\"https://elsewhere/\""]}"#.to_owned(),
         format!("{{\"mcp/www_authenticate\":[\"Bearer \nresource_metadata=\\\"{OWN}\\\"\"]}}"),
         format!(r#"["mcp/www_authenticate","Bearer resource_metadata=\"{OWN}\""]"#),
         r#"{"mcp/www_authenticate":["Bearer resource_metadata=\"http://up"#.to_owned(),
@@ -151,8 +151,8 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
     .map(|part| part.as_bytes().to_vec())
     .to_vec();
-    let part = prop_oneof![30 => proptest::sample::select(parts), 1 => vec(any::<u8>(), 1..4)];
-    vec(part, 0..40).prop_map(|parts| parts.concat())
+    let piece = prop_oneof![30 => proptest::sample::select(parts), 1 => vec(any::<u8>(), 1..4)];
+    vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {

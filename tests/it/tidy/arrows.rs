@@ -56,7 +56,7 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     // How the variables of OpenTelemetry write what is no plain text.
     (&["config"], &["percent_encoding"]),
     // The program's own lines about its lifecycle; about traffic there are events.
-    (&["wire", "net", "admin", "export"], &["tracing"]),
+    (&["wire", "net", "guard", "admin", "export"], &["tracing"]),
     // The types that HTTP libraries share, where hyper itself is not meant.
     (
         &["net", "wire", "rewrite", "guard", "admin"],
@@ -82,8 +82,10 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["net"], &["aws_lc_rs"]),
     // Bounded tables and their hashing.
     (&["observe", "export"], &["hashlink", "foldhash"]),
-    // The clients whose rate is limited: a bounded table.
+    // The clients whose rate is limited, and the tokens that were let through: bounded tables.
     (&["guard"], &["hashlink"]),
+    // Tokens: what they are signed with, what they say, and what they are known by.
+    (&["guard"], &["jsonwebtoken", "serde_json", "aws_lc_rs"]),
     // Numbers of lines and of the page.
     (&["export"], &["itoa"]),
     // What a reload replaces while requests read it.
