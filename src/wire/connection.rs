@@ -1,5 +1,6 @@
 //! One client connection, from its first byte to its last.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -243,6 +244,13 @@ fn judge(link: &Link, ended: Result<(), hyper::Error>) -> Disconnect {
         Ok(()) => Disconnect::Server,
         Err(error) if error.is_parse() => Disconnect::Error,
         Err(error) if error.is_user() => Disconnect::Server,
+        Err(error) if is_flood(&error) => Disconnect::Limit,
         Err(_) => Disconnect::Client,
     }
+}
+
+/// Whether we gave the connection up: more frames than anybody needs (RFC 9113, section 10.5).
+fn is_flood(error: &hyper::Error) -> bool {
+    let error = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }

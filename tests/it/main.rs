@@ -19,6 +19,7 @@ mod debug;
 mod drift;
 mod exact;
 mod failures;
+mod faults;
 mod framing;
 mod http1;
 mod http2;

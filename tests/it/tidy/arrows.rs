@@ -84,6 +84,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["guard"], &["hashlink"]),
     // Numbers of lines and of the page.
     (&["export"], &["itoa"]),
+    // Why an HTTP/2 connection ended, which hyper has from it.
+    (&["wire"], &["h2"]),
     // What a reload replaces while requests read it.
     (&["wire", "guard", "admin", "observe", "export"], &["arc_swap"]),
     // Tokens compared in a time that tells nothing; why the listener cannot be opened.
