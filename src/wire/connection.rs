@@ -72,8 +72,14 @@ async fn secure(shared: &Shared, stream: TcpStream) -> Result<Stream, Disconnect
     let Some(acceptor) = &shared.tls else { return Ok(Stream::Plain(stream)) };
     tokio::select! {
         secured = Box::pin(handshake(acceptor, stream, shared.limits.first_byte_timeout)) => secured,
-        () = shared.shutdown.started() => Err(Disconnect::Shutdown),
+        () = shutting_down(shared) => Err(Disconnect::Shutdown),
     }
+}
+
+/// Waits for the shutdown, and as long as who has just connected may take to say something.
+async fn shutting_down(shared: &Shared) {
+    shared.shutdown.started().await;
+    sleep(LAST_WORDS).await;
 }
 
 async fn handshake(
@@ -213,6 +219,9 @@ async fn drive(shared: &Shared, link: &Link, mut conversation: Pin<&mut impl Fut
         }
     };
     link.end();
+    if told == Disconnect::Idle && link.activity.is_before_call() {
+        return Over::Ended(told);
+    }
     tokio::select! {
         biased;
         _over = conversation.as_mut() => return Over::Ended(told),

@@ -92,6 +92,8 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["admin"], &["aws_lc_rs", "thiserror"]),
     // Certificates that change while they are used, and what tells them apart.
     (&["net"], &["arc_swap"]),
+    // Listeners that were open before the process was.
+    (&["net"], &["listenfd"]),
 ];
 
 /// Files that may import everything.
