@@ -43,6 +43,7 @@ mod rewrites;
 mod secrets;
 mod sessions;
 mod shutdown;
+mod soak;
 mod spans;
 mod streams;
 mod support;

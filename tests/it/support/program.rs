@@ -62,9 +62,18 @@ impl Program {
 
     /// The most memory that was ever resident, bytes.
     pub(crate) fn peak(&self) -> u64 {
+        self.status("VmHWM")
+    }
+
+    /// The memory that is resident, bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        self.status("VmRSS")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status.lines().find(|line| line.starts_with("VmHWM")).expect("a peak");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a size");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
     }
 }
