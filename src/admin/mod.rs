@@ -26,7 +26,7 @@ pub use self::reload::{Reload, Reloads};
 pub use self::running::Shown;
 use crate::config::Config;
 use crate::export::Prometheus;
-use crate::net::{Acceptor, Alpn, Stream, TlsError, keep_looking};
+use crate::net::{Acceptor, Alpn, Stream, TlsError, inherited, keep_looking};
 use crate::observe::{Listener, Observer};
 use crate::shutdown::Shutdown;
 
@@ -137,7 +137,10 @@ impl Admin {
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<(TcpListener, bool)> {
-    let listener = std::net::TcpListener::bind(address)?;
+    let listener = match inherited(address) {
+        Some(listener) => listener,
+        None => std::net::TcpListener::bind(address)?,
+    };
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let is_local = listener.local_addr()?.ip().is_loopback();

@@ -17,6 +17,7 @@ use super::telemetry::Telemetry;
 use crate::admin::{Admin, Reloads, Shown};
 use crate::config::Config;
 use crate::export::{Log, Started};
+use crate::net;
 use crate::observe::Observer;
 use crate::shutdown::Shutdown;
 use crate::wire::{Proxy, Router, Workers};
@@ -223,6 +224,14 @@ fn announce(config: &Config, running: &Running) {
     let mount =
         |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
+    for address in net::not_taken() {
+        tracing::warn!(
+            event = "socket_not_taken",
+            %address,
+            "the process was started with a listener that the configuration does not ask for; \
+             proxy.listen or admin.listen has to name its address"
+        );
+    }
     super::logging::started(&running.data, running.admin, config.admin.tls.is_some(), &mounts);
     if config.logs.salt.is_none() && !config.logs.raw_session_ids {
         tracing::info!(

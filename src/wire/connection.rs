@@ -1,5 +1,6 @@
 //! One client connection, from its first byte to its last.
 
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -71,8 +72,14 @@ async fn secure(shared: &Shared, stream: TcpStream) -> Result<Stream, Disconnect
     let Some(acceptor) = &shared.tls else { return Ok(Stream::Plain(stream)) };
     tokio::select! {
         secured = Box::pin(handshake(acceptor, stream, shared.limits.first_byte_timeout)) => secured,
-        () = shared.shutdown.started() => Err(Disconnect::Shutdown),
+        () = shutting_down(shared) => Err(Disconnect::Shutdown),
     }
+}
+
+/// Waits for the shutdown, and as long as who has just connected may take to say something.
+async fn shutting_down(shared: &Shared) {
+    shared.shutdown.started().await;
+    sleep(LAST_WORDS).await;
 }
 
 async fn handshake(
@@ -212,6 +219,9 @@ async fn drive(shared: &Shared, link: &Link, mut conversation: Pin<&mut impl Fut
         }
     };
     link.end();
+    if told == Disconnect::Idle && link.activity.is_before_call() {
+        return Over::Ended(told);
+    }
     tokio::select! {
         biased;
         _over = conversation.as_mut() => return Over::Ended(told),
@@ -243,6 +253,13 @@ fn judge(link: &Link, ended: Result<(), hyper::Error>) -> Disconnect {
         Ok(()) => Disconnect::Server,
         Err(error) if error.is_parse() => Disconnect::Error,
         Err(error) if error.is_user() => Disconnect::Server,
+        Err(error) if is_flood(&error) => Disconnect::Limit,
         Err(_) => Disconnect::Client,
     }
+}
+
+/// Whether we gave the connection up: more frames than anybody needs (RFC 9113, section 10.5).
+fn is_flood(error: &hyper::Error) -> bool {
+    let error = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    error.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }

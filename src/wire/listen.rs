@@ -8,10 +8,11 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::certificates::Certificates;
 use super::{BindError, Shared, Workers, connection};
+use crate::net::inherited;
 use crate::observe::Refusal;
 
 /// Connections the kernel may hold for us.
@@ -22,12 +23,15 @@ const TCP_KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// How long nothing is accepted after the system refused us one (no more file descriptors, mostly).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens on `address`, one of `all`.
+/// Listens on `address`, one of `all`, unless the process was started with a listener there.
 pub(super) fn bind(address: SocketAddr, all: &[SocketAddr]) -> Result<TcpListener, BindError> {
     try_bind(address, all).map_err(|source| BindError::Listen { address, source })
 }
 
 fn try_bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
+    if let Some(listener) = inherited(address) {
+        return TcpListener::from_std(listener);
+    }
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
@@ -64,7 +68,7 @@ async fn accept(
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.as_mut() => return,
+            () = shutdown.as_mut() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
@@ -75,6 +79,10 @@ async fn accept(
                 sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+    // Who has connected by now and waits would be refused where nobody else listens.
+    while let Ok(Ok((stream, peer))) = timeout(Duration::ZERO, listener.accept()).await {
+        welcome(&shared, workers.as_deref(), stream, peer, alive.clone());
     }
 }
 

@@ -113,7 +113,7 @@ async fn what_is_not_known_is_said() {
     assert!(head.starts_with("http/1.1 404"), "{head}");
     let told: serde_json::Value = serde_json::from_slice(&body).unwrap();
     for path in told["known"].as_array().unwrap() {
-        let line = format!("POST {}", path.as_str().unwrap());
+        let line = format!("PATCH {}", path.as_str().unwrap());
         let (head, _) = ask_as(address, "localhost", &line, "content-length: 0\r\n").await;
         assert!(head.starts_with("http/1.1 405"), "{line}: {head}");
     }

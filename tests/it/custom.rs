@@ -104,11 +104,14 @@ fn a_payload_beyond_the_limit_tells_what_stands_in_its_beginning() {
     config.limits.payload_bytes = 100;
     let observed = Observed::with(&config);
     let early = json!({"structuredContent":{"order":{"amount":7}},"z":"x".repeat(1000)});
-    let late = json!({"a":"x".repeat(1000),"structuredContent":{"order":{"amount":9}}});
-    call(&observed, "pro", "checkout", &json!({}), &early);
-    call(&observed, "pro", "checkout", &json!({}), &late);
+    // Of a result only the part is kept that rules ask for.
+    let behind = json!({"content":["x".repeat(1000)],"structuredContent":{"order":{"amount":9}}});
+    let late = json!({"structuredContent":{"a":"x".repeat(1000),"order":{"amount":11}}});
+    for result in [early, behind, late] {
+        call(&observed, "pro", "checkout", &json!({}), &result);
+    }
     let page = observed.scrape();
-    page.metric("mcp_revenue_usd_sum").label("tier", "pro").is(7);
+    page.metric("mcp_revenue_usd_sum").label("tier", "pro").is(7 + 9);
     page.metric("mcp_proxy_dropped_total").label("what", "metric").is(1);
 }
 

@@ -132,6 +132,82 @@ async fn the_file_is_read_again_on_a_hangup_and_when_it_changes() {
     tokio::task::spawn_blocking(work).await.unwrap();
 }
 
+/// Two processes on one socket, as systemd and other keepers of sockets have it: while one drains and the next begins, each
+/// connection finds somebody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_on_an_inherited_socket_refuses_nobody() {
+    let upstream = stub::start().await;
+    let work = move || {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
+        let address = socket.local_addr().expect("an address");
+        let start = || {
+            let mut child = Command::new("sh")
+                .args(["-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\""])
+                .arg(env!("CARGO_BIN_EXE_sightglass"))
+                .args([
+                    "serve",
+                    "--listen",
+                    &address.to_string(),
+                    "--admin",
+                    "127.0.0.1:0",
+                    "--log-format",
+                    "json",
+                ])
+                .args(["--upstream", &format!("http://{upstream}/mcp")])
+                .stdin(std::os::fd::OwnedFd::from(socket.try_clone().expect("a copy")))
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("the program");
+            let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+            let line: serde_json::Value =
+                serde_json::from_str(&lines.next().expect("a line").expect("a line")).expect("JSON");
+            assert_eq!(
+                (&line["event"], &line["listen"][0]),
+                (&"started".into(), &address.to_string().into())
+            );
+            std::thread::spawn(move || lines.for_each(drop));
+            child
+        };
+        let mut running = Stopped(start());
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut calls = 0;
+                        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                            assert_eq!(call(address), "HTTP/1.1 200 OK");
+                            calls += 1;
+                        }
+                        calls
+                    })
+                })
+                .collect();
+            for _ in 0..5 {
+                let next = Stopped(start());
+                let kill = Command::new("kill").arg(running.0.id().to_string()).status();
+                assert!(kill.expect("kill").success());
+                assert_eq!(running.0.wait().expect("an end").code(), Some(0));
+                running = next;
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            let calls: u32 = callers.into_iter().map(|caller| caller.join().expect("a caller")).sum();
+            assert!(calls > 20, "{calls} calls are no load");
+        });
+    };
+    tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+/// A process that ends with the test, however that ends.
+struct Stopped(std::process::Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The demo's own check: its users' counts and the page of the proxy between must agree on every call.
 #[cfg(feature = "demo")]
 #[test]

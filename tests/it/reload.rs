@@ -338,3 +338,52 @@ async fn who_asks_for_it_is_told_what_has_changed() {
     proxy.page().await.metric("mcp_proxy_config_last_reload_successful").is(0);
     proxy.running.stop().await;
 }
+
+/// Calls go on while the configuration changes as often as it can: each is answered, with its own id, and counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_is_lost_while_the_configuration_changes_all_the_time() {
+    const CALLERS: u32 = 8;
+    const CALLS: u32 = 200;
+    let upstream = crate::support::stub::start().await;
+    let block = server("a", upstream, "");
+    let proxy = Reloading::start(&block).await;
+    let address = proxy.running.data[0];
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|caller| {
+            tokio::spawn(async move {
+                let mut client = Client::connect(address, Version::HTTP_11).await;
+                for number in 0..CALLS {
+                    let id = caller * CALLS + number;
+                    let body = format!(
+                        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"ok","arguments":{{}}}}}}"#
+                    );
+                    let request = Request::post("/a").header("content-type", "application/json");
+                    let answer = client.send(request.body(full(body)).unwrap()).await;
+                    assert_eq!(answer.status(), 200);
+                    let answer: serde_json::Value = serde_json::from_slice(&collect(answer).await).unwrap();
+                    assert_eq!(answer["id"], id);
+                }
+            })
+        })
+        .collect();
+    let mut reloads = 0;
+    while callers.iter().any(|caller| !caller.is_finished()) {
+        // Each is another one: `a` is reached anew, and `b` comes and goes.
+        let more = format!("call_timeout = \"{}s\"", 100 + reloads % 7);
+        let other = if reloads % 2 == 0 { server("b", upstream, "") } else { String::new() };
+        let (file, reloader) =
+            (format!("{}{other}", server("a", upstream, &more)), Arc::clone(&proxy.reloader));
+        proxy.write(&file);
+        tokio::task::spawn_blocking(move || reloader.reload().unwrap()).await.unwrap();
+        reloads += 1;
+    }
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert!(reloads > 10, "{reloads} reloads");
+    let page = proxy.page().await;
+    page.metric("mcp_requests_total").label("server", "a").label("outcome", "ok").is(CALLERS * CALLS);
+    page.metric("mcp_requests_total").is(CALLERS * CALLS);
+    page.metric("mcp_requests_active").is(0);
+    proxy.running.stop().await;
+}

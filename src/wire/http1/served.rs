@@ -163,7 +163,8 @@ impl Served {
                     return Poll::Ready(Ok(Next::Request(Request::from_parts(parts, body))));
                 }
             }
-            if link.is_ending() && shared.io.input().is_empty() {
+            // Who has just connected has not been told of the end: what it is about to ask is answered.
+            if link.is_ending() && shared.io.input().is_empty() && !self.is_new {
                 return Poll::Ready(Ok(Next::Ended));
             }
             match ready!(shared.io.poll_fill(context, 0)) {

@@ -91,6 +91,12 @@ impl Nowhere {
     }
 }
 
+impl Nowhere {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 /// The servers that the kinds name: `stub`, `gone` (nobody listens), `late` (given up on).
 pub(crate) fn config(upstream: SocketAddr, gone: &Nowhere) -> Config {
     let url = |address: SocketAddr| Url {

@@ -88,12 +88,16 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["guard"], &["jsonwebtoken", "serde_json", "aws_lc_rs"]),
     // Numbers of lines and of the page.
     (&["export"], &["itoa"]),
+    // Why an HTTP/2 connection ended, which hyper has from it.
+    (&["wire"], &["h2"]),
     // What a reload replaces while requests read it.
     (&["wire", "guard", "admin", "observe", "export"], &["arc_swap"]),
     // Tokens compared in a time that tells nothing; why the listener cannot be opened.
     (&["admin"], &["aws_lc_rs", "thiserror"]),
     // Certificates that change while they are used, and what tells them apart.
     (&["net"], &["arc_swap"]),
+    // Listeners that were open before the process was.
+    (&["net"], &["listenfd"]),
 ];
 
 /// Files that may import everything.
