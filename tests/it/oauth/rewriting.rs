@@ -247,6 +247,27 @@ async fn metadata_that_breaks_off_breaks_the_clients_answer() {
     }
 }
 
+#[tokio::test]
+async fn a_client_that_leaves_while_a_body_is_held_takes_its_request_with_it() {
+    for version in VERSIONS {
+        let mut path = Path::new(Some("/github"), version).await;
+        for request in [get(&format!("{WELL_KNOWN}/github")), post("/github")] {
+            let mut client = Client::connect(path.guarded.proxy.address, version).await;
+            let sent = tokio::spawn(client.start(request));
+            let (feed, body) = fed();
+            let answer = Response::builder().header("content-type", "application/json");
+            path.upstream.call().await.answer(answer.header("content-length", "100").body(body).unwrap());
+            feed.data("{").await;
+            // All of it would come first.
+            tokio::task::yield_now().await;
+            assert!(!sent.is_finished());
+            client.vanish();
+            feed.aborted().await;
+            sent.abort();
+        }
+    }
+}
+
 /// The result of a tool that asks for more.
 fn result(resource_metadata: &str) -> String {
     format!(
