@@ -395,12 +395,6 @@ pub(super) fn resource_metadata(path: &str) -> Option<&str> {
     split_well_known(path).filter(|(name, _)| *name == PROTECTED_RESOURCE).map(|(_, place)| place)
 }
 
-/// Whether a path and query of the server are one of the OAuth well-known paths, whatever it makes of dot segments.
-pub fn is_well_known(path_and_query: &str) -> bool {
-    let path = split_query(path_and_query).0;
-    split_well_known(path).is_some() && !has_dot_segment(path)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -30,7 +30,7 @@ use super::tunnel::Tunnel;
 use crate::guard::server::{Asker, Passage};
 use crate::observe::{self, End, LeftBecause, Rewritten, Route, Target};
 use crate::rewrite::endpoint::{self, EndpointBody};
-use crate::rewrite::mount::{Kind, Routed, is_well_known};
+use crate::rewrite::mount::{Kind, Routed};
 use crate::rewrite::oauth::description;
 use crate::rewrite::reply::{Said, reply};
 use crate::rewrite::trace::Placed;
@@ -251,10 +251,11 @@ impl Call {
         Ok(())
     }
 
-    /// Judges the token, where the proxy does that for this server: not of what is asked before there can be one.
+    /// Judges the token, where the proxy does that for this server. Well-known paths of the server's own are no exception:
+    /// clients find what they need at the issuer, and some servers take calls at any path.
     async fn authenticate(&self, head: &request::Parts, routed: &Routed) -> Result<(), Error> {
         let Some(authenticator) = self.routes.authenticator(routed.server) else { return Ok(()) };
-        if is_preflight(head) || is_well_known(&routed.upstream.path_and_query) {
+        if is_preflight(head) {
             return Ok(());
         }
         let verdict = tokio::select! {

@@ -264,8 +264,7 @@ async fn what_is_asked_before_there_can_be_a_token_passes_and_nothing_else() {
     let origin = ("origin", "http://localhost:6274");
     let asks = ("access-control-request-method", "POST");
     assert_eq!(status("OPTIONS", "/mcp", &[origin, asks]).await, 200);
-    assert_eq!(status("GET", "/.well-known/oauth-authorization-server", &[]).await, 200);
-    assert_eq!(status("GET", "/.well-known/openid-configuration/x", &[]).await, 200);
+    assert_eq!(status("GET", "/.well-known/oauth-protected-resource", &[]).await, 200);
     for (method, path, fields) in [
         ("OPTIONS", "/mcp", &[][..]),
         ("OPTIONS", "/mcp", &[asks]),
@@ -273,6 +272,9 @@ async fn what_is_asked_before_there_can_be_a_token_passes_and_nothing_else() {
         ("GET", "/mcp", &[]),
         ("DELETE", "/mcp", &[]),
         ("GET", "/.well-known/other", &[]),
+        ("GET", "/.well-known/oauth-authorization-server", &[]),
+        ("POST", "/.well-known/openid-configuration/mcp", &[]),
+        ("GET", "/.well-known/oauth-protected-resource%2f..%2f..%2fmcp", &[]),
         ("GET", "/.well-known/oauth-authorization-server/../../mcp", &[]),
         ("GET", "/.well-known/oauth-authorization-server/%2e%2e/%2e%2e/mcp", &[]),
         ("GET", "/.well-known/oauth-authorization-server%2f..%2f..%2fmcp", &[]),
