@@ -49,13 +49,14 @@ pub(super) fn carry(
 ) -> impl Future<Output = Response<ResponseBody>> + Send + use<> {
     let (mut head, body) = request.into_parts();
     let busy = Busy::new(&client.link.activity);
-    let routes = shared.routes.load_full();
-    let asked = Asked::new(&head, Dialled::of(&routes, &client.link, &head));
-    let admitted = admit(shared, &routes, &head, &asked); // guard ─▶ route
+    let current = shared.routes.load_full();
+    let asked = Asked::new(&head, Dialled::of(&current, &client.link, &head));
+    let admitted = admit(shared, &current, &head, &asked); // guard ─▶ route
     let exchange = client.observed.exchange(target(&admitted), &head, client.link.peer);
     let body = Tap::new(body, exchange.request()); // tap
     let link = Arc::clone(&client.link);
-    let mut call = Call { shared: Arc::clone(shared), routes, link, asked, busy, exchange, passage: None };
+    let mut call =
+        Call { shared: Arc::clone(shared), routes: current, link, asked, busy, exchange, passage: None };
     let unread = if head::may_be_json_rpc(&head) { Said::Unread } else { Said::NoJson };
     async move {
         let routed = match admitted {
