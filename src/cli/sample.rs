@@ -97,7 +97,7 @@ pub fn judge(config: &Config, sample: &Sample) -> (Vec<Verdict>, Option<f64>) {
     };
     let (mut verdicts, mut rules) = (Vec::new(), config.rules.iter());
     observe::judge(config, example, &mut |verdict| {
-        verdicts.extend(rules.next().map(|rule| sample.verdict(rule, verdict)));
+        verdicts.extend(rules.next().map(|rule| sample.verdict(rule, &verdict)));
     });
     (verdicts, observe::price(config, example))
 }
@@ -113,10 +113,10 @@ impl Sample {
         }
     }
 
-    fn verdict(&self, rule: &Rule, verdict: observe::Verdict<'_>) -> Verdict {
+    fn verdict(&self, rule: &Rule, verdict: &observe::Verdict<'_>) -> Verdict {
         let any = |wanted: &[String]| wanted.join(" or ");
         match verdict {
-            observe::Verdict::Counts { value, labels } => {
+            &observe::Verdict::Counts { value, labels } => {
                 let names = rule.labels.iter().map(|label| label.name.clone());
                 Verdict::Counts {
                     value,

@@ -72,7 +72,7 @@ impl Config {
         self.metrics = previous.metrics.clone();
         self.tracing = previous.tracing.clone();
         self.logs = previous.logs.clone();
-        self.tokens = previous.tokens.clone();
+        self.tokens = previous.tokens;
         self.drift = previous.drift.clone();
         self.rules.clone_from(&previous.rules);
         waiting

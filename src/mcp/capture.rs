@@ -9,6 +9,7 @@ use super::slot::Slot;
 
 /// Which payloads are to be kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each payload is wanted or not")]
 pub struct Wanted {
     /// All of `params`.
     pub params: bool,
@@ -40,6 +41,9 @@ impl Wanted {
         }
     }
 }
+
+/// A payload, and where it stood.
+pub(super) type Kept = (Slot, Captured);
 
 /// Gathers the bytes of one payload at a time.
 #[derive(Debug)]
@@ -121,7 +125,7 @@ impl Capture {
     }
 
     /// The payload that ended; also the part of it that is wanted for itself, where there is one.
-    pub(super) fn end(&mut self) -> Option<(Slot, Captured, Option<(Slot, Captured)>)> {
+    pub(super) fn end(&mut self) -> Option<(Kept, Option<Kept>)> {
         let (slot, _) = self.open.take()?;
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.shrink_to_fit();
@@ -133,6 +137,6 @@ impl Capture {
             (of, Captured { bytes, cut: end < range.end })
         });
         let cut = bytes.len() < self.seen;
-        Some((slot, Captured { bytes, cut }, part))
+        Some(((slot, Captured { bytes, cut }), part))
     }
 }

@@ -255,21 +255,24 @@ impl<'j, 'f> Reader<'j, 'f> {
     fn members(&mut self, node: &Node) -> Option<()> {
         self.enter(node);
         if self.pass(b'}') {
-            return self.leave();
+            self.depth -= 1;
+            return Some(());
         }
         loop {
-            let child = self.key(node)?;
+            let key = self.key()?;
+            let child = node.member(&key);
             self.pass(b':').then_some(())?;
             self.child(child)?;
             if self.pass(b'}') {
-                return self.leave();
+                self.depth -= 1;
+                return Some(());
             }
             self.pass(b',').then_some(())?;
         }
     }
 
-    /// Where pointers go on at the key at hand.
-    fn key<'n>(&mut self, node: &'n Node) -> Option<Option<&'n Node>> {
+    /// The key at hand, its escapes resolved.
+    fn key(&mut self) -> Option<Cow<'j, [u8]>> {
         self.blanks();
         let rest = self.json.get(self.at..)?;
         // Most keys are short: to look at their bytes one by one costs less than to prepare for many.
@@ -277,7 +280,7 @@ impl<'j, 'f> Reader<'j, 'f> {
             match byte {
                 b'"' if rest.first() == Some(&b'"') => {
                     self.at += at + 1;
-                    return Some(node.member(rest.get(1..at)?));
+                    return rest.get(1..at).map(Cow::Borrowed);
                 }
                 b'"' | b'\\' => break,
                 _ => {}
@@ -286,22 +289,24 @@ impl<'j, 'f> Reader<'j, 'f> {
         let begun = self.at;
         let inside = self.string()?;
         if memchr(b'\\', inside).is_none() {
-            return Some(node.member(inside));
+            return Some(inside.into());
         }
-        // One that is no text is none that a pointer names.
+        // One that is no text is as it is written: none that a pointer names.
         let text = serde_json::from_slice::<String>(self.json.get(begun..self.at)?);
-        Some(text.ok().and_then(|text| node.member(text.as_bytes())))
+        Some(text.map_or(inside.into(), |text| text.into_bytes().into()))
     }
 
     fn elements(&mut self, node: &Node) -> Option<()> {
         self.enter(node);
         if self.pass(b']') {
-            return self.leave();
+            self.depth -= 1;
+            return Some(());
         }
         for index in 0.. {
             self.child(node.element(index))?;
             if self.pass(b']') {
-                return self.leave();
+                self.depth -= 1;
+                return Some(());
             }
             self.pass(b',').then_some(())?;
         }
@@ -319,11 +324,6 @@ impl<'j, 'f> Reader<'j, 'f> {
     fn enter(&mut self, node: &Node) {
         (self.at, self.depth) = (self.at + 1, self.depth + 1);
         self.tell(Some(node), Found::Container);
-    }
-
-    fn leave(&mut self) -> Option<()> {
-        self.depth -= 1;
-        Some(())
     }
 
     /// A string where a pointer ends, or goes on in the JSON that it holds.

@@ -240,7 +240,7 @@ impl Scanner {
     fn captured(&mut self, last: &[u8]) {
         let Some(capture) = &mut self.capture else { return };
         capture.push(last);
-        if let Some((slot, captured, part)) = capture.end() {
+        if let Some(((slot, captured), part)) = capture.end() {
             self.draft.capture(slot, captured);
             if let Some((slot, part)) = part {
                 self.draft.capture(slot, part);

@@ -50,6 +50,7 @@ enum List {
 
 /// What somebody wants of one call.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each payload is wanted or not")]
 pub(super) struct Interest {
     /// The rules that may be about it.
     pub(super) rules: RuleSet,

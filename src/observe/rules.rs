@@ -146,7 +146,7 @@ impl Rules {
                 *asking |= 1 << at;
             }
         }
-        Some(Self { asking, servers, all })
+        Some(Self { all, servers, asking })
     }
 
     /// The rules that may be about a call, as far as its request tells.
@@ -187,12 +187,11 @@ impl Rules {
         let Some(of_server) = self.servers.get(facts.server) else { return };
         // Most configurations ask for a few things: they need no memory of their own.
         let (mut few, mut many) = ([const { None }; FEW], Vec::new());
-        let found = match few.get_mut(..of_server.many) {
-            Some(few) => few,
-            None => {
-                many.resize(of_server.many, None);
-                &mut many
-            }
+        let found = if let Some(few) = few.get_mut(..of_server.many) {
+            few
+        } else {
+            many.resize(of_server.many, None);
+            &mut many
         };
         for (root, whole, member, part) in [
             (Root::Params, kept.params, ARGUMENTS, kept.arguments),
@@ -217,12 +216,11 @@ impl Rules {
                 }
             };
             let (mut few, mut many) = ([""; FEW], Vec::new());
-            let labels = match few.get_mut(..rule.rule.labels.len()) {
-                Some(few) => few,
-                None => {
-                    many.resize(rule.rule.labels.len(), "");
-                    &mut many
-                }
+            let labels = if let Some(few) = few.get_mut(..rule.rule.labels.len()) {
+                few
+            } else {
+                many.resize(rule.rule.labels.len(), "");
+                &mut many
             };
             rule.label(facts, found, labels);
             sink(at, Verdict::Counts { value, labels });

@@ -207,9 +207,9 @@ async fn streams_sessions_and_connections_of_what_did_not_change_live_on() {
     let begin = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","clientInfo":{"name":"ide","version":"2"}}}"#;
     let request = Request::post("/a").header("content-type", "application/json").body(full(begin)).unwrap();
     let sent = tokio::spawn(client.start(request));
-    let begun = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#;
+    let named = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#;
     let head = Response::builder().header("content-type", "application/json");
-    upstream.call().await.answer(head.header("mcp-session-id", "s-1234567").body(full(begun)).unwrap());
+    upstream.call().await.answer(head.header("mcp-session-id", "s-1234567").body(full(named)).unwrap());
     collect(within(sent).await.unwrap().unwrap()).await;
 
     let mut listener = proxy.client(Version::HTTP_11).await;

@@ -152,11 +152,7 @@ impl Stage {
                 let _ = stream.write_all(head.as_bytes()).await;
                 read(&mut stream).await
             }
-            Client::Says(bytes) => {
-                stream.write_all(bytes.as_bytes()).await.unwrap();
-                read(&mut stream).await
-            }
-            Client::Stops(bytes) => {
+            Client::Says(bytes) | Client::Stops(bytes) => {
                 stream.write_all(bytes.as_bytes()).await.unwrap();
                 read(&mut stream).await
             }
