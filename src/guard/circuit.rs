@@ -30,6 +30,8 @@ struct State {
     openings: u64,
     /// How many requests have tried so far.
     trials: u64,
+    /// Another one stands here by now: what still comes of this one's requests is nobody's business.
+    is_retired: bool,
 }
 
 enum Phase {
@@ -67,7 +69,8 @@ enum Kind {
 impl Circuit {
     /// A closed circuit for the server at position `server` of the configuration.
     pub fn new(settings: config::CircuitBreaker, server: usize, observer: Observer) -> Self {
-        let state = State { phase: Phase::Closed(VecDeque::new()), openings: 0, trials: 0 };
+        let state =
+            State { phase: Phase::Closed(VecDeque::new()), openings: 0, trials: 0, is_retired: false };
         Self { settings, state: Mutex::new(state), server, observer }
     }
 
@@ -88,6 +91,15 @@ impl Circuit {
             Kind::Usual { openings: state.openings }
         };
         Ok(Attempt { circuit: Arc::clone(self), kind })
+    }
+
+    /// A reload puts another one, which is closed, or none in its place.
+    pub fn retire(&self) {
+        let mut state = self.lock();
+        if !matches!(state.phase, Phase::Closed(_)) && !state.is_retired {
+            self.observer.circuit_closed(self.server);
+        }
+        state.is_retired = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -122,7 +134,9 @@ impl Circuit {
         let mut state = self.lock();
         if matches!(state.phase, Phase::Trying { .. }) {
             state.phase = Phase::Closed(VecDeque::new());
-            self.observer.circuit_closed(self.server);
+            if !state.is_retired {
+                self.observer.circuit_closed(self.server);
+            }
         }
     }
 
@@ -139,7 +153,9 @@ impl Circuit {
         let open_for = self.settings.open_for;
         state.phase = Phase::Open { until: now + open_for };
         state.openings += 1;
-        self.observer.circuit_opened(self.server, open_for);
+        if !state.is_retired {
+            self.observer.circuit_opened(self.server, open_for);
+        }
     }
 }
 

@@ -91,6 +91,13 @@ impl ServerGuard {
         })
     }
 
+    /// A reload puts another one, or none, in its place; what was let through goes on.
+    pub fn retire(&self) {
+        if let Some(circuit) = &self.circuit {
+            circuit.retire();
+        }
+    }
+
     /// A place, and when it was free where it was not at once.
     async fn place(&self, asker: &Asker<'_>) -> Result<(Option<Place>, Option<Instant>), Full> {
         // A stream that lasts as long as its client would hold its place as long, and idle clients would lock out all

@@ -186,6 +186,7 @@ impl Router {
 impl NewRoutes {
     /// From now on requests take these; those under way go on as they began.
     pub fn take(self) {
+        self.routes.retire(&self.shared.routes.load());
         self.shared.routes.store(Arc::new(self.routes));
     }
 }

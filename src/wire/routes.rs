@@ -82,6 +82,18 @@ impl Routes {
         })
     }
 
+    /// Retires what stands before servers in `previous` and no longer does here.
+    pub(super) fn retire(&self, previous: &Self) {
+        let guard = |behind: &Behind| behind.reached.as_ref().and_then(|reached| reached.guard.clone());
+        for (index, behind) in previous.servers.iter().enumerate() {
+            let Some(old) = guard(behind) else { continue };
+            let new = self.servers.get(index).and_then(guard);
+            if new.is_none_or(|new| !Arc::ptr_eq(&new, &old)) {
+                old.retire();
+            }
+        }
+    }
+
     /// The server at this position; the route has found it.
     pub(super) fn upstream(&self, index: usize) -> Result<&Upstream, error::Error> {
         let reached = self.servers.get(index).and_then(|server| server.reached.as_ref());

@@ -387,3 +387,35 @@ async fn no_call_is_lost_while_the_configuration_changes_all_the_time() {
     page.metric("mcp_requests_active").is(0);
     proxy.running.stop().await;
 }
+
+#[tokio::test]
+async fn a_circuit_is_closed_where_its_block_changes_and_stays_as_it_is_where_it_does_not() {
+    let mut upstream = Upstream::start().await;
+    let block = |more: &str| {
+        let circuit = format!("circuit_breaker = {{ failures = 1, open_for = \"1h\" }}\n{more}");
+        server("a", upstream.address, &circuit)
+    };
+    let (before, after) = (block(""), block("call_timeout = \"1h\""));
+    let proxy = Reloading::start(&before).await;
+    let open = async |is: u32| proxy.page().await.metric("mcp_circuit_breaker_open").is(is);
+    open(0).await;
+    let mut client = proxy.client(Version::HTTP_11).await;
+    let sent = tokio::spawn(client.start(call("a", &[])));
+    upstream.call().await.answer(Response::builder().status(503).body(full(Bytes::new())).unwrap());
+    collect(within(sent).await.unwrap().unwrap()).await;
+    open(1).await;
+
+    // Another server comes: this one is still left alone.
+    proxy.reload(&format!("{before}{}", server("b", upstream.address, "")));
+    let refused = client.send(call("a", &[])).await;
+    assert_eq!(refused.headers()["x-sightglass-error"], "circuit_open");
+    collect(refused).await;
+    open(1).await;
+
+    proxy.reload(&after);
+    open(0).await;
+    let sent = tokio::spawn(client.start(call("a", &[])));
+    answer(upstream.call().await);
+    assert_eq!(within(sent).await.unwrap().unwrap().status(), 200);
+    proxy.running.stop().await;
+}
