@@ -101,7 +101,8 @@ pub(super) const PARTS: &[Part] = &[
     Part { name: "call_with_100_fields", times: [100, 1_600], run: |times| with_fields(100, times) },
     Part { name: "batch_of_10", times: [10, 110], run: |times| batch(10, times) },
     Part { name: "batch_of_1000", times: [1, 5], run: |times| batch(1_000, times) },
-    Part { name: "tick_among_10000_sessions", times: [1, 201], run: tick },
+    // Often, as what begins the process differs by more than a few ticks cost.
+    Part { name: "tick_among_10000_sessions", times: [1, 5_001], run: tick },
     Part { name: "route_among_10_servers", times: [100, 1100], run: |times| route(10, times) },
     Part { name: "route_among_1000_servers", times: [10, 110], run: |times| route(1_000, times) },
 ];
