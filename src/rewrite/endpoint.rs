@@ -8,16 +8,14 @@
 //! session's answers and cannot have one.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, StatusCode, response};
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
+use http_body::Body;
 
+use super::changed::{Change, ChangedBody};
 use super::event::Rewriter;
 use super::media::{Media, media};
 use super::mount::Mount;
@@ -48,23 +46,19 @@ pub fn is_encoded(method: &Method, head: &response::Parts) -> bool {
         && !is_plain(&head.headers)
 }
 
-pin_project! {
-    /// An event stream whose `endpoint` events name this proxy. All other bytes pass as they are and at once, frames
-    /// by reference; of an event that may be an endpoint at most 16 KiB are held until its blank line. Over a body
-    /// whose `size_hint` is exact it changes nothing.
-    #[derive(Debug)]
-    pub struct EndpointBody<B: Body> {
-        #[pin]
-        inner: B,
-        rewriter: Option<Rewriter>,
-        mount: Arc<Mount>,
-        request_path: String,
-        public_origin: String,
-        out: VecDeque<Bytes>,
-        // What comes after `out`: trailers or the error.
-        then: Option<Result<Frame<Bytes>, B::Error>>,
-        ended: bool,
-    }
+/// An event stream whose `endpoint` events name this proxy. All other bytes pass as they are and at once, frames
+/// by reference; of an event that may be an endpoint at most 16 KiB are held until its blank line. Over a body
+/// whose `size_hint` is exact it changes nothing.
+pub type EndpointBody<B> = ChangedBody<B, Endpoints>;
+
+/// Changes `endpoint` events.
+#[derive(Debug)]
+pub struct Endpoints {
+    /// `None` = the length is known.
+    rewriter: Option<Rewriter>,
+    mount: Arc<Mount>,
+    request_path: String,
+    public_origin: String,
 }
 
 impl<B: Body<Data = Bytes>> EndpointBody<B> {
@@ -72,74 +66,34 @@ impl<B: Body<Data = Bytes>> EndpointBody<B> {
     /// ([`super::forwarded::public_origin`]).
     pub fn new(inner: B, mount: Arc<Mount>, request_path: &str, public_origin: &str) -> Self {
         let rewriter = inner.size_hint().exact().is_none().then(Rewriter::default);
-        Self {
-            inner,
-            rewriter,
-            mount,
-            request_path: request_path.to_owned(),
-            public_origin: public_origin.to_owned(),
-            out: VecDeque::new(),
-            then: None,
-            ended: false,
-        }
-    }
-
-    /// Whether what comes out may be longer or shorter than what goes in.
-    pub fn may_change_length(&self) -> bool {
-        self.rewriter.is_some()
+        let (request_path, public_origin) = (request_path.to_owned(), public_origin.to_owned());
+        Self::with(inner, Endpoints { rewriter, mount, request_path, public_origin })
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for EndpointBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.project();
-        let Some(rewriter) = this.rewriter else { return this.inner.poll_frame(context) };
-        loop {
-            if let Some(data) = this.out.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
+impl Change for Endpoints {
+    fn feed(&mut self, data: Bytes, out: &mut VecDeque<Bytes>) {
+        let Self { rewriter, mount, request_path, public_origin } = self;
+        match rewriter {
+            Some(rewriter) => {
+                rewriter.feed(&data, |value: &str| published(value, mount, request_path, public_origin), out);
             }
-            if let Some(then) = this.then.take() {
-                return Poll::Ready(Some(then));
-            }
-            if *this.ended {
-                return Poll::Ready(None);
-            }
-            match ready!(this.inner.as_mut().poll_frame(context)).map(|frame| frame.map(Frame::into_data)) {
-                Some(Ok(Ok(data))) => {
-                    let publish =
-                        |value: &str| published(value, this.mount, this.request_path, this.public_origin);
-                    rewriter.feed(&data, publish, this.out);
-                }
-                Some(Ok(Err(frame))) => {
-                    rewriter.finish(this.out);
-                    *this.then = Some(Ok(frame));
-                }
-                Some(Err(error)) => {
-                    rewriter.finish(this.out);
-                    *this.then = Some(Err(error));
-                }
-                None => {
-                    rewriter.finish(this.out);
-                    *this.ended = true;
-                }
-            }
+            None => out.push_back(data),
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        let nothing_left = self.out.is_empty() && self.then.is_none();
-        let nothing_held = !self.rewriter.as_ref().is_some_and(Rewriter::is_holding);
-        nothing_left && (self.ended || (nothing_held && self.inner.is_end_stream()))
+    fn finish(&mut self, out: &mut VecDeque<Bytes>) {
+        if let Some(rewriter) = &mut self.rewriter {
+            rewriter.finish(out);
+        }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        if self.may_change_length() { SizeHint::default() } else { self.inner.size_hint() }
+    fn is_holding(&self) -> bool {
+        self.rewriter.as_ref().is_some_and(Rewriter::is_holding)
+    }
+
+    fn may_change_length(&self) -> bool {
+        self.rewriter.is_some()
     }
 }
 
@@ -161,9 +115,11 @@ pub(super) fn is_plain(fields: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
 
     use http::Response;
+    use http_body::{Frame, SizeHint};
 
     use super::*;
     use crate::config::{Server, Url};

@@ -7,6 +7,7 @@
 //! [`hop::response_fields`] and [`location::rewrite`] make the fields, and [`endpoint::EndpointBody`] wraps the body
 //! where [`endpoint::applies`]; with `rewrite_oauth`, [`oauth`] says what else changes.
 
+mod changed;
 pub mod endpoint;
 mod event;
 pub mod forwarded;

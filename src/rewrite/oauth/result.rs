@@ -9,15 +9,13 @@
 //! speaks of it is none.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use memchr::memmem;
-use pin_project_lite::pin_project;
 
+use super::super::changed::{Change, ChangedBody};
 use super::super::mount::Mount;
 use super::challenge;
 use crate::mcp::Spelled;
@@ -206,24 +204,19 @@ fn push(out: &mut VecDeque<Bytes>, data: Bytes) {
     }
 }
 
-pin_project! {
-    /// A body whose results of tools name this proxy in their challenges. All other bytes pass as they are and at once,
-    /// frames by reference. Over a body whose length is known it changes nothing, and says so of each change that it
-    /// would have made.
-    pub struct ChallengeBody<B: Body> {
-        #[pin]
-        inner: B,
-        finder: Finder,
-        mount: Arc<Mount>,
-        public_origin: String,
-        // Its length is known: `left_alone` is told of changes in place of making them.
-        is_fixed: bool,
-        left_alone: Box<dyn FnMut() + Send>,
-        out: VecDeque<Bytes>,
-        // What comes after `out`: trailers or the error.
-        then: Option<Result<Frame<Bytes>, B::Error>>,
-        ended: bool,
-    }
+/// A body whose results of tools name this proxy in their challenges. All other bytes pass as they are and at once,
+/// frames by reference. Over a body whose length is known it changes nothing, and says so of each change that it
+/// would have made.
+pub type ChallengeBody<B> = ChangedBody<B, Challenges>;
+
+/// Changes challenges.
+pub struct Challenges {
+    finder: Finder,
+    mount: Arc<Mount>,
+    public_origin: String,
+    /// Its length is known: `left_alone` is told of changes in place of making them.
+    is_fixed: bool,
+    left_alone: Box<dyn FnMut() + Send>,
 }
 
 impl<B: Body<Data = Bytes>> ChallengeBody<B> {
@@ -234,82 +227,40 @@ impl<B: Body<Data = Bytes>> ChallengeBody<B> {
         public_origin: &str,
         left_alone: Box<dyn FnMut() + Send>,
     ) -> Self {
-        Self {
-            is_fixed: inner.size_hint().exact().is_some(),
+        let (is_fixed, public_origin) = (inner.size_hint().exact().is_some(), public_origin.to_owned());
+        Self::with(
             inner,
-            finder: Finder::default(),
-            mount,
-            public_origin: public_origin.to_owned(),
-            left_alone,
-            out: VecDeque::new(),
-            then: None,
-            ended: false,
-        }
+            Challenges { finder: Finder::default(), mount, public_origin, is_fixed, left_alone },
+        )
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for ChallengeBody<B> {
-    type Data = Bytes;
-    type Error = B::Error;
+impl Change for Challenges {
+    fn feed(&mut self, data: Bytes, out: &mut VecDeque<Bytes>) {
+        let Self { finder, mount, public_origin, is_fixed, left_alone } = self;
+        let publish = |inside: &[u8]| in_string(inside, mount, public_origin);
+        if !*is_fixed {
+            return finder.feed(&data, &publish, out);
+        }
+        let mut unused = VecDeque::new();
+        finder.feed(&data, &publish, &mut unused);
+        (0..std::mem::take(&mut finder.changes)).for_each(|_| left_alone());
+        out.push_back(data);
+    }
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.project();
-        loop {
-            if let Some(data) = this.out.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
-            }
-            if let Some(then) = this.then.take() {
-                return Poll::Ready(Some(then));
-            }
-            if *this.ended {
-                return Poll::Ready(None);
-            }
-            match ready!(this.inner.as_mut().poll_frame(context)).map(|frame| frame.map(Frame::into_data)) {
-                Some(Ok(Ok(data))) => {
-                    let publish = |inside: &[u8]| in_string(inside, this.mount, this.public_origin);
-                    if *this.is_fixed {
-                        let mut unused = VecDeque::new();
-                        this.finder.feed(&data, &publish, &mut unused);
-                        (0..std::mem::take(&mut this.finder.changes)).for_each(|_| (this.left_alone)());
-                        this.out.push_back(data);
-                    } else {
-                        this.finder.feed(&data, &publish, this.out);
-                    }
-                }
-                Some(Ok(Err(frame))) => {
-                    finish(this.finder, *this.is_fixed, this.out);
-                    *this.then = Some(Ok(frame));
-                }
-                Some(Err(error)) => {
-                    finish(this.finder, *this.is_fixed, this.out);
-                    *this.then = Some(Err(error));
-                }
-                None => {
-                    finish(this.finder, *this.is_fixed, this.out);
-                    *this.ended = true;
-                }
-            }
+    fn finish(&mut self, out: &mut VecDeque<Bytes>) {
+        if self.is_fixed {
+            self.finder.held.clear();
+        } else {
+            self.finder.finish(out);
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        let nothing_left = self.out.is_empty() && self.then.is_none();
-        let nothing_held = self.is_fixed || self.finder.held.is_empty();
-        nothing_left && (self.ended || (nothing_held && self.inner.is_end_stream()))
+    fn is_holding(&self) -> bool {
+        !self.is_fixed && !self.finder.held.is_empty()
     }
 
-    fn size_hint(&self) -> SizeHint {
-        if self.is_fixed { self.inner.size_hint() } else { SizeHint::default() }
-    }
-}
-
-fn finish(finder: &mut Finder, is_fixed: bool, out: &mut VecDeque<Bytes>) {
-    if is_fixed {
-        finder.held.clear();
-    } else {
-        finder.finish(out);
+    fn may_change_length(&self) -> bool {
+        !self.is_fixed
     }
 }
