@@ -79,14 +79,14 @@ impl Reloader {
 
     /// Reads the configuration and puts it in place, all of it or, where it has a mistake, nothing: then the running one
     /// goes on, and the mistake is told. Reads files: not to be called where traffic passes.
-    pub fn reload(&self) -> anyhow::Result<Changes> {
-        let changes = self.try_reload();
+    pub fn reload(&self) -> Result<Changes, String> {
+        let changes = self.try_reload().map_err(|error| why(&error));
         self.prometheus.reloaded(changes.is_ok());
         match &changes {
             Ok(changes) => changes.tell(),
             Err(error) => tracing::error!(
                 event = "reload_failed",
-                error = format!("{error:#}"),
+                error,
                 "the configuration cannot be read again; the running one goes on"
             ),
         }
@@ -141,6 +141,11 @@ impl Reloader {
         // What went wrong has been told.
         let _ = tokio::task::spawn_blocking(move || reloader.reload().is_ok()).await;
     }
+}
+
+/// What is told of a mistake.
+fn why(error: &anyhow::Error) -> String {
+    error.downcast_ref::<Error>().map_or_else(|| format!("{error:#}"), Error::without_line)
 }
 
 impl Source {

@@ -124,10 +124,7 @@ impl Running {
         let prometheus = Arc::clone(&telemetry.prometheus);
         let reloader = Arc::new(Reloader::new(source, config, router, shown, observer, prometheus));
         let asked = Arc::clone(&reloader);
-        self.reloads.by(Arc::new(move || match asked.reload() {
-            Ok(changes) => Ok(changes.told()),
-            Err(error) => Err(format!("{error:#}")),
-        }));
+        self.reloads.by(Arc::new(move || asked.reload().map(|changes| changes.told())));
         reloader
     }
 

@@ -80,6 +80,17 @@ impl Error {
         Self { origin: file.to_owned(), excerpt, fault: mistake.fault }
     }
 
+    /// Where it is and what is wrong, without the line of the file: that may hold a secret, and what is told of a running
+    /// process leaves it.
+    pub fn without_line(&self) -> String {
+        match &self.excerpt {
+            Some(excerpt) => {
+                format!("{}, line {}, column {}: {}", self.origin, excerpt.line, excerpt.column, self.fault)
+            }
+            None => self.to_string(),
+        }
+    }
+
     /// A program's own mistake of this kind, for callers that know both ways to begin.
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::whole("", Fault::new(message, hint))

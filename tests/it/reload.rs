@@ -255,8 +255,12 @@ async fn a_mistake_changes_nothing_and_is_told() {
         server("c", upstream.address, "")
     );
     proxy.write(&half);
-    let error = proxy.reloader.reload().unwrap_err().to_string();
-    assert!(error.contains("speed"), "{error}");
+    let error = proxy.reloader.reload().unwrap_err();
+    assert!(error.contains("speed") && error.contains("config.toml, line "), "{error}");
+    // The line itself is told by `check` alone: it may hold a secret.
+    proxy.write("[admin]\ntoken = \"abc!def\"\n");
+    let error = proxy.reloader.reload().unwrap_err();
+    assert!(error.contains("hint: ") && !error.contains("abc!def"), "{error}");
     // A file that names another that is not there is found out before anything changes.
     proxy.write(&format!("{block}[[server]]\nname = \"d\"\npath = \"/d\"\nurl = \"https://127.0.0.1:1/\"\ntls = {{ ca = \"/nowhere.pem\" }}\n"));
     proxy.reloader.reload().unwrap_err();
