@@ -227,27 +227,7 @@ struct Setup {
 }
 
 /// Callers, sessions, custom metrics and prices.
-const INSIGHT: &str = r#"
-[identity]
-user = { header = "X-User" }
-tier = { header = "X-Plan", allowed = ["free", "pro"] }
-session = ["meta:openai/session"]
-[[metric]]
-name = "mcp_echoes_total"
-type = "counter"
-when = { tool = "echo", outcome = "ok" }
-labels = { message = { pointer = "/params/arguments/message", allowed = ["hello"] } }
-[[metric]]
-name = "mcp_amount"
-type = "histogram"
-when = { tool = "echo" }
-value = "/result/structuredContent/amount"
-labels = { tier = { fact = "user_tier" } }
-[[price]]
-tool = "echo"
-per_call = 0.001
-per_1k_tokens = 0.01
-"#;
+const INSIGHT: &str = include_str!("../tests/it/support/insight.toml");
 
 /// The same with tokens counted exactly.
 const EXACT: &str = "[tokens]\ncounter = \"o200k\"\n";

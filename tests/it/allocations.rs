@@ -32,7 +32,7 @@ const TIMES: u64 = 1_000;
 /// Allocations of a call that the observer sees and tells Prometheus of.
 const CALL_METRICS: u64 = 21;
 /// The same for a call of which callers, sessions by a key, custom metrics and prices have something.
-const CALL_INSIGHT: u64 = 40;
+const CALL_INSIGHT: u64 = 14;
 /// The same where the log and the exporter of spans are told, too, and a tenth of the calls is sampled.
 const CALL_EVERYTHING: u64 = 23;
 /// Allocations of an event of a stream.

@@ -91,9 +91,9 @@ impl Stage {
 
     /// What the client sees of the fault.
     pub(super) async fn play(&self, case: &Case) -> String {
-        // The server has the request.
-        let asked = Notify::new();
-        let client = self.act(case.client, &asked);
+        // The server has the request; the client has the beginning of the answer.
+        let (asked, begun) = (Notify::new(), Notify::new());
+        let client = self.act(case.client, &asked, &begun);
         match case.server {
             Server::Unasked => tokio::select! {
                 sees = within_patience(client) => sees,
@@ -101,14 +101,14 @@ impl Stage {
             },
             Server::Answers(says, then) | Server::Begins(says, then) => {
                 let waits = matches!(case.server, Server::Answers(..));
-                let server = self.serve(waits, says, then, &asked);
+                let server = self.serve(waits, says, then, (&asked, &begun));
                 let (sees, ()) = within_patience(async { tokio::join!(client, server) }).await;
                 sees
             }
         }
     }
 
-    async fn serve(&self, waits: bool, says: &str, then: Then, asked: &Notify) {
+    async fn serve(&self, waits: bool, says: &str, then: Then, (asked, begun): (&Notify, &Notify)) {
         let (mut stream, _) = self.faulty.accept().await.unwrap();
         if waits {
             until(&mut stream, b"}}").await;
@@ -118,8 +118,10 @@ impl Stage {
         match then {
             Then::Closes => drop(stream.shutdown().await),
             Then::Resets => {
-                // What was said shall be read before.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                // What was said is read before.
+                if !says.is_empty() {
+                    begun.notified().await;
+                }
                 SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
             }
             // It ends when the proxy ends it.
@@ -128,11 +130,13 @@ impl Stage {
         }
     }
 
-    async fn act(&self, client: Client, asked: &Notify) -> String {
+    async fn act(&self, client: Client, asked: &Notify, begun: &Notify) -> String {
         let mut stream = connect(self.program.proxy).await;
         match client {
             Client::Calls(mount) => {
                 stream.write_all(call(mount).as_bytes()).await.unwrap();
+                stream.readable().await.unwrap();
+                begun.notify_one();
                 read(&mut stream).await
             }
             Client::Leaves => {

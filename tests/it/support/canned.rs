@@ -192,30 +192,8 @@ pub(crate) fn progress() -> Bytes {
 }
 
 /// What a configuration can ask for beside the servers, all of which [`Canned::keyed`] has something of.
-pub(crate) const INSIGHT: &str = r#"
-[identity]
-user = { header = "X-User" }
-tier = { header = "X-Plan", allowed = ["free", "pro"] }
-session = ["meta:openai/session"]
-[[metric]]
-name = "mcp_echoes_total"
-type = "counter"
-when = { tool = "echo", outcome = "ok" }
-labels = { message = { pointer = "/params/arguments/message", allowed = ["hello"] } }
-[[metric]]
-name = "mcp_amount"
-type = "histogram"
-when = { tool = "echo" }
-value = "/result/structuredContent/amount"
-labels = { tier = { fact = "user_tier" } }
-[[price]]
-tool = "echo"
-per_call = 0.001
-per_1k_tokens = 0.01
-[[server]]
-name = "s0"
-url = "http://127.0.0.1:1/mcp"
-"#;
+pub(crate) const INSIGHT: &str =
+    concat!(include_str!("insight.toml"), "[[server]]\nname = \"s0\"\nurl = \"http://127.0.0.1:1/mcp\"\n");
 
 /// So many servers `s0`, `s1`, …, each at a path of its own, with so many tools `t0`, `t1`, … known from the start.
 pub(crate) fn servers(servers: usize, tools: usize) -> Config {
