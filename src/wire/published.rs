@@ -37,10 +37,12 @@ impl Published {
                 body
             }
             Holds::Metadata => {
-                self.held(&mut head, body, |whole| oauth::metadata(whole, &self.mount, &self.origin)).await
+                self.held(holds, &mut head, body, |whole| oauth::metadata(whole, &self.mount, &self.origin))
+                    .await
             }
             Holds::Result if is_short(&head) => {
-                self.held(&mut head, body, |whole| oauth::result(whole, &self.mount, &self.origin)).await
+                self.held(holds, &mut head, body, |whole| oauth::result(whole, &self.mount, &self.origin))
+                    .await
             }
             Holds::Result | Holds::Results => self.passing(body),
         };
@@ -49,6 +51,7 @@ impl Published {
 
     async fn held(
         &self,
+        holds: Holds,
         head: &mut response::Parts,
         body: ResponseBody,
         change: impl FnOnce(&Bytes) -> Option<Vec<u8>>,
@@ -65,7 +68,7 @@ impl Published {
         if length.is_some() {
             oauth::changed(&mut head.headers, length);
         } else if !was_asked {
-            self.leave(Holds::Metadata, LeftBecause::TooLong);
+            self.leave(holds, LeftBecause::TooLong);
         }
         body
     }
