@@ -1,15 +1,10 @@
 //! What we change is what was meant to change, and nothing else: at any chunking, for any bytes.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::{StatusCode, Version};
-use http_body::{Body, Frame};
+use http_body::Body;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sightglass::config::{Config, Server, Url};
@@ -18,19 +13,7 @@ use sightglass::rewrite::endpoint::EndpointBody;
 use sightglass::rewrite::mount::{Mount, Mounts};
 use sightglass::rewrite::{forwarded, hop, location, reply};
 
-struct Chunks(VecDeque<Bytes>);
-
-impl Body for Chunks {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
-    }
-}
+use crate::support::pieces::{Pieces, read_at_once};
 
 fn server(public: &str, path: &str) -> Server {
     let url = Url { tls: false, host: "up.example".to_owned(), port: None, path: path.to_owned() };
@@ -39,18 +22,9 @@ fn server(public: &str, path: &str) -> Server {
 
 /// What a client reads of `stream` when it comes in pieces that end at `cuts`.
 fn through_the_proxy(stream: &[u8], cuts: &[usize]) -> Vec<u8> {
-    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
-    cuts.extend([0, stream.len()]);
-    cuts.sort_unstable();
-    let chunks = cuts.windows(2).map(|pair| Bytes::copy_from_slice(&stream[pair[0]..pair[1]])).collect();
     let mount = Arc::new(Mount::new(&server("/s", "/sse")));
-    let mut body = EndpointBody::new(Chunks(chunks), mount, "/sse", "http://public");
-    let mut read = Vec::new();
-    while let Poll::Ready(Some(Ok(frame))) =
-        Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()))
-    {
-        read.extend_from_slice(&frame.into_data().unwrap_or_default());
-    }
+    let mut body = EndpointBody::new(Pieces::of(stream, cuts, false), mount, "/sse", "http://public");
+    let read = read_at_once(&mut body);
     assert!(body.is_end_stream());
     read
 }

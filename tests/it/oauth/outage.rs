@@ -15,6 +15,16 @@ use crate::support::within;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// Waits until calls with this token are answered so.
+async fn answered(protected: &Protected, token: &str, status: u16) {
+    within(async {
+        while protected.send(token).await.status() != status {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_new_key_is_asked_for_once_and_an_old_one_is_forgotten() {
     let protected = Protected::new().await;
@@ -80,12 +90,7 @@ async fn without_any_keys_the_trouble_is_not_the_clients() {
     let asked = protected.issuer.fetches();
     pass_time(Duration::from_secs(11)).await;
     protected.issuer.fetched(asked + 1).await;
-    within(async {
-        while protected.send(&token).await.status() != 200 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    answered(&protected, &token, 200).await;
 }
 
 #[tokio::test]
@@ -101,12 +106,7 @@ async fn keys_are_kept_for_a_day_when_the_issuer_is_down() {
     let asked = protected.issuer.fetches();
     pass_time(25 * 60 * MINUTE).await;
     protected.issuer.fetched(asked + 1).await;
-    within(async {
-        while protected.send(&token).await.status() != 503 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    answered(&protected, &token, 503).await;
 }
 
 #[tokio::test]

@@ -1,65 +1,30 @@
 //! Challenges in bodies that pass, at any chunking, for any bytes.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sightglass::config::{Server, Url};
 use sightglass::rewrite::mount::Mount;
 use sightglass::rewrite::oauth::{self, ChallengeBody};
 
-struct Chunks {
-    chunks: VecDeque<Bytes>,
-    length: Option<u64>,
-}
-
-impl Body for Chunks {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.chunks.pop_front().map(|chunk| Ok(Frame::data(chunk))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
-}
+use crate::support::pieces::{Pieces, read_at_once};
 
 fn mount() -> Arc<Mount> {
     let url = Url { tls: false, host: "up".to_owned(), port: None, path: "/mcp".to_owned() };
     Arc::new(Mount::new(&Server { path: Some("/s".to_owned()), ..Server::new("s", url) }))
 }
 
-fn pieces(body: &[u8], cuts: &[usize]) -> VecDeque<Bytes> {
-    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (body.len() + 1)).collect();
-    cuts.extend([0, body.len()]);
-    cuts.sort_unstable();
-    cuts.windows(2).map(|pair| Bytes::copy_from_slice(&body[pair[0]..pair[1]])).collect()
-}
-
 /// What a client reads of a body that comes in pieces, and how often something was left alone.
 fn read(body: &[u8], cuts: &[usize], is_fixed: bool) -> (Vec<u8>, usize) {
-    let chunks = Chunks { chunks: pieces(body, cuts), length: is_fixed.then_some(body.len() as u64) };
     let left = Arc::new(Mutex::new(0));
     let count = Arc::clone(&left);
+    let pieces = Pieces::of(body, cuts, is_fixed);
     let mut body =
-        ChallengeBody::new(chunks, mount(), "http://public", Box::new(move || *count.lock().unwrap() += 1));
-    let mut read = Vec::new();
-    while let Poll::Ready(Some(Ok(frame))) =
-        Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()))
-    {
-        read.extend_from_slice(&frame.into_data().unwrap_or_default());
-    }
+        ChallengeBody::new(pieces, mount(), "http://public", Box::new(move || *count.lock().unwrap() += 1));
+    let read = read_at_once(&mut body);
     assert!(body.is_end_stream());
     let left = *left.lock().unwrap();
     (read, left)

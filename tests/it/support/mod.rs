@@ -9,6 +9,7 @@ pub(crate) mod guarded;
 pub(crate) mod logged;
 pub(crate) mod mixed;
 pub(crate) mod observed;
+pub(crate) mod pieces;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod raw;
