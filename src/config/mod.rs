@@ -21,6 +21,7 @@ mod reload;
 mod resolve;
 mod rules;
 mod shown;
+mod slo;
 mod substitute;
 mod suggest;
 mod upstreams;
@@ -35,6 +36,7 @@ pub use insight::{
 pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
 pub use reload::Reloaded;
 pub use shown::{MASK, duration_text, size_text};
+pub use slo::Slo;
 pub use substitute::{FromEnvironment, Step};
 pub use upstreams::Overrides;
 
@@ -216,6 +218,8 @@ pub struct Server {
     pub rate: Option<Rate>,
     /// Whose tokens are let through; `None` = the server judges.
     pub auth: Option<Auth>,
+    /// What it promises; `None` = the default objectives.
+    pub slo: Option<Slo>,
     /// A reload took it out: it is here for its position.
     #[serde(skip)]
     pub removed: bool,
@@ -628,6 +632,7 @@ impl Server {
             circuit_breaker: None,
             rate: None,
             auth: None,
+            slo: None,
             removed: false,
             from_environment: Vec::new(),
         }

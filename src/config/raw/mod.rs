@@ -21,6 +21,7 @@ mod network;
 mod number;
 mod pointer;
 mod size;
+mod slo;
 mod source;
 mod url;
 mod word;
@@ -38,6 +39,7 @@ pub(super) use metric::{MetricName, Name};
 pub(super) use mount::MountPath;
 pub(super) use number::{Count, Finite, Ratio};
 pub(super) use size::Size;
+pub(super) use slo::Slo;
 pub(super) use source::{SessionSource, baggage, claim, header, meta};
 pub(super) use url::Endpoint;
 pub(super) use word::{Compression, ServerName};
@@ -120,6 +122,7 @@ pub(super) struct Server {
     pub(super) circuit_breaker: Option<CircuitBreaker>,
     pub(super) rate: Plain<Rate>,
     pub(super) auth: Plain<Auth>,
+    pub(super) slo: Plain<Slo>,
 }
 
 #[derive(Debug, Default, Deserialize)]

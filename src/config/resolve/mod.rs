@@ -18,6 +18,7 @@ mod price;
 mod proxy;
 mod rule;
 mod server;
+mod slo;
 mod tracing;
 
 use toml::Spanned;
