@@ -13,10 +13,14 @@ LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
 Rule = dict[str, Any]
 
 
+def groups(folder: Path) -> list[dict[str, Any]]:
+    """All groups of rules of Prometheus that `sightglass assets` wrote, what others build on first."""
+    files = [folder / "prometheus" / "rules" / name for name in ("recording.yaml", "alerts.yaml")]
+    return [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+
+
 def rules(folder: Path) -> list[Rule]:
-    """All rules of Prometheus that `sightglass assets` wrote."""
-    files = sorted(folder.glob("prometheus/rules/*.yaml"))
-    return [rule for file in files for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    return [rule for group in groups(folder) for rule in group["rules"]]
 
 
 def stories(kind: str) -> Any:
@@ -60,8 +64,11 @@ def variant(known: list[Rule], name: str, said: dict[str, Any]) -> Rule:
     return fitting[0]
 
 
-def files(known: list[Rule], rule_files: list[Path], folder: Path) -> list[Path]:
+def files(assets: Path, folder: Path) -> list[Path]:
     """Writes the tests, one file for each step, which is how often rules are evaluated, too."""
+    known = rules(assets)
+    head = {"rule_files": [str(path) for path in sorted(assets.glob("prometheus/rules/*.yaml"))],
+            "group_eval_order": [group["name"] for group in groups(assets)]}  # fmt: skip
     by_step: dict[str, list[Any]] = defaultdict(list)
     for name, told in stories("alerts").items():
         for story in told:
@@ -71,7 +78,7 @@ def files(known: list[Rule], rule_files: list[Path], folder: Path) -> list[Path]
     written = []
     for step, tests in by_step.items():
         file = folder / f"units-{step}.yaml"
-        content = {"rule_files": [str(path) for path in rule_files], "evaluation_interval": step, "tests": tests}
+        content = {**head, "evaluation_interval": step, "tests": tests}
         file.write_text(yaml.safe_dump(content, sort_keys=False, width=200))
         written.append(file)
     return written

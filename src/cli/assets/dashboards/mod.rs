@@ -121,7 +121,7 @@ fn datasource(kind: &str, label: &str) -> Value {
 fn labels(name: &str, title: &str, series: &str, label: &str) -> Value {
     let query = format!("label_values({series},{label})");
     json!({
-        "type": "query", "name": name, "label": title, "datasource": source("prometheus"), "definition": query,
+        "type": "query", "name": name, "label": title, "datasource": source("prometheus"),
         "query": { "qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery" },
         "refresh": 2, "sort": 1, "hide": 0, "multi": true, "includeAll": true, "allValue": ".*", "regex": "",
         "options": [], "skipUrlSync": false,
