@@ -10,7 +10,7 @@ pub(super) fn groups(objectives: &Objectives) -> Vec<Group> {
         group("mcp-tools", None, tools()),
         group("mcp-use", None, usage()),
         group("mcp-limits", None, limits()),
-        group("mcp-cost", Some("1m"), cost()),
+        group("mcp-spending", Some("1m"), cost()),
         group("mcp-slo", Some("1m"), slo(objectives)),
         group("mcp-aliases", None, aliases()),
     ]
