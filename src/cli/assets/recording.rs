@@ -83,19 +83,22 @@ fn mean(histogram: &str, by: &str) -> String {
     format!("{}\n/ ({} > 0)", sum("sum"), sum("count"))
 }
 
+/// Attempts to show credentials, by server: `function` of them over 5 minutes. Who shows none and needs none attempts nothing.
+pub(super) fn attempts(function: &str) -> String {
+    let of = |matcher: &str| format!("{function}(mcp_authentication_attempts_total{{{matcher}}}[5m])");
+    format!("sum by (server) ({} or {})", of("method!=\"none\""), of("status=\"failure\""))
+}
+
 fn usage() -> Vec<Rule> {
-    let attempts =
-        |matchers: &str| format!("sum by (server) (rate(mcp_authentication_attempts_total{matchers}[5m]))");
+    let succeeded =
+        "sum by (server) (rate(mcp_authentication_attempts_total{method!=\"none\",status=\"success\"}[5m]))";
     vec![
         Rule::record(
             "mcp:client_requests:rate5m",
             "sum by (server, client_name) (rate(mcp_clients_total[5m]))",
         ),
-        Rule::record("mcp:auth_attempts:rate5m", attempts("")),
-        Rule::record(
-            "mcp:auth_success:ratio_rate5m",
-            ratio(&attempts("{status=\"success\"}"), &attempts("")),
-        ),
+        Rule::record("mcp:auth_attempts:rate5m", attempts("rate")),
+        Rule::record("mcp:auth_success:ratio_rate5m", ratio(succeeded, &attempts("rate"))),
     ]
 }
 

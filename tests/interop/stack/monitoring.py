@@ -114,6 +114,14 @@ class Prometheus:
             raise ValueError(f"{said['error']}: {expression}")
         return said["data"]["result"]
 
+    def ever(self, expression: str) -> list[dict[str, Any]]:
+        """What it gave at any time of the last ten minutes."""
+        now = time.time()
+        said = answer(f"{self.url}/api/v1/query_range", query=expression, start=now - 600, end=now, step=1)
+        if said["status"] != "success":
+            raise ValueError(f"{said['error']}: {expression}")
+        return said["data"]["result"]
+
     def series(self, selector: str) -> list[Labels]:
         said = answer(f"{self.url}/api/v1/series", **{"match[]": selector})
         if said["status"] != "success":
@@ -126,6 +134,28 @@ class Prometheus:
     def exemplars(self, expression: str, since_s: float) -> list[dict[str, Any]]:
         said = answer(f"{self.url}/api/v1/query_exemplars", query=expression, start=since_s, end=time.time())
         return said["data"]
+
+
+class Sink:
+    """A collector that takes all spans and forgets them."""
+
+    def __init__(self) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(200)
+                self.send_header("content-type", "application/x-protobuf")
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 class Webhook:
@@ -178,7 +208,8 @@ class Alertmanager:
         self.url = f"http://127.0.0.1:{self.port}"
         store = WORK / "alertmanager-data"
         subprocess.run(["rm", "-rf", str(store)], check=True)
-        command = [str(BIN / "prometheus-alertmanager"), f"--config.file={file}", f"--storage.path={store}",
+        # It finds its templates where it runs; see `install/stack`.
+        command = ["env", "-C", str(BIN.parent / "share" / "prometheus" / "alertmanager"), str(BIN / "alertmanager"), f"--config.file={file}", f"--storage.path={store}",
                    f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]  # fmt: skip
         self.program = Program("alertmanager", command, announces=False)
         until(lambda: is_ready(f"{self.url}/-/ready"), START_S, "Alertmanager is not ready")
@@ -197,19 +228,20 @@ def is_ready(url: str) -> bool:
         return False
 
 
-DURATION = re.compile(r"(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+WINDOW = re.compile(r"(?<=\[)\d+[smhd](?=\])")
+OFFSET = re.compile(r"(?<=offset )\d+[smhd]")
 
 
-def hurried(rules: Path, folder: Path, pace: dict[str, str]) -> Path:
-    """The same rules with other durations: windows, offsets, `for` and intervals, each by what it is."""
+def hurried(rules: Path, windows: dict[str, str], offsets: dict[str, str], waits: dict[str, str]) -> Path:
+    """The same rules, evaluated every second, with other durations: of windows, of offsets, and of `for`."""
     content = yaml.safe_load(rules.read_text())
     for group in content["groups"]:
         group["interval"] = "1s"
         for rule in group["rules"]:
-            rule["expr"] = DURATION.sub(lambda found: pace[found[0]], rule["expr"])
+            hurried_window = WINDOW.sub(lambda found: windows[found[0]], rule["expr"])
+            rule["expr"] = OFFSET.sub(lambda found: offsets[found[0]], hurried_window)
             if "for" in rule:
-                rule["for"] = pace[rule["for"]]
-    file = folder / rules.name
+                rule["for"] = waits[rule["for"]]
+    file = WORK / rules.name
     file.write_text(yaml.safe_dump(content, sort_keys=False, width=200))
     return file

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 VERSION = "2025-11-25"
+MODERN = "io.modelcontextprotocol/protocolVersion"
 WAIT_S = 15
 
 
@@ -112,7 +113,7 @@ def everything(client: Client) -> None:
     client.call("nonesuch")
     client.call("search")
     client.request("no/such/method")
-    client.request("ping", None, **{"mcp-method": "tools/call"})
+    client.request("ping", {"_meta": {MODERN: "2026-07-28"}}, **{"mcp-method": "tools/call"})
     client.request("tools/list", None, authorization="Bearer expired")
     client.send("POST", b'{"jsonrpc": "2.0", "id": 1, "meth').read()
     client.send("GET").read()

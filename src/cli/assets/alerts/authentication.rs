@@ -2,15 +2,14 @@
 
 use super::Priority::{P0, P1};
 use super::Severity::{Critical, Warning};
-use super::{Alert, Thresholds};
+use super::{Alert, Thresholds, recording};
 
 pub(super) fn alerts(thresholds: &Thresholds) -> Vec<Alert> {
     vec![failures(thresholds), spike(thresholds)]
 }
 
 fn attempts(thresholds: &Thresholds) -> String {
-    let least = thresholds.auth_attempts;
-    format!("sum by (server) (increase(mcp_authentication_attempts_total[5m])) >= {least}")
+    format!("{} >= {}", recording::attempts("increase"), thresholds.auth_attempts)
 }
 
 fn failures(thresholds: &Thresholds) -> Alert {

@@ -1,7 +1,7 @@
 //! Alerts: one file a group, and what all of them have.
 
 use super::rules::{Group, Kind, Rule};
-use super::{Settings, Thresholds};
+use super::{Settings, Thresholds, recording};
 
 mod authentication;
 mod availability;
