@@ -77,6 +77,10 @@ def run() -> None:
             f"{len(asked)} expressions")  # fmt: skip
     prometheus = watched(folder)
     labels = Labels(prometheus)
+    first = runbooks()
+    complaints = [f"{name}: {said['fault']}" for (name, _), said in zip(first, read([query for _, query in first])) if said["fault"]]
+    complaints += [complaint for (name, _), said in zip(first, read([query for _, query in first])) for complaint in labels.complaints(name, said)]
+    verdict("runbooks, what they ask first parses and exists", complaints, f"{len(first)} queries")
     verdict("dashboards and rules, names exist", [complaint for (name, _), said in zip(asked, known) for complaint in labels.complaints(name, said)],
             f"{labels.metrics} metrics and their labels")  # fmt: skip
     wrong = ['sum by (server) (rate(mcp_requests_totl[5m]))', 'mcp_requests_total{tool="x"}', "sum by (tool) (mcp_requests_total)"]
@@ -105,6 +109,12 @@ def dashboards(folder: Path) -> list[tuple[str, str]]:
             if note["datasource"]["type"] == "prometheus":
                 asked.append((f"{board['title']}, {note['name']}", chosen(note["expr"])))
     return asked
+
+
+def runbooks() -> list[tuple[str, str]]:
+    pages = sorted((ROOT / "docs" / "runbooks").glob("Mcp*.md"))
+    blocks = [(page.stem, block) for page in pages for block in re.findall(r"```promql\n(.*?)```", page.read_text(), re.DOTALL)]
+    return [(name, chosen(line)) for name, block in blocks for line in block.splitlines()]
 
 
 def chosen(expression: str) -> str:

@@ -20,6 +20,7 @@ mod mistakes;
 mod otel;
 mod sample;
 mod shown;
+mod slo;
 
 const REFERENCE: &str = include_str!("../../../config.toml");
 

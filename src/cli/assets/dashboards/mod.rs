@@ -137,7 +137,7 @@ fn annotations() -> Vec<Value> {
             "target": { "refId": "Anno", "expr": expression },
         })
     };
-    let incidents = "{event=~\"reload_failed|refused|health_changed|circuit_opened|circuit_closed\", level=~\"warn|error\"}";
+    let incidents = "{event=~\"reload_failed|circuit|health_changed|export_failing\", level=~\"warn|error\"}";
     vec![
         metric(
             "Deployments",
