@@ -10,7 +10,7 @@ use super::error::{Fault, Mistake};
 
 /// Keys of tables that exist.
 const KEYS: &[(&str, &[&str])] =
-    &[("admin", &["links"]), ("server", &["probe", "slo"]), ("limits", &["recent_calls"])];
+    &[("admin", &["links"]), ("server", &["slo"]), ("limits", &["recent_calls"])];
 
 /// The first key of `file`, in the order it is written, that belongs to a later version.
 pub(super) fn check(file: &DeTable<'_>) -> Result<(), Mistake> {

@@ -15,6 +15,7 @@ mod insight;
 mod later;
 mod names;
 mod otel;
+mod probe;
 mod raw;
 mod read;
 mod reload;
@@ -33,6 +34,7 @@ pub use insight::{
     When,
 };
 pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
+pub use probe::Probe;
 pub use reload::Reloaded;
 pub use shown::{MASK, duration_text, size_text};
 pub use substitute::{FromEnvironment, Step};
@@ -214,6 +216,8 @@ pub struct Server {
     pub circuit_breaker: Option<CircuitBreaker>,
     /// How fast requests may come; `None` = as fast as they like.
     pub rate: Option<Rate>,
+    /// How it is asked how it is; `None` = it is not.
+    pub probe: Option<Probe>,
     /// Whose tokens are let through; `None` = the server judges.
     pub auth: Option<Auth>,
     /// A reload took it out: it is here for its position.
@@ -627,6 +631,7 @@ impl Server {
             bulkhead: None,
             circuit_breaker: None,
             rate: None,
+            probe: None,
             auth: None,
             removed: false,
             from_environment: Vec::new(),

@@ -7,6 +7,7 @@ mod durations;
 mod fates;
 mod grown;
 mod guard;
+mod health;
 mod histogram;
 mod inflight;
 mod insight;
@@ -124,6 +125,9 @@ impl Export for Prometheus {
             | Event::KeysFetched { .. } => {
                 self.on_guard(event);
             }
+            Event::TransportJudged { .. } | Event::Probed { .. } | Event::HealthChanged { .. } => {
+                self.on_health(event);
+            }
             Event::Refused { .. }
             | Event::Overhead { .. }
             | Event::LeftAsItWas { .. }
@@ -240,6 +244,7 @@ impl Prometheus {
             self.session(self.server(Some(position)), 0.0);
         }
         self.say_what_stands_before(config);
+        self.say_how_servers_are(config);
     }
 
     fn say_that_nothing_came_yet(&self, config: &Config) {
@@ -261,6 +266,7 @@ impl Prometheus {
         }
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         self.tell_losses();
+        self.tell_health_score();
         if self.counts_tokens {
             self.set("mcp_queue_depth", &[("queue_name", "tokens")], as_f64(usage.tokens_queue as u64));
         }
