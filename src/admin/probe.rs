@@ -111,7 +111,7 @@ fn exposition(report: &Arc<Report>) -> String {
     let status = f64::from(report.http_status.unwrap_or_default());
     page.one(
         "probe_http_status_code",
-        "The last HTTP status that was no success, else the last one.",
+        "The last HTTP status; where something is wrong, the last one that was no success.",
         status,
     );
     if let Some(version) = report.http_version {

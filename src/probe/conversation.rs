@@ -163,7 +163,7 @@ impl<'a> Conversation<'a> {
         report.server = self.server.take();
         report.tools = self.tools.take();
         report.wants_credentials = self.wants_credentials;
-        report.http_status = self.talk.status().map(|status| status.as_u16());
+        report.http_status = self.talk.status(ended.is_some()).map(|status| status.as_u16());
         report.http_version = self.talk.version();
         report.address = steps.address();
         report.expires = steps.expires();
@@ -238,7 +238,7 @@ impl<'a> Conversation<'a> {
     /// In the era that is known, else in the first that the server speaks.
     async fn handshake(&mut self) -> Result<(), Trouble> {
         let known = self.subject.era;
-        let mut told = None;
+        let mut told: Option<(u8, Trouble)> = None;
         for era in known.into_iter().chain(ERAS.into_iter().filter(|era| Some(*era) != known)) {
             let tried = match era {
                 Era::Modern => self.discover().await,
@@ -249,12 +249,13 @@ impl<'a> Conversation<'a> {
             if !may_speak_otherwise(&trouble, era) {
                 return Err(trouble);
             }
-            // What the usual handshake is answered says most.
-            if told.is_none() || era == Era::Legacy {
-                told = Some(trouble);
+            // Who knows the era says most: whoever said no in JSON-RPC, and at a status of success.
+            let weight = weight(&trouble, era);
+            if told.as_ref().is_none_or(|(most, _)| weight > *most) {
+                told = Some((weight, trouble));
             }
         }
-        Err(told.unwrap_or_else(|| Trouble::setup("no era is known".to_owned())))
+        Err(told.map_or_else(|| Trouble::setup("no era is known".to_owned()), |(_, trouble)| trouble))
     }
 
     async fn discover(&mut self) -> Result<(), Trouble> {
@@ -462,6 +463,12 @@ fn may_speak_otherwise(trouble: &Trouble, era: Era) -> bool {
         (FaultKind::NotMcp | FaultKind::NotJson | FaultKind::Html, Era::Modern) => true,
         _ => false,
     }
+}
+
+/// How much an answer says of why none of the eras is spoken: the usual handshake's more than the others'.
+fn weight(trouble: &Trouble, era: Era) -> u8 {
+    let is_of_the_era = trouble.kind == FaultKind::JsonRpc && trouble.status().is_none();
+    u8::from(is_of_the_era) * 2 + u8::from(era == Era::Legacy)
 }
 
 fn no_error(message: Message, status: StatusCode) -> Result<Message, Trouble> {

@@ -237,3 +237,87 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::report::{Fault, FaultKind};
+    use super::*;
+    use crate::observe::ProbePhase;
+
+    fn report(took: u64, fault: Option<FaultKind>) -> Arc<Report> {
+        let fault =
+            fault.map(|kind| Fault { kind, phase: ProbePhase::Initialize, message: "it is so".to_owned() });
+        let took = Duration::from_millis(took);
+        Arc::new(Report { fault, took, ..Report::new("http://x/".to_owned()) })
+    }
+
+    fn traffic(failures: Option<u64>, calls: u64, faults: u64) -> Traffic {
+        Traffic { failures, calls, faults }
+    }
+
+    fn state(health: &mut Health, is_probed: bool) -> (HealthState, String) {
+        health.change(is_probed);
+        (health.state, health.reason.clone())
+    }
+
+    #[test]
+    fn traffic_alone_tells_where_nobody_probes() {
+        let mut health = Health::new();
+        assert_eq!(health.judge(false).0, HealthState::Unknown);
+        health.saw(traffic(Some(0), 0, 0));
+        assert_eq!(state(&mut health, false).0, HealthState::Healthy);
+        health.saw(traffic(Some(2), 4, 4));
+        let (state_now, reason) = state(&mut health, false);
+        assert_eq!(state_now, HealthState::Down);
+        assert_eq!(reason, "the last 2 requests did not reach it");
+        assert_eq!(health.failing(false), 2);
+        health.saw(traffic(Some(0), 9, 9));
+        assert_eq!(state(&mut health, false).0, HealthState::Healthy, "of nine calls nothing is concluded");
+        health.saw(traffic(Some(0), 12, 10));
+        let (state_now, reason) = state(&mut health, false);
+        assert_eq!(state_now, HealthState::Degraded);
+        assert_eq!(reason, "10 of the 12 calls of the last minute failed");
+        for _ in 0..=LOOKS {
+            health.saw(traffic(Some(0), 12, 10));
+        }
+        assert_eq!(state(&mut health, false).0, HealthState::Healthy, "a minute later");
+    }
+
+    #[test]
+    fn a_probe_and_the_traffic_may_disagree() {
+        let mut health = Health::new();
+        health.saw(traffic(Some(0), 0, 0));
+        health.probed(&report(10, None));
+        assert_eq!(state(&mut health, true), (HealthState::Healthy, String::new()));
+        health.saw(traffic(Some(0), 20, 15));
+        let (state_now, reason) = state(&mut health, true);
+        assert_eq!(state_now, HealthState::Degraded);
+        assert_eq!(reason, "it answers probes, and 15 of the 20 calls of the last minute failed");
+        health.probed(&report(10, Some(FaultKind::Http)));
+        assert_eq!(state(&mut health, true), (HealthState::Down, "initialize: it is so".to_owned()));
+        health.saw(traffic(Some(0), 100, 15));
+        let (state_now, reason) = state(&mut health, true);
+        assert_eq!(state_now, HealthState::Degraded);
+        assert_eq!(reason, "its probe fails (initialize: it is so), and its calls do not");
+        assert!(!health.is_available());
+        health.forget_probes();
+        assert_eq!(state(&mut health, false).0, HealthState::Healthy);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_server_has_an_end() {
+        let mut health = Health::new();
+        for round in 0..1000 {
+            health.probed(&report(10, (round % 2 == 0).then_some(FaultKind::Timeout)));
+            health.saw(traffic(None, round, 0));
+        }
+        assert_eq!((health.reports.len(), health.traffic.len()), (REPORTS_MAX, LOOKS + 1));
+        assert_eq!(health.told(&crate::config::Server::new("x", url())).hour, Share { fine: 500, of: 1000 });
+    }
+
+    fn url() -> crate::config::Url {
+        crate::config::Url { tls: false, host: "x".to_owned(), port: None, path: "/".to_owned() }
+    }
+}

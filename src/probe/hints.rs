@@ -22,16 +22,17 @@ pub(super) fn add(report: &mut Report, refused: Option<&Refused>, subject: &Subj
 }
 
 fn of_kind(kind: FaultKind, message: &str, subject: &Subject, is_streaming: bool) -> Option<&'static str> {
+    let message = message.to_ascii_lowercase();
     match kind {
         FaultKind::Dns => Some("check the name; in a container, the network that it is on"),
         FaultKind::Connect => {
             Some("check that the server runs, its port, and that it listens on this address")
         }
-        FaultKind::Tls if message.contains("Expired") => Some("the server's certificate has to be renewed"),
-        FaultKind::Tls if message.contains("NotValidForName") || message.contains("not valid for name") => {
+        FaultKind::Tls if message.contains("expired") => Some("the server's certificate has to be renewed"),
+        FaultKind::Tls if message.contains("notvalidforname") || message.contains("not valid for name") => {
             Some("the certificate is for another name: ask by that name")
         }
-        FaultKind::Tls if message.contains("UnknownIssuer") => {
+        FaultKind::Tls if message.contains("unknownissuer") || message.contains("badsignature") => {
             Some("the certificate is signed by nobody this machine trusts: name the authority in `tls.ca`")
         }
         FaultKind::Tls => Some("check that TLS is spoken on this port; `http://` is without"),

@@ -25,7 +25,7 @@ pub struct Report {
     pub tools: Option<Vec<String>>,
     /// It wants credentials, and the probe has none: more cannot be known.
     pub wants_credentials: bool,
-    /// The last HTTP status that was not a success, else the last one.
+    /// The last HTTP status; where something is wrong, the last one that was no success.
     pub http_status: Option<u16>,
     /// `1.1` or `2.0`.
     pub http_version: Option<&'static str>,

@@ -67,6 +67,8 @@ pub(super) struct Talk {
     /// What goes with every request.
     headers: HeaderMap,
     status: Option<StatusCode>,
+    /// The last status that was no success.
+    refused: Option<StatusCode>,
     version: Option<Version>,
     /// The last answer that was no message.
     refusal: Option<Refused>,
@@ -98,6 +100,7 @@ impl Talk {
             steps,
             headers: all,
             status: None,
+            refused: None,
             version: None,
             refusal: None,
             is_waiting_on_stream: false,
@@ -130,9 +133,9 @@ impl Talk {
         String::from_utf8(body.to_bytes().to_vec()).ok()
     }
 
-    /// The last status that was no success, else the last one.
-    pub(super) fn status(&self) -> Option<StatusCode> {
-        self.status
+    /// The last status; where something is wrong, rather the last one that was no success.
+    pub(super) fn status(&self, is_wrong: bool) -> Option<StatusCode> {
+        self.refused.filter(|_| is_wrong).or(self.status)
     }
 
     /// How HTTP was spoken.
@@ -246,9 +249,8 @@ impl Talk {
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Trouble> {
         let response = self.client.request(request).await.map_err(|error| self.not_sent(&error))?;
         self.version = Some(response.version());
-        if self.status.is_none_or(|status| status.is_success()) {
-            self.status = Some(response.status());
-        }
+        self.status = Some(response.status());
+        self.refused = self.status.filter(|status| !status.is_success()).or(self.refused);
         Ok(response)
     }
 
@@ -284,7 +286,11 @@ impl Talk {
             if source.to_string() == "dns error" {
                 kind = FaultKind::Dns;
             }
-            if source.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            // hyper has no name for the second: the server spoke before it was asked.
+            let said = source.to_string();
+            if source.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+                || said.contains("unexpected message")
+            {
                 kind = FaultKind::NotHttp;
             }
             cause = source.source();

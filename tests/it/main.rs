@@ -34,6 +34,7 @@ mod outcomes;
 mod overload;
 mod payloads;
 mod places;
+mod probe;
 mod program;
 mod propagation;
 mod rate;
