@@ -62,6 +62,8 @@ pub struct Prometheus {
     limits: Limits,
     /// Whether the metrics that `OTel` names are counted, too.
     semconv: bool,
+    /// Whether anything of servers and traffic is told at all.
+    enabled: bool,
     losses: Arc<Losses>,
     exemplars: Arc<Exemplars>,
     exporters: Vec<Exporter>,
@@ -171,6 +173,7 @@ impl Prometheus {
             counts_tokens: config.tokens.counter == TokenCounter::O200k,
             limits: config.limits.clone(),
             semconv: config.metrics.semconv,
+            enabled: config.metrics.enabled,
             losses: Arc::default(),
             exemplars: Arc::new(Exemplars::of(config)),
             exporters: losses::configured(config),
@@ -266,7 +269,9 @@ impl Prometheus {
         }
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         self.tell_losses();
-        self.tell_health_score();
+        if self.enabled {
+            self.tell_health_score();
+        }
         if self.counts_tokens {
             self.set("mcp_queue_depth", &[("queue_name", "tokens")], as_f64(usage.tokens_queue as u64));
         }
