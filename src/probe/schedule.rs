@@ -135,7 +135,18 @@ impl Watch {
         }
     }
 
+    /// A probe that has begun is not given up with whoever asked for it: it has a session to end.
     async fn ask(&self, at: usize, server: &Server, timeout: Option<Duration>) -> Arc<Report> {
+        let (watch, own) = (self.clone(), server.clone());
+        let asked = tokio::spawn(async move { watch.ask_alone(at, &own, timeout).await });
+        asked.await.unwrap_or_else(|error| {
+            let message = format!("the probe broke off: {error}");
+            let fault = Fault { kind: FaultKind::Setup, phase: ProbePhase::Initialize, message };
+            Arc::new(Report { fault: Some(fault), ..Report::new(server.url.to_string()) })
+        })
+    }
+
+    async fn ask_alone(&self, at: usize, server: &Server, timeout: Option<Duration>) -> Arc<Report> {
         let asked = Instant::now();
         let known = self.known(at);
         let mut last = known.probing.lock().await;
@@ -143,7 +154,7 @@ impl Watch {
             return Arc::clone(report);
         }
         let began = Instant::now();
-        let mut settings = server.probe.clone().unwrap_or_else(|| Probe { ..Probe::default() });
+        let mut settings = server.probe.clone().unwrap_or_else(Probe::default);
         settings.timeout = timeout.unwrap_or(settings.timeout).min(settings.timeout);
         let era = lock(&known.health).era;
         let subject = Subject { server: server.clone(), probe: settings, era, explains: false };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sightglass::config::{Probe, Secret, Url};
+use sightglass::config::{HttpVersion, Probe, Secret, Url};
 use sightglass::mcp::Era;
 use sightglass::observe::{ProbePhase, ProbeStatus};
 use sightglass::probe::{FaultKind, Report, Subject};
@@ -46,6 +46,13 @@ async fn a_server_of_each_era_is_well_and_nothing_is_left_in_it() {
         assert_eq!((report.http_version, report.address), (Some("1.1"), Some(patient.address)));
         assert!(report.hints.is_empty(), "{:?}", report.hints);
         assert!(report.phases.iter().map(|(_, took)| *took).sum::<Duration>() <= report.took);
+
+        for (http, version) in [(HttpVersion::One, "1.1"), (HttpVersion::Two, "2.0")] {
+            let mut subject = subject.clone();
+            subject.server.http = http;
+            let report = asked(&subject).await;
+            assert_eq!((report.fault, report.http_version), (None, Some(version)), "{era:?}");
+        }
 
         // Where the era is known, nothing else is tried.
         patient.asked();
@@ -186,6 +193,7 @@ async fn certificates_are_looked_at() {
     let report = asked(&subject).await;
     assert_eq!((report.fault.clone(), report.expires), (None, Some(2_208_988_800)));
     assert_eq!(phases(&report)[..4], ["dns", "connect", "tls", "initialize"]);
+    assert_eq!(report.http_version, Some("2.0"), "by ALPN");
     let unknown = Pki::new();
     let mut stranger = subject.clone();
     stranger.server.tls = unknown.client(false);
