@@ -96,8 +96,8 @@ async fn hold(proxy: SocketAddr, listener: &TcpListener, streams: usize) -> Vec<
         let (clients, servers) = tokio::join!(clients, accepted);
         for (number, (mut client, (asked, server))) in numbers.zip(clients.into_iter().zip(servers)) {
             assert_eq!(asked, number);
-            let head = read_head(&mut client).await;
-            assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+            let answer = read_head(&mut client).await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
             held.push(Held { client, server });
         }
     }

@@ -37,7 +37,7 @@ pub(crate) fn of_client(bytes: &[u8], piece: usize) {
     let (head, behind) = split(bytes).expect("a head that ends");
     let mut lines = lines(head);
     let start = lines.next().expect("a start line");
-    assert_eq!(start.iter().filter(|byte| **byte == b' ').count(), 2, "one target");
+    assert_eq!(start.split(|byte| *byte == b' ').count(), 3, "one target");
     let said = Said::of(lines);
     let expected = match (said.codings.last(), said.length) {
         (Some(last), _) => {
