@@ -26,6 +26,8 @@ use tokio::task::JoinSet;
 use self::pages::Pages;
 pub use self::reload::{Reload, Reloads};
 pub use self::running::Shown;
+#[doc(hidden)]
+pub use self::running::shown;
 use crate::config::Config;
 use crate::export::Prometheus;
 use crate::net::{Acceptor, Alpn, Stream, TlsError, inherited, keep_looking};

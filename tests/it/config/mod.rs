@@ -13,6 +13,7 @@ use sightglass::config::{
 };
 
 mod auth;
+pub(crate) mod check;
 mod guard;
 mod insight;
 mod insight_mistakes;
