@@ -13,7 +13,9 @@
 //!                                           observe ──uses──▶ mcp
 //!                                              │ Event
 //!                                              ▼
-//!                                           export ──▶ prometheus ──▶ admin
+//!                                           export ──▶ prometheus · otlp · log ──▶ admin
+//!                                              ▲ Event
+//!                                            probe ──▶ MCP server
 //! ```
 //!
 //! # Invariants
@@ -55,5 +57,7 @@ pub mod mcp;
 pub mod observe;
 
 pub mod export;
+
+pub mod probe;
 
 pub mod admin;

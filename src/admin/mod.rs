@@ -3,8 +3,10 @@
 mod access;
 mod debug;
 mod pages;
+mod probe;
 mod reload;
 mod running;
+mod servers;
 mod sessions;
 
 use std::convert::Infallible;
@@ -24,10 +26,13 @@ use tokio::task::JoinSet;
 use self::pages::Pages;
 pub use self::reload::{Reload, Reloads};
 pub use self::running::Shown;
+#[doc(hidden)]
+pub use self::running::shown;
 use crate::config::Config;
 use crate::export::Prometheus;
 use crate::net::{Acceptor, Alpn, Stream, TlsError, inherited, keep_looking};
 use crate::observe::{Listener, Observer};
+use crate::probe::Watch;
 use crate::shutdown::Shutdown;
 
 /// Connections at once; a scraper needs one.
@@ -66,6 +71,7 @@ impl Admin {
         config: &Config,
         prometheus: Arc<Prometheus>,
         observer: Observer,
+        watch: Watch,
         shutdown: Shutdown,
     ) -> Result<Self, BindError> {
         let address = config.admin.listen;
@@ -74,7 +80,7 @@ impl Admin {
         let tls = tls.transpose().map_err(BindError::Tls)?;
         let certificate = tls.map(|tls| Certificate { tls: Arc::new(tls), observer: observer.clone() });
         certificate.iter().for_each(Certificate::tell);
-        let pages = Arc::new(Pages::new(config, prometheus, observer, shutdown.clone(), is_local));
+        let pages = Arc::new(Pages::new(config, prometheus, observer, watch, shutdown.clone(), is_local));
         Ok(Self { listener, certificate, pages, shutdown })
     }
 

@@ -15,13 +15,14 @@ use serde_json::json;
 use super::access::Access;
 use super::reload::Reloads;
 use super::running::Shown;
-use super::{debug, reload, sessions};
+use super::{debug, probe, reload, servers, sessions};
 use crate::config::Config;
 use crate::export::{Prometheus, to_openmetrics};
 use crate::observe::Observer;
+use crate::probe::Watch;
 use crate::shutdown::Shutdown;
 
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
 
@@ -29,14 +30,16 @@ pub(super) const JSON: &str = "application/json";
 const LARGEST_BODY: u64 = 64 * 1024;
 
 /// Every path, for who asked for another.
-const KNOWN: [&str; 7] = [
+const KNOWN: [&str; 9] = [
     "/metrics",
     "/health",
     "/health/ready",
     "/api/config",
+    "/api/servers",
     "/api/sessions",
     "/api/debug/sessions/{hash}",
     "/api/reload",
+    "/probe?target={name}",
 ];
 
 /// Stands on every answer: it is no page, belongs in no frame, and is for nobody else's page. There is no CORS.
@@ -53,6 +56,7 @@ const GUARDING: [(HeaderName, &str); 6] = [
 pub(super) struct Pages {
     prometheus: Arc<Prometheus>,
     observer: Observer,
+    watch: Watch,
     shutdown: Shutdown,
     access: Access,
     shown: Shown,
@@ -65,6 +69,7 @@ impl Pages {
         config: &Config,
         prometheus: Arc<Prometheus>,
         observer: Observer,
+        watch: Watch,
         shutdown: Shutdown,
         is_local: bool,
     ) -> Self {
@@ -72,6 +77,7 @@ impl Pages {
         Self {
             prometheus,
             observer,
+            watch,
             shutdown,
             access,
             shown: Shown::new(config),
@@ -117,8 +123,13 @@ impl Pages {
             "/metrics" => self.metrics(&request.headers).await,
             "/api/sessions" => sessions::answer(&self.observer, request.uri.query().unwrap_or_default()),
             "/api/config" => self.shown.answer(),
+            "/api/servers" => servers::answer(&self.watch),
+            probe::PATH => {
+                let query = request.uri.query().unwrap_or_default();
+                probe::answer(&self.watch, query, &request.headers).await
+            }
             "/health" => page(StatusCode::OK, JSON, r#"{"status":"alive"}"#),
-            "/health/ready" => self.ready(),
+            "/health/ready" => servers::ready(&self.watch, self.shutdown.is_started()),
             _ => {
                 let body = json!({ "error": "not found", "known": KNOWN });
                 page(StatusCode::NOT_FOUND, JSON, body.to_string())
@@ -150,18 +161,6 @@ impl Pages {
             answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         answer
-    }
-
-    /// Ready while it listens for new work.
-    fn ready(&self) -> Response<Full<Bytes>> {
-        if self.shutdown.is_started() {
-            return page(
-                StatusCode::SERVICE_UNAVAILABLE,
-                JSON,
-                r#"{"status":"unready","reason":"shutting down"}"#,
-            );
-        }
-        page(StatusCode::OK, JSON, r#"{"status":"ready"}"#)
     }
 }
 

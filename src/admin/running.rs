@@ -42,7 +42,8 @@ fn answer(config: &Config) -> Response<Full<Bytes>> {
     }
 }
 
-fn shown(config: &Config) -> serde_json::Result<Value> {
+/// What is told of a configuration.
+pub fn shown(config: &Config) -> serde_json::Result<Value> {
     let mut shown = serde_json::to_value(config)?;
     for place in config.from_environment.places() {
         mask(&mut shown, place);

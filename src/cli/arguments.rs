@@ -37,6 +37,9 @@ pub enum Command {
     /// Validate a configuration and print what it resolves to; exits 0 or 64
     #[command(after_help = CHECK_EXAMPLE)]
     Check(CheckArgs),
+    /// Ask one MCP server how it is: era, phases and their times, tools, verdict; exits 0 healthy, 1 not
+    #[command(after_help = PROBE_EXAMPLE)]
+    Probe(ProbeArgs),
     /// Write the rules, alerts, dashboards and datasources that match this version and a configuration
     #[command(after_help = assets::HELP)]
     Assets(AssetsArgs),
@@ -54,6 +57,60 @@ const CHECK_EXAMPLE: &str = "Examples:\n  sightglass check --config config.toml\
      sightglass check --config config.toml --sample call.json\n\nA sample is a JSON file with a call and its answer, such as\n  \
      { \"params\": { \"name\": \"search\", \"arguments\": {} }, \"result\": { \"content\": [] } }\nor \
      { \"request\": …, \"response\": … } with JSON-RPC messages; \"server\": \"NAME\" says whose it is.";
+
+const PROBE_EXAMPLE: &str = "Examples:\n  sightglass probe http://127.0.0.1:3001/mcp\n  \
+     sightglass probe https://mcp.example.com/mcp --header \"Authorization: Bearer $TOKEN\" --call echo \\\n    \
+     --arguments '{\"message\": \"hello\"}' --expect hello --format json\n  \
+     sightglass probe --health http://127.0.0.1:9464\n\nThe last one asks a sightglass itself whether it is ready, for the \
+     health check of a container.";
+
+/// Arguments of `probe`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ProbeArgs {
+    /// The MCP server; with --health the admin listener of a sightglass [default with --health: http://127.0.0.1:9464]
+    #[arg(value_name = "URL")]
+    pub url: Option<String>,
+    /// Send this header field, as "Name: value"; may be given several times (in the variable: one a line)
+    #[arg(
+        long,
+        value_name = "FIELD",
+        env = "SIGHTGLASS_HEADER",
+        hide_env_values = true,
+        value_delimiter = '\n'
+    )]
+    pub header: Vec<String>,
+    /// Call this tool, too
+    #[arg(long, value_name = "TOOL", env = "SIGHTGLASS_CALL", conflicts_with = "health")]
+    pub call: Option<String>,
+    /// What the tool is called with, a JSON object
+    #[arg(long, value_name = "JSON", env = "SIGHTGLASS_ARGUMENTS", requires = "call")]
+    pub arguments: Option<String>,
+    /// What has to stand in the text of its result
+    #[arg(long, value_name = "TEXT", env = "SIGHTGLASS_EXPECT", requires = "call")]
+    pub expect: Option<String>,
+    /// How long all of it may take
+    #[arg(long, value_name = "DURATION", env = "SIGHTGLASS_TIMEOUT", value_parser = duration, default_value = "10s")]
+    pub timeout: Duration,
+    /// Trust the authorities in this PEM file instead of the system's
+    #[arg(long, value_name = "FILE", env = "SIGHTGLASS_CA")]
+    pub ca: Option<PathBuf>,
+    /// How the report looks
+    #[arg(long, value_name = "FORMAT", env = "SIGHTGLASS_FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+    /// Ask a sightglass whether it is ready, rather than an MCP server how it is
+    #[arg(long)]
+    pub health: bool,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
 
 /// Arguments of `check`.
 #[derive(Debug, Clone, Default, Args)]

@@ -6,6 +6,7 @@ pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod logging;
+pub mod probe;
 pub mod reload;
 pub mod sample;
 pub mod serve;

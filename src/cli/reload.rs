@@ -14,6 +14,7 @@ use crate::admin::Shown;
 use crate::config::{Config, Error, Reloaded, Server};
 use crate::export::Prometheus;
 use crate::observe::Observer;
+use crate::probe::Watch;
 use crate::wire::Router;
 
 /// How often the file is looked at. It is read again once it stayed as it is for as long: whoever writes it in two
@@ -40,6 +41,7 @@ pub struct Reloader {
     router: Router,
     shown: Shown,
     observer: Observer,
+    watch: Watch,
     prometheus: Arc<Prometheus>,
 }
 
@@ -66,10 +68,11 @@ impl Reloader {
         router: Router,
         shown: Shown,
         observer: Observer,
+        watch: Watch,
         prometheus: Arc<Prometheus>,
     ) -> Self {
         let watched = Mutex::new(Watched::new(source.content()));
-        Self { source, running: Mutex::new(config), watched, router, shown, observer, prometheus }
+        Self { source, running: Mutex::new(config), watched, router, shown, observer, watch, prometheus }
     }
 
     /// The configuration that the proxy runs by, with the servers that reloads removed.
@@ -107,6 +110,7 @@ impl Reloader {
             // In this order: a request that takes a new route finds everybody ready to be told of it.
             self.observer.reload(&config);
             routes.take();
+            self.watch.reload(&config);
         }
         self.shown.follow(&config);
         *running = config;

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::export::{Log, Started};
 use crate::net;
 use crate::observe::Observer;
+use crate::probe::Watch;
 use crate::shutdown::Shutdown;
 use crate::wire::{Proxy, Router, Workers};
 
@@ -110,6 +111,7 @@ pub struct Running {
     over: oneshot::Sender<()>,
     grace: Duration,
     observer: Observer,
+    watch: Watch,
     router: Router,
     shown: Shown,
     reloads: Reloads,
@@ -122,7 +124,8 @@ impl Running {
     pub fn reloader(&self, source: Source, config: Config, telemetry: &Telemetry) -> Arc<Reloader> {
         let (router, shown, observer) = (self.router.clone(), self.shown.clone(), self.observer.clone());
         let prometheus = Arc::clone(&telemetry.prometheus);
-        let reloader = Arc::new(Reloader::new(source, config, router, shown, observer, prometheus));
+        let watch = self.watch.clone();
+        let reloader = Arc::new(Reloader::new(source, config, router, shown, observer, watch, prometheus));
         let asked = Arc::clone(&reloader);
         self.reloads.by(Arc::new(move || asked.reload().map(|changes| changes.told())));
         reloader
@@ -172,7 +175,8 @@ async fn start_on(
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
     let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
     let prometheus = Arc::clone(&telemetry.prometheus);
-    let admin = Admin::bind(&config, prometheus, observer.clone(), shutdown.clone())?;
+    let watch = Watch::new(&config, observer.clone());
+    let admin = Admin::bind(&config, prometheus, observer.clone(), watch.clone(), shutdown.clone())?;
     let (over, ended) = oneshot::channel::<()>();
     let (data, router) = (proxy.addresses(), proxy.router());
     let (admin_address, shown, reloads) = (admin.address()?, admin.shown(), admin.reloads());
@@ -181,6 +185,7 @@ async fn start_on(
             let _ = ended.await;
         })),
         tokio::spawn(tick(observer.clone(), config.limits.orphan_wait)),
+        tokio::spawn(watch.clone().run(shutdown.clone())),
     ];
     let proxy = match workers {
         Some(workers) => tokio::spawn(proxy.run_on(workers)),
@@ -197,6 +202,7 @@ async fn start_on(
         over,
         grace,
         observer,
+        watch,
         router,
         shown,
         reloads,

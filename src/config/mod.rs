@@ -15,6 +15,7 @@ mod insight;
 mod later;
 mod names;
 mod otel;
+mod probe;
 mod raw;
 mod read;
 mod reload;
@@ -34,6 +35,7 @@ pub use insight::{
     When,
 };
 pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
+pub use probe::Probe;
 pub use reload::Reloaded;
 pub use shown::{MASK, duration_text, size_text};
 pub use slo::Slo;
@@ -216,6 +218,8 @@ pub struct Server {
     pub circuit_breaker: Option<CircuitBreaker>,
     /// How fast requests may come; `None` = as fast as they like.
     pub rate: Option<Rate>,
+    /// How it is asked how it is; `None` = it is not.
+    pub probe: Option<Probe>,
     /// Whose tokens are let through; `None` = the server judges.
     pub auth: Option<Auth>,
     /// What it promises; `None` = the default objectives.
@@ -631,6 +635,7 @@ impl Server {
             bulkhead: None,
             circuit_breaker: None,
             rate: None,
+            probe: None,
             auth: None,
             slo: None,
             removed: false,

@@ -128,6 +128,8 @@ pub const BUILTIN_METRICS: &[&str] = &[
     "mcp_consecutive_failures",
     "mcp_health_score",
     "mcp_probe_phase_seconds",
+    "mcp_probe_baseline_seconds",
+    "mcp_server_degraded",
     "mcp_upstream_cert_expiry_timestamp_seconds",
     "mcp_listener_cert_expiry_timestamp_seconds",
     "mcp_circuit_breaker_open",

@@ -20,6 +20,7 @@ use tower_service::Service;
 
 use super::expiry::expiry;
 use super::renewal::{Renewable, Renewal};
+use super::steps::{Resolver, Steps};
 use super::tls::{Alpn, TlsError, client_config_of, client_files};
 use super::{Stamps, Stream};
 use crate::config;
@@ -38,7 +39,7 @@ struct Shared {
     target: Uri,
     tls: Option<(Renewable<ClientConfig>, ServerName<'static>)>,
     timeout: Option<Duration>,
-    http: HttpConnector,
+    steps: Option<Arc<Steps>>,
     made: Box<dyn Fn(Made) + Send + Sync>,
 }
 
@@ -97,12 +98,18 @@ impl Connector {
         } else {
             None
         };
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_keepalive(Some(TCP_KEEP_ALIVE));
         let timeout = server.connect_timeout;
-        Ok(Self { shared: Arc::new(Shared { target, tls, timeout, http, made: Box::new(made) }) })
+        let shared = Shared { target, tls, timeout, steps: None, made: Box::new(made) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The same, and `steps` is told how long each step takes. To be said before there are clones.
+    #[must_use]
+    pub fn noting(mut self, steps: Arc<Steps>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.steps = Some(steps);
+        }
+        self
     }
 
     /// Whether TLS is spoken from files, which [`Connector::look`] looks at.
@@ -131,16 +138,27 @@ impl Connector {
 
 impl Shared {
     async fn handshakes(&self) -> Result<Stream, ConnectError> {
-        let tcp = self
-            .http
-            .clone()
+        let mut http = HttpConnector::new_with_resolver(Resolver::new(self.steps.clone()));
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_keepalive(Some(TCP_KEEP_ALIVE));
+        let began = Instant::now();
+        let tcp = http
             .call(self.target.clone())
             .await
             .map_err(|error| ConnectError::Tcp(Box::new(error)))?
             .into_inner();
-        match &self.tls {
-            None => Ok(Stream::Plain(tcp)),
-            Some((tls, name)) => secured(TlsConnector::from(tls.current()), name.clone(), tcp).await,
+        self.note(|steps| steps.connected(began, tcp.peer_addr().ok()));
+        let Some((tls, name)) = &self.tls else { return Ok(Stream::Plain(tcp)) };
+        let began = Instant::now();
+        let stream = secured(TlsConnector::from(tls.current()), name.clone(), tcp).await?;
+        self.note(|steps| steps.secured(began, stream.shown().and_then(expiry)));
+        Ok(stream)
+    }
+
+    fn note(&self, what: impl FnOnce(&Steps)) {
+        if let Some(steps) = &self.steps {
+            what(steps);
         }
     }
 }

@@ -8,6 +8,7 @@ mod files;
 mod inherited;
 mod renewal;
 mod stamps;
+mod steps;
 mod stream;
 mod tls;
 
@@ -17,5 +18,6 @@ pub use connector::{ConnectError, Connection, Connector, ConnectorError, Made};
 pub use inherited::{inherited, not_taken};
 pub use renewal::{LOOK_EVERY, Renewal, keep_looking};
 pub use stamps::Stamps;
+pub use steps::Steps;
 pub use stream::Stream;
 pub use tls::{Alpn, TlsError, client_config, server_config};

@@ -108,6 +108,12 @@ pub enum Event<'a> {
     CircuitClosed { server: usize },
     /// An exchange came to a server's bulkhead or left it.
     BulkheadChanged { server: usize, change: BulkheadChange },
+    /// How the leg to a server that nobody probes went: transport failures since the last success.
+    TransportJudged { server: usize, failures: u64 },
+    /// A server was probed.
+    Probed { server: usize, probed: &'a Probed },
+    /// A server is better or worse than before.
+    HealthChanged { server: usize, change: &'a HealthChange },
     /// The proxy judged a token, whoever came with it.
     TokenJudged { issuer: &'a Arc<str>, keys: KeysFrom, took: Duration },
     /// The keys of an issuer, named by its host, were asked for.
@@ -122,6 +128,36 @@ pub enum Event<'a> {
     LabelOverflow { label: LabelName },
     /// An observation was given up for want of room.
     Dropped { what: DroppedWhat, reason: DropReason },
+}
+
+/// How a probe of a server went.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    /// In one word.
+    pub status: ProbeStatus,
+    /// How long each phase took.
+    pub phases: Vec<(ProbePhase, Duration)>,
+    /// Probes that failed since the last that did not.
+    pub failures: u64,
+    /// Names of the tools that the server listed, where it was asked.
+    pub tools: Vec<String>,
+    /// How long all of a successful probe usually takes.
+    pub baseline: Option<Duration>,
+    /// Whether the server is probed again and again, so that this is how it is.
+    pub is_scheduled: bool,
+}
+
+/// A server is better or worse than before.
+#[derive(Debug, Clone)]
+pub struct HealthChange {
+    /// How it is.
+    pub health: HealthState,
+    /// How it was.
+    pub before: HealthState,
+    /// Why, in a sentence without secrets.
+    pub reason: String,
+    /// Probes, or legs to it, that failed since the last that did not.
+    pub failures: u64,
 }
 
 /// Where somebody can connect: the label `listener`.
@@ -559,4 +595,19 @@ closed_label! {
         QueueFull = "queue_full", ExporterFailed = "exporter_failed", DiskFull = "disk_full",
         TooLarge = "too_large", NoValue = "no_value",
     }
+}
+closed_label! {
+    /// How a probe went: the label `status` of health checks.
+    ProbeStatus { Success = "success", Error = "error", Timeout = "timeout", Invalid = "invalid" }
+}
+closed_label! {
+    /// What a probe does, one after the other.
+    ProbePhase {
+        Dns = "dns", Connect = "connect", Tls = "tls", Initialize = "initialize", Ping = "ping",
+        ToolsList = "tools_list", ToolCall = "tool_call",
+    }
+}
+closed_label! {
+    /// How a server is, by its probes and by the traffic.
+    HealthState { Unknown = "unknown", Healthy = "healthy", Degraded = "degraded", Down = "down" }
 }

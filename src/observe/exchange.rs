@@ -228,6 +228,7 @@ impl Shared {
         state.http(http);
         state.own_time = own_time;
         let Some(server) = self.server else { return };
+        self.inner.reached(server);
         state.judged = if http.challenged { Judged::Refused(refusal_of(head)) } else { Judged::Accepted };
         let said = Answered::by(&head.headers);
         if said.has_timings {
@@ -303,6 +304,7 @@ impl Shared {
             Failure::Timeout => Outcome::Timeout,
             Failure::Invalid => Outcome::InvalidResponse,
         };
+        self.server.into_iter().for_each(|server| self.inner.not_reached(server));
         self.own_answer(outcome, status, why);
     }
 

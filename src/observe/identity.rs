@@ -159,7 +159,8 @@ impl Identities {
     }
 
     fn find(&self, user: Option<&str>, tier: Option<&str>, hashes: &Hasher, now: Instant) -> Arc<Caller> {
-        let key = self.hash(&(user, tier));
+        // Nobody is named by nothing: what is not there is told from all that is.
+        let key = self.hash(&(user.unwrap_or_default(), tier.unwrap_or_default()));
         self.callers.get(&key, now).unwrap_or_else(|| {
             let caller = Arc::new(Caller {
                 user: user.map(|user| hashes.hash(user.as_bytes())),
@@ -246,8 +247,7 @@ impl Place {
         match self {
             Self::Header(name) => {
                 // A head has few fields: to look at each costs less than to look one up.
-                let mut fields = headers.iter();
-                let value = fields.find(|(known, _)| known.as_str() == name.as_str())?.1.to_str().ok()?;
+                let value = headers.iter().find(|(known, _)| *known == name)?.1.to_str().ok()?;
                 is_usable(value).then(|| value.into())
             }
             Self::Baggage(key, _) => {

@@ -26,6 +26,7 @@ use super::scope::Scope;
 use super::session::Session;
 use super::table::Table;
 use super::task::Task;
+use super::transport::Transport;
 use super::{Export, Redactor, lock};
 use crate::config::{self, Config, Limits, LogLevel};
 use crate::mcp::trace::{Context, Ids, Sampler};
@@ -65,6 +66,8 @@ pub(super) struct Inner {
     pub(super) heads: bool,
     /// What is kept of payloads for every call.
     pub(super) capture: Wanted,
+    /// Servers whose health their probes tell.
+    probed: Vec<bool>,
 }
 
 /// What is remembered as long as the process lives.
@@ -119,6 +122,7 @@ pub(super) struct ServerState {
     pub(super) pairs: Pairs,
     /// What is kept of requests to it.
     pub(super) wanted: Wanted,
+    pub(super) transport: Transport,
 }
 
 /// A call whose answer may still come elsewhere, until a deadline.
@@ -199,6 +203,7 @@ impl Inner {
             spans,
             heads: spans || config.logs.calls,
             capture: capture(config),
+            probed: config.servers.iter().map(|server| server.probe.is_some()).collect(),
             insight,
             export,
             limits,
@@ -222,6 +227,28 @@ impl Inner {
     /// A hash of credentials; never [`ANYBODY`].
     pub(super) fn audience(&self, credentials: &[u8]) -> u64 {
         self.hasher.hash_one(credentials).max(ANYBODY + 1)
+    }
+
+    // Health.
+
+    /// A server answered.
+    pub(super) fn reached(&self, server: usize) {
+        if let Some(failures) = self.servers.get(server).and_then(|server| server.transport.reached()) {
+            self.tell_of_transport(server, failures);
+        }
+    }
+
+    /// A server could not be reached, or broke off.
+    pub(super) fn not_reached(&self, server: usize) {
+        if let Some(state) = self.servers.get(server) {
+            self.tell_of_transport(server, state.transport.failed());
+        }
+    }
+
+    fn tell_of_transport(&self, server: usize, failures: u64) {
+        if !self.probed.get(server).is_some_and(|is_probed| *is_probed) {
+            self.tell(&Event::TransportJudged { server, failures });
+        }
     }
 
     // Names.
@@ -444,6 +471,11 @@ impl Inner {
         {
             self.rounds.insert((call.server, state.hash()), trace.server(), now);
         }
+        if let Some(state) =
+            self.servers.get(call.server).filter(|_| call.direction == Direction::ClientToServer)
+        {
+            state.transport.ended(outcome, error);
+        }
         self.tell(&Event::CallEnded { call, ending: &ending });
         if call.session.is_some() {
             if call.direction == Direction::ClientToServer {
@@ -569,6 +601,7 @@ impl ServerState {
             timings: labels(),
             pairs: Pairs::new(limits.max_tool_pairs),
             wanted,
+            transport: Transport::default(),
         };
         state.learn(&server.tools);
         state

@@ -14,7 +14,7 @@ use super::reader::Budget;
 use super::rules::{ByPart, Facts, RuleSet, Rules, Verdict};
 use super::tokens::{self, Payloads, Tokenizer, Tokens};
 use crate::config::{Config, TokenCounter};
-use crate::mcp::{Message, Method, Wanted};
+use crate::mcp::{Message, Method, Text, Wanted};
 
 /// Rules are tried on so small payloads where the call ends: to keep a copy for later costs more. It is what a pass of
 /// some microseconds reads.
@@ -148,7 +148,7 @@ impl Insight {
     }
 
     /// What is wanted of a client's call.
-    pub(super) fn interest(&self, server: usize, method: Method, tool: Option<&str>) -> Interest {
+    pub(super) fn interest(&self, server: usize, method: Method, tool: Option<&Text>) -> Interest {
         let is_call = method == Method::ToolsCall;
         let mut interest = Interest {
             exact: self.is_exact && is_call,
@@ -216,16 +216,14 @@ impl Insight {
             return;
         }
         let wanted = rules.want(counting);
-        let held = |held: &'_ Option<Held>| held.as_ref().map(|held| held.captured.clone());
         let kept = ByPart {
-            params: held(&remains.params).filter(|_| wanted.params),
-            arguments: held(&remains.arguments).filter(|_| wanted.arguments),
-            result: remains.result.filter(|_| wanted.result).cloned(),
-            structured: remains.structured.filter(|_| wanted.structured).cloned(),
+            params: captured(remains.params.as_ref()).filter(|_| wanted.params),
+            arguments: captured(remains.arguments.as_ref()).filter(|_| wanted.arguments),
+            result: remains.result.filter(|_| wanted.result),
+            structured: remains.structured.filter(|_| wanted.structured),
         };
         let facts = Facts::of(remains);
-        let bytes =
-            |captured: &Option<Captured>| captured.as_ref().map_or(0, |captured| captured.bytes.len());
+        let bytes = |captured: &Option<&Captured>| captured.map_or(0, |captured| captured.bytes.len());
         let all =
             bytes(&kept.params) + bytes(&kept.arguments) + bytes(&kept.result) + bytes(&kept.structured);
         if all > AT_ONCE_BYTES_MAX {
@@ -242,7 +240,7 @@ impl Insight {
                 return;
             }
         }
-        let kept = kept.as_ref().map(|captured| captured.as_ref().map(|captured| &*captured.bytes));
+        let kept = kept.map(|captured| captured.map(|captured| &*captured.bytes));
         judge(rules, counting, &facts, kept, &*self.export);
     }
 
@@ -255,7 +253,7 @@ impl Insight {
             server: call.server,
             audience: call.head.audience,
             cursor: call.cursor,
-            next: result.next_cursor.as_ref().map(crate::mcp::Text::hash),
+            next: result.next_cursor.as_ref().map(Text::hash),
             tools: result.tools.len() as u64,
             bytes: result.bytes,
             tokens: tokens::estimate(result.model_bytes()),
@@ -332,6 +330,10 @@ impl Insight {
         let share = self.budget.take(captured.bytes.len())?;
         Some(Held { captured: captured.clone(), share })
     }
+}
+
+fn captured(held: Option<&Held>) -> Option<&Captured> {
+    held.map(|held| &held.captured)
 }
 
 impl Facts {

@@ -78,7 +78,7 @@ impl Shared {
             session.called_by(caller.as_deref());
             self.inner.step(session, number, server, tool)
         });
-        let interest = self.inner.insight.interest(server, method, tool.map(mcp::Text::as_str));
+        let interest = self.inner.insight.interest(server, method, tool);
         state.wants_results |= interest.result;
         state.wants_structured |= interest.structured;
         let tool = tool.map(|name| self.inner.tool(server, name));

@@ -32,6 +32,7 @@ mod table;
 mod task;
 mod timing;
 mod tokens;
+mod transport;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,8 +48,9 @@ pub use self::call::{Call, Head, Introduction};
 pub use self::catalogue::{Change, Changed};
 pub use self::event::{
     AuthReason, BulkheadChange, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType,
-    Event, KeysFrom, LabelName, LeftBecause, Listener, Milestone, MirroredHeader, Outcome, Passed, Recovery,
-    Rewritten, SessionEnd, Status, StreamEnd, StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
+    Event, HealthChange, HealthState, KeysFrom, LabelName, LeftBecause, Listener, Milestone, MirroredHeader,
+    Outcome, Passed, ProbePhase, ProbeStatus, Probed, Recovery, Rewritten, SessionEnd, Status, StreamEnd,
+    StreamItem, StreamKind, TaskStatus, Transport, is_known_status,
 };
 pub use self::identity::Caller;
 pub use self::label::Label;
@@ -63,6 +65,7 @@ pub use self::tokens::Tokens;
 use self::connection::ConnectionState;
 use self::exchange::Shared;
 use self::inner::Inner;
+pub use self::transport::Traffic;
 pub use crate::mcp::Version;
 
 use crate::config::Config;
@@ -282,6 +285,28 @@ impl Observer {
     /// An exchange came to the bulkhead of `server`, or left it.
     pub fn bulkhead_changed(&self, server: usize, change: BulkheadChange) {
         self.tell(&Event::BulkheadChanged { server, change });
+    }
+
+    /// `server` was probed.
+    pub fn probed(&self, server: usize, probed: &Probed) {
+        if let Some(inner) = &self.inner {
+            let inner = inner.load();
+            for tool in &probed.tools {
+                inner.learn_tool(server, &Text::new(tool));
+            }
+            inner.tell(&Event::Probed { server, probed });
+        }
+    }
+
+    /// `server` is better or worse than before.
+    pub fn health_changed(&self, server: usize, change: &HealthChange) {
+        self.tell(&Event::HealthChanged { server, change });
+    }
+
+    /// What traffic has told of `server` so far.
+    pub fn traffic(&self, server: usize) -> Traffic {
+        let Some(inner) = &self.inner else { return Traffic::default() };
+        inner.load().servers.get(server).map_or_else(Traffic::default, |server| server.transport.traffic())
     }
 
     /// A token that should be of this issuer, named by its host, was judged.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::event::Outcome;
 use super::label::Label;
 use crate::config::{Config, Fact, LabelSource, Rule, RuleKind};
-use crate::mcp::{Found, Method, Pointers, Root};
+use crate::mcp::{Found, Method, Pointers, Root, Text};
 
 /// A set of rules by their positions in the configuration, which has at most so many.
 pub(super) type RuleSet = u128;
@@ -150,9 +150,11 @@ impl Rules {
     }
 
     /// The rules that may be about a call, as far as its request tells.
-    pub(super) fn about(&self, server: usize, method: Method, tool: Option<&str>) -> RuleSet {
+    pub(super) fn about(&self, server: usize, method: Method, tool: Option<&Text>) -> RuleSet {
         let of_server = self.servers.get(server).map_or(0, |of_server| of_server.rules);
-        self.select(of_server, |rule| rule.is_about(method, tool).is_ok())
+        self.select(of_server, |rule| {
+            rule.is_about(method, |wanted| tool.is_some_and(|tool| *tool == *wanted)).is_ok()
+        })
     }
 
     /// Those of them that count calls that end so.
@@ -281,13 +283,16 @@ impl Compiled {
     }
 
     /// Whether it is about such a request; else the condition that does not hold.
-    fn is_about(&self, method: Method, tool: Option<&str>) -> Result<(), Condition> {
+    fn is_about(&self, method: Method, calls: impl Fn(&str) -> bool) -> Result<(), Condition> {
         if !self.methods.is_empty() && !self.methods.contains(&method) {
             return Err(Condition::Method);
         }
         let tools = &self.rule.when.tools;
-        let called = |wanted: &String| tool.is_some_and(|tool| tool == wanted);
-        if tools.is_empty() || tools.iter().any(called) { Ok(()) } else { Err(Condition::Tool) }
+        if tools.is_empty() || tools.iter().any(|wanted| calls(wanted)) {
+            Ok(())
+        } else {
+            Err(Condition::Tool)
+        }
     }
 
     fn counts(&self, outcome: Outcome) -> bool {
@@ -418,7 +423,7 @@ pub fn judge(config: &Config, example: Example<'_>, sink: &mut dyn FnMut(Verdict
     let of_server = rules.servers.get(example.server).map_or(0, |of_server| of_server.rules);
     let kept = ByPart { params: example.params, result: example.result, ..ByPart::default() };
     for (at, rule) in rules.all.iter().enumerate() {
-        let other = match rule.is_about(example.method, example.tool) {
+        let other = match rule.is_about(example.method, |wanted| example.tool == Some(wanted)) {
             _ if of_server & (1 << at) == 0 => Some(Condition::Server),
             Err(condition) => Some(condition),
             Ok(()) if !rule.counts(example.outcome) => Some(Condition::Outcome),

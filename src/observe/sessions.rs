@@ -151,7 +151,7 @@ impl Inner {
     /// A call of a tool begins in a session.
     pub(super) fn step(&self, session: &Session, number: u64, server: usize, name: &Text) -> Step {
         session.count_tool_call();
-        session.steps.begin(number, &self.tool(server, name), name.hash())
+        session.steps.begin(number, self.tool(server, name), || name.hash())
     }
 
     /// A call ended in its session: what followed what, and what became of what failed.
@@ -174,8 +174,7 @@ impl Inner {
                 self.tell(&Event::Recovered { server, tool: &failed.tool, strategy, success });
             }
         }
-        let failed = Failed { name: name.hash(), tool: tool.clone() };
-        self.abandoned(server, session.steps.end(call.number, failed, status));
+        self.abandoned(server, session.steps.end(call.number, tool, status, || name.hash()));
     }
 
     /// A call ended of which nobody knows how: what it was the answer to has none yet.

@@ -69,25 +69,36 @@ pub struct Recent {
 }
 
 impl Steps {
-    /// A call of the tool begins. `name` is a hash of its name.
-    pub(super) fn begin(&self, number: u64, tool: &Label, name: u64) -> Step {
+    /// A call of the tool begins. `name` gives a hash of its name.
+    pub(super) fn begin(&self, number: u64, tool: Label, name: impl FnOnce() -> u64) -> Step {
         let mut walk = lock::lock(&self.0);
-        let follows = walk.last.replace((number, tool.clone())).map(|(_, tool)| tool);
+        let follows = walk.last.replace((number, tool)).map(|(_, tool)| tool);
+        if walk.failed.is_empty() {
+            return Step { follows, answers: None };
+        }
+        let name = name();
         let same = walk.failed.iter().position(|failed| failed.name == name);
         let answers = walk.failed.remove(same.unwrap_or(0));
         Step { follows, answers }
     }
 
-    /// A call of the tool ended: failures of which it is known now that nobody tried again.
-    pub(super) fn end(&self, number: u64, failed: Failed, status: Status) -> Option<Failed> {
+    /// A call of the tool ended: failures of which it is known now that nobody tried again. `name` as above.
+    pub(super) fn end(
+        &self,
+        number: u64,
+        tool: &Label,
+        status: Status,
+        name: impl FnOnce() -> u64,
+    ) -> Option<Failed> {
         let mut walk = lock::lock(&self.0);
-        if let Some((last, tool)) = &mut walk.last
+        if let Some((last, begun)) = &mut walk.last
             && *last == number
+            && begun.number() != tool.number()
         {
             // By now its name may have been learned.
-            *tool = failed.tool.clone();
+            *begun = tool.clone();
         }
-        if status == Status::Error { walk.fail(failed) } else { None }
+        if status == Status::Error { walk.fail(Failed { name: name(), tool: tool.clone() }) } else { None }
     }
 
     /// A failure whose answer is still open, as is that of a call that asks for input, waits again.
@@ -139,30 +150,27 @@ impl Walk {
 mod tests {
     use super::*;
 
-    fn failed(name: u64) -> Failed {
-        Failed { name, tool: Label::other() }
-    }
-
     #[test]
     fn a_failure_is_answered_once_by_the_same_tool_before_any_other() {
         let steps = Steps::default();
-        assert!(steps.begin(1, &Label::other(), 10).answers.is_none());
-        steps.begin(2, &Label::other(), 20);
-        assert!(steps.end(1, failed(10), Status::Error).is_none());
-        assert!(steps.end(2, failed(20), Status::Error).is_none());
-        assert_eq!(steps.begin(3, &Label::other(), 20).answers.unwrap().name, 20);
-        assert_eq!(steps.begin(4, &Label::other(), 30).answers.unwrap().name, 10);
-        assert!(steps.begin(5, &Label::other(), 10).answers.is_none());
+        assert!(steps.begin(1, Label::other(), || 10).answers.is_none());
+        steps.begin(2, Label::other(), || 20);
+        assert!(steps.end(1, &Label::other(), Status::Error, || 10).is_none());
+        assert!(steps.end(2, &Label::other(), Status::Error, || 20).is_none());
+        assert_eq!(steps.begin(3, Label::other(), || 20).answers.unwrap().name, 20);
+        assert_eq!(steps.begin(4, Label::other(), || 30).answers.unwrap().name, 10);
+        assert!(steps.begin(5, Label::other(), || 10).answers.is_none());
         assert!(steps.close().is_empty());
     }
 
     #[test]
     fn every_failure_gets_its_verdict_however_many_there_are() {
         let steps = Steps::default();
-        let told = (0..20).filter_map(|name| steps.end(name, failed(name), Status::Error)).count();
+        let told =
+            (0..20).filter_map(|name| steps.end(name, &Label::other(), Status::Error, || name)).count();
         assert_eq!(told, 12);
         assert_eq!(steps.close().len(), 8);
-        assert!(steps.end(21, failed(21), Status::Error).is_some());
+        assert!(steps.end(21, &Label::other(), Status::Error, || 21).is_some());
     }
 
     #[test]

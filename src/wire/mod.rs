@@ -43,6 +43,8 @@ mod upstream;
 mod workers;
 
 pub use certificates::Certificates;
+#[doc(hidden)]
+pub use http1::reading;
 use routes::Routes;
 pub use workers::Workers;
 

@@ -4,7 +4,8 @@
 //!
 //! A worker thread keeps its own: what it takes was polled on it before, so that a call never changes threads. The one
 //! that was used last is taken first; those that nobody needs grow old and are closed before the server closes them,
-//! which it might do while a request is on its way.
+//! which it might do while a request is on its way. One that the server closed all the same is given back when they are
+//! looked at next: to be woken for each would cost every call, and a second of a descriptor costs nobody.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -28,6 +29,9 @@ pub(super) fn worker() -> usize {
     WORKER.get()
 }
 
+/// How long a connection that its server closed may lie here.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
+
 /// A worker's idle connections to one server.
 pub(super) struct Pool {
     /// How long a connection may lie here.
@@ -40,7 +44,7 @@ struct Kept {
     /// The oldest first.
     #[expect(clippy::vec_box, reason = "they are boxed already, and go on so")]
     connections: Vec<Box<Asking>>,
-    /// Somebody closes them when they are old.
+    /// Somebody closes them when they are old, or left.
     is_watched: bool,
 }
 
@@ -66,7 +70,8 @@ impl Pool {
         kept.connections.push(connection);
         if !kept.is_watched {
             kept.is_watched = true;
-            tokio::spawn(watch(Arc::downgrade(self), Instant::now() + self.idle));
+            let first = Instant::now() + self.idle.min(LOOKED_AT_EVERY);
+            tokio::spawn(watch(Arc::downgrade(self), first));
         }
     }
 
@@ -76,7 +81,8 @@ impl Pool {
         let idle = self.idle;
         kept.connections
             .retain_mut(|connection| connection.idle_since + idle > now && !connection.is_stale());
-        let next = kept.connections.first().map(|oldest| oldest.idle_since + idle);
+        let next = kept.connections.first();
+        let next = next.map(|oldest| (oldest.idle_since + idle).min(now + LOOKED_AT_EVERY));
         kept.is_watched = next.is_some();
         next
     }

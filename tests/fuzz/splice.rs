@@ -1,5 +1,4 @@
-//! Any body with our trace context in it: no panic, and it says what it said. `cargo +nightly fuzz run --fuzz-dir
-//! tests/fuzz splice`
+//! Any body with our trace context in it: no panic, and it says what it said.
 #![no_main]
 
 #[path = "../it/messages/check.rs"]

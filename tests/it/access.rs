@@ -60,7 +60,7 @@ async fn where_a_token_is_set_it_opens_everything_and_nothing_else_does() {
             // A Host of another machine is no sign of rebinding here: a page cannot send the token.
             for host in ["127.0.0.1", "sightglass.example:9464"] {
                 let (status, said) = status(address, host, &line, &bearer).await;
-                assert!(matches!(status, 200 | 404 | 405), "{path}: {said}");
+                assert!(matches!(status, 200 | 400 | 404 | 405), "{path}: {said}");
             }
         }
         let query = format!("GET /api/sessions?token={TOKEN}");
@@ -87,7 +87,7 @@ async fn without_a_token_a_loopback_listener_answers_to_its_own_names_alone() {
         let (refused, said) = status(address, "rebound.example", &line, "").await;
         assert_eq!(refused, 403, "{path}: {said}");
         let (answered, said) = status(address, "localhost:1", &line, "").await;
-        assert!(matches!(answered, 200 | 404 | 405), "{path}: {said}");
+        assert!(matches!(answered, 200 | 400 | 404 | 405), "{path}: {said}");
     }
 }
 

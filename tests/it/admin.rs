@@ -8,6 +8,7 @@ use sightglass::admin::{Admin, Certificate};
 use sightglass::config::Config;
 use sightglass::export::Prometheus;
 use sightglass::observe::{End, Observer};
+use sightglass::probe::Watch;
 use sightglass::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -34,7 +35,8 @@ fn listen_to(
 ) -> (SocketAddr, Option<Certificate>, Shutdown) {
     let shutdown = Shutdown::new(Duration::from_secs(30));
     config.admin.listen.set_port(0);
-    let admin = Admin::bind(&config, prometheus, observer, shutdown.clone()).unwrap();
+    let watch = Watch::new(&config, observer.clone());
+    let admin = Admin::bind(&config, prometheus, observer, watch, shutdown.clone()).unwrap();
     let (port, certificate) = (admin.address().unwrap().port(), admin.certificate());
     tokio::spawn(admin.run(std::future::pending()));
     (SocketAddr::from(([127, 0, 0, 1], port)), certificate, shutdown)

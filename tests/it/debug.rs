@@ -12,6 +12,7 @@ use sightglass::cli::telemetry::Telemetry;
 use sightglass::config::{Capture, Config, LogLevel};
 use sightglass::export::{Console, Prometheus};
 use sightglass::observe::{Captured, End, Event, Export};
+use sightglass::probe::Watch;
 use sightglass::shutdown::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -315,9 +316,9 @@ fn listen(address: [u8; 4]) -> (SocketAddr, Observed, Arc<Told>, String) {
     let (observed, told) = observed(&config);
     let one = session(&observed, &told, "one");
     let prometheus = Arc::new(Prometheus::new(&config).unwrap());
-    let admin =
-        Admin::bind(&config, prometheus, observed.observer.clone(), Shutdown::new(Duration::from_secs(30)))
-            .unwrap();
+    let watch = Watch::new(&config, observed.observer.clone());
+    let shutdown = Shutdown::new(Duration::from_secs(30));
+    let admin = Admin::bind(&config, prometheus, observed.observer.clone(), watch, shutdown).unwrap();
     let port = admin.address().unwrap().port();
     tokio::spawn(admin.run(std::future::pending()));
     (SocketAddr::from(([127, 0, 0, 1], port)), observed, told, one)

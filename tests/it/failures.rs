@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::client::collect;
 use crate::support::{Client, Proxy, Raw, RawServer, Sent, Upstream, VERSIONS, empty, full, proxy, within};
@@ -137,6 +138,23 @@ async fn a_request_is_not_sent_twice_once_a_byte_was_written() {
     server_side.read_until("}}").await;
     drop(server_side);
     is_own(within(answer).await.unwrap().unwrap(), 502, "upstream_invalid").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_while_idle_is_given_back() {
+    let server = RawServer::start().await;
+    let mut config = proxy::config(server.address);
+    config.servers[0].pool_idle = Duration::from_secs(3600);
+    let proxy = Proxy::start(config);
+    let mut client = Client::connect(proxy.address, Version::HTTP_11).await;
+    let answer = tokio::spawn(client.start(call()));
+    let mut server_side = server.accept().await;
+    server_side.read_until("}}").await;
+    server_side.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(within(answer).await.unwrap().unwrap().status(), 200);
+    // The server says no more, and hears that the proxy does not either.
+    server_side.stream.shutdown().await.unwrap();
+    server_side.closed().await;
 }
 
 #[tokio::test]

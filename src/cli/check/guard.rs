@@ -1,16 +1,21 @@
 //! What stands before a server, for people.
 
 use super::wait;
-use crate::config::{Auth, Bulkhead, CircuitBreaker, Jwks, Rate, RateKey, Server, Slo};
+use crate::config::{Auth, Bulkhead, CircuitBreaker, Jwks, Probe, Rate, RateKey, Server, Slo};
 
-/// A line for each guard of `server`; what is off has none.
+/// A line for each guard of `server` and for its probe; what is off has none.
 pub(super) fn describe(server: &Server) -> Vec<String> {
     let bulkhead = server.bulkhead.as_ref().map(bulkhead);
     let circuit = server.circuit_breaker.as_ref().map(circuit_breaker);
     let rate = server.rate.as_ref().map(rate);
     let auth = server.auth.as_ref().map(auth);
     let slo = server.slo.as_ref().map(slo);
-    [auth, bulkhead, circuit, rate, slo].into_iter().flatten().map(|line| format!("        {line}")).collect()
+    let probe = server.probe.as_ref().map(probe);
+    [auth, bulkhead, circuit, rate, slo, probe]
+        .into_iter()
+        .flatten()
+        .map(|line| format!("        {line}"))
+        .collect()
 }
 
 fn auth(auth: &Auth) -> String {
@@ -55,4 +60,14 @@ fn rate(rate: &Rate) -> String {
         RateKey::Server => "from all clients together",
     };
     format!("rate: {per_second} requests a second {whose}, {burst} at once")
+}
+
+fn probe(probe: &Probe) -> String {
+    let call = match (&probe.call, &probe.expect) {
+        (Some(tool), Some(_)) => format!(", with a call of {tool} and what its result must say"),
+        (Some(tool), None) => format!(", with a call of {tool}"),
+        (None, _) => String::new(),
+    };
+    let (interval, timeout) = (wait(Some(probe.interval)), wait(Some(probe.timeout)));
+    format!("probe: every {interval}, within {timeout}{call}")
 }

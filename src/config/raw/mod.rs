@@ -20,6 +20,7 @@ mod mount;
 mod network;
 mod number;
 mod pointer;
+mod probe;
 mod size;
 mod slo;
 mod source;
@@ -38,6 +39,7 @@ pub(super) use list::OneOrMany;
 pub(super) use metric::{MetricName, Name};
 pub(super) use mount::MountPath;
 pub(super) use number::{Count, Finite, Ratio};
+pub(super) use probe::Probe;
 pub(super) use size::Size;
 pub(super) use slo::Slo;
 pub(super) use source::{SessionSource, baggage, claim, header, meta};
@@ -121,6 +123,7 @@ pub(super) struct Server {
     pub(super) bulkhead: Plain<Bulkhead>,
     pub(super) circuit_breaker: Option<CircuitBreaker>,
     pub(super) rate: Plain<Rate>,
+    pub(super) probe: Option<Probe>,
     pub(super) auth: Plain<Auth>,
     pub(super) slo: Plain<Slo>,
 }

@@ -15,6 +15,7 @@ mod logs;
 mod metrics;
 mod otlp;
 mod price;
+mod probe;
 mod proxy;
 mod rule;
 mod server;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::{auth, files, guard, or, slo, wait};
+use super::{auth, files, guard, or, probe, slo, wait};
 use crate::config::error::{Fault, Mistake};
 use crate::config::raw;
 use crate::config::rules::{ServerSpans, Spans};
@@ -41,6 +41,7 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         bulkhead: bulkhead.transpose()?,
         circuit_breaker: raw.circuit_breaker.map(guard::circuit_breaker).transpose()?,
         rate: raw.rate.map(guard::rate).transpose()?,
+        probe: raw.probe.map(probe::resolve).transpose()?,
         auth: raw.auth.map(|auth| auth::resolve(auth, base)).transpose()?,
         slo: raw.slo.map(|slo| slo::resolve(slo.into_inner())).transpose()?,
         from_environment: default.from_environment,

@@ -241,6 +241,10 @@ impl Export for Log {
                 line.add("error", Some(problem.to_owned()));
                 self.shared.say(line);
             }
+            Event::HealthChanged { server, change } if wants(record::level_of_health(change.health)) => {
+                let at = SystemTime::now();
+                self.shared.leave(|| Record::Health { server, change: Box::new(change.clone()), at });
+            }
             Event::CircuitOpened { server, open_for } if wants(LogLevel::Warn) => {
                 let at = SystemTime::now();
                 self.shared.leave(|| Record::Circuit { server, open_for: Some(open_for), at });

@@ -14,7 +14,9 @@ use crate::export::line::{Line, Value};
 use crate::export::queue::Weighs;
 use crate::export::servers::{Server, Servers};
 use crate::mcp::{self, Text};
-use crate::observe::{Call, Change, Changed, Ending, Redactor, Refusal, Session, SessionEnd};
+use crate::observe::{
+    Call, Change, Changed, Ending, HealthChange, HealthState, Redactor, Refusal, Session, SessionEnd,
+};
 
 /// Something to be told, as cheap to leave as can be.
 #[derive(Debug)]
@@ -46,6 +48,11 @@ pub(super) enum Record {
         open_for: Option<Duration>,
         at: SystemTime,
     },
+    Health {
+        server: usize,
+        change: Box<HealthChange>,
+        at: SystemTime,
+    },
     ToolChanged {
         server: usize,
         changed: Box<Changed>,
@@ -66,6 +73,7 @@ impl Weighs for Record {
                 let texts = [&changed.before, &changed.after].into_iter().flatten();
                 changed.tool.len() + texts.map(String::len).sum::<usize>()
             }
+            Self::Health { change, .. } => size_of::<HealthChange>() + change.reason.len(),
             Self::Refused { .. } | Self::Circuit { .. } | Self::Mark(_) => 0,
         };
         size_of::<Self>() + more
@@ -109,6 +117,7 @@ impl Lines {
             }
             Record::Refused { server, reason, at } => out.push(self.refused(server, reason, at)),
             Record::Circuit { server, open_for, at } => out.push(self.circuit(server, open_for, at)),
+            Record::Health { server, change, at } => out.push(self.health(server, &change, at)),
             Record::ToolChanged { server, changed, at } => out.push(self.tool_changed(server, &changed, at)),
             Record::Line(line) => out.push(self.own(*line)),
             Record::Mark(_) => {}
@@ -214,12 +223,38 @@ impl Lines {
         line
     }
 
+    fn health(&self, server: usize, change: &HealthChange, at: SystemTime) -> Line {
+        let name = self.name(server).unwrap_or_default();
+        let HealthChange { health, before, reason, failures } = change;
+        let message = match health {
+            HealthState::Unknown => format!("nothing is known of {name} any more"),
+            HealthState::Healthy => format!("{name} is well"),
+            HealthState::Degraded => format!("{name} is not well: {reason}"),
+            HealthState::Down => format!("{name} is down: {reason}"),
+        };
+        let mut line = Line { at, ..Line::new(level_of_health(*health), "health_changed", message) };
+        line.add("server", Some(name));
+        line.add("health", Some(health.as_str()));
+        line.add("health_before", Some(before.as_str()));
+        line.add("reason", (!reason.is_empty()).then(|| reason.clone()));
+        line.add("consecutive_failures", (*failures > 0).then(|| failures.to_string()));
+        line
+    }
+
     fn refused(&self, server: Option<usize>, reason: Refusal, at: SystemTime) -> Line {
         let message = format!("a request was refused: {}", reason.as_str());
         let mut line = Line { at, ..Line::new(level_of_refusal(reason), "refused", message) };
         line.add("server", server.and_then(|server| self.name(server)));
         line.add("reason", Some(reason.as_str()));
         line
+    }
+}
+
+/// A server that is not well is a warning.
+pub(super) fn level_of_health(health: HealthState) -> LogLevel {
+    match health {
+        HealthState::Unknown | HealthState::Healthy => LogLevel::Info,
+        HealthState::Degraded | HealthState::Down => LogLevel::Warn,
     }
 }
 

@@ -134,6 +134,31 @@ fn civil(days: u64) -> (u64, u64, u64) {
 mod tests {
     use super::*;
 
+    /// The wall's clock is set, forward or back: for a second lines go by what it showed before, then by what it shows.
+    #[test]
+    fn a_clock_that_was_set_is_followed_when_it_is_compared_next() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let (wall, monotonic) = (SystemTime::now(), Instant::now());
+        for before in [wall - DAY, wall + DAY] {
+            let clocks = Clocks { wall: before, monotonic };
+            let soon = clocks.near(monotonic + COMPARED_EVERY / 2);
+            assert_eq!(soon.wall(monotonic), before);
+            let later = clocks.near(monotonic + COMPARED_EVERY);
+            let apart = match later.wall.duration_since(wall) {
+                Ok(later) => later,
+                Err(earlier) => earlier.duration(),
+            };
+            assert!(apart < DAY / 2, "it still goes by the clock as it was");
+        }
+        // Lengths are never told by it: what lies before the moment of comparison is as far before on the wall.
+        let clocks = Clocks { wall: UNIX_EPOCH, monotonic: monotonic + DAY };
+        assert_eq!(clocks.wall(monotonic + DAY + DAY), UNIX_EPOCH + DAY);
+        assert!(clocks.wall(monotonic) <= UNIX_EPOCH, "a time before 1970 is none that stops anything");
+        let mut out = Vec::new();
+        timestamp(clocks.wall(monotonic), &mut out);
+        assert_eq!(out, b"1970-01-01T00:00:00.000Z");
+    }
+
     #[test]
     fn days_become_dates() {
         assert_eq!(civil(0), (1970, 1, 1));

@@ -607,3 +607,25 @@ pub(super) fn is_exported(call: &Call, ending: &Ending, slow: Option<Duration>) 
 fn is_failure(outcome: Outcome) -> bool {
     outcome.status() == Class::Error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The wall's clock may be set while a call is under way: where its span begins goes by it, how long it is does not.
+    #[test]
+    fn a_span_is_as_long_as_its_call_took_whatever_the_clock_shows() {
+        let started = Instant::now();
+        let took = Duration::from_millis(1500);
+        for nanoseconds in [5_000_000_000, 1_795_201_327_000_000_000, u64::MAX - 1] {
+            let clock = Clock { instant: started + took, nanoseconds };
+            assert_eq!(clock.at(started + took) - clock.at(started), 1_500_000_000);
+        }
+        let in_1970 = Clock { instant: started + took, nanoseconds: 0 };
+        assert_eq!(
+            (in_1970.at(started), in_1970.at(started + took)),
+            (0, 0),
+            "never an end before its start"
+        );
+    }
+}

@@ -7,6 +7,7 @@ mod durations;
 mod fates;
 mod grown;
 mod guard;
+mod health;
 mod histogram;
 mod inflight;
 mod insight;
@@ -61,6 +62,8 @@ pub struct Prometheus {
     limits: Limits,
     /// Whether the metrics that `OTel` names are counted, too.
     semconv: bool,
+    /// Whether anything of servers and traffic is told at all.
+    enabled: bool,
     losses: Arc<Losses>,
     exemplars: Arc<Exemplars>,
     exporters: Vec<Exporter>,
@@ -124,6 +127,9 @@ impl Export for Prometheus {
             | Event::KeysFetched { .. } => {
                 self.on_guard(event);
             }
+            Event::TransportJudged { .. } | Event::Probed { .. } | Event::HealthChanged { .. } => {
+                self.on_health(event);
+            }
             Event::Refused { .. }
             | Event::Overhead { .. }
             | Event::LeftAsItWas { .. }
@@ -167,6 +173,7 @@ impl Prometheus {
             counts_tokens: config.tokens.counter == TokenCounter::O200k,
             limits: config.limits.clone(),
             semconv: config.metrics.semconv,
+            enabled: config.metrics.enabled,
             losses: Arc::default(),
             exemplars: Arc::new(Exemplars::of(config)),
             exporters: losses::configured(config),
@@ -240,6 +247,7 @@ impl Prometheus {
             self.session(self.server(Some(position)), 0.0);
         }
         self.say_what_stands_before(config);
+        self.say_how_servers_are(config);
     }
 
     fn say_that_nothing_came_yet(&self, config: &Config) {
@@ -261,6 +269,9 @@ impl Prometheus {
         }
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         self.tell_losses();
+        if self.enabled {
+            self.tell_health_score();
+        }
         if self.counts_tokens {
             self.set("mcp_queue_depth", &[("queue_name", "tokens")], as_f64(usage.tokens_queue as u64));
         }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use metrics::{Counter, Gauge};
 
 use super::fates::{Ended, Exchanged, Fate};
+use super::health::Wellness;
 use super::histogram::Histogram;
 use super::inflight::Inflight;
 use super::series::{ByMethod, Pair, Series};
@@ -58,6 +59,7 @@ pub(super) struct Server {
     pub(super) left: Series<(Rewritten, LeftBecause), Counter>,
     pub(super) circuit: OnceLock<Gauge>,
     pub(super) bulkhead: OnceLock<Gauge>,
+    pub(super) wellness: Wellness,
 }
 
 impl Server {

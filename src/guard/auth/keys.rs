@@ -233,3 +233,20 @@ fn seconds(whole: u64) -> f64 {
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the wall's clock decides is decided when a token is judged; from then on it lasts by a clock that nobody sets.
+    #[test]
+    fn a_token_lasts_as_long_as_it_says_by_the_clock_that_it_was_judged_by() {
+        let lasts = |now| Claims { claims: json!({ "exp": 1_000_000 }), now }.lasts();
+        assert_eq!(lasts(999_990), Duration::from_secs(10));
+        assert_eq!(lasts(0), Duration::from_secs(1_000_000), "a clock that was set back");
+        assert_eq!(lasts(1_000_000), Duration::ZERO);
+        assert_eq!(lasts(u64::MAX - LEEWAY), Duration::ZERO, "a clock that was set forward");
+    }
+}

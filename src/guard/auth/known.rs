@@ -60,3 +60,21 @@ impl Known {
         tokens.insert(name, Entry { until, generation });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By a clock that was set back a token would last for years: it is judged again all the same.
+    #[tokio::test(start_paused = true)]
+    async fn however_long_a_token_lasts_it_is_judged_again_after_a_while() {
+        let known = Known::default();
+        let name = known.name("a token");
+        known.insert(name, 1, Duration::from_secs(1_000_000_000));
+        tokio::time::advance(LASTS_MAX.saturating_sub(Duration::from_secs(1))).await;
+        assert!(known.has(&name, 1));
+        assert!(!known.has(&name, 2), "with other keys");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!known.has(&name, 1));
+    }
+}

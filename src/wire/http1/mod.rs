@@ -14,6 +14,7 @@
 //! head      a head's bytes ⇄ `http` types, its `fields`
 //! framing   where a body ends
 //! buffered  a connection's bytes, waiting to be understood or to be written
+//! reading   heads and bodies without a connection, for tests and fuzzers
 //! ```
 
 mod asked;
@@ -21,6 +22,7 @@ mod buffered;
 mod fields;
 mod framing;
 mod head;
+pub mod reading;
 mod served;
 
 pub(super) use asked::{Answer, AskError, Asking, ServerBody};

@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version, header, response};
 use http_body::{Body, Frame};
+use tokio::task::yield_now;
 
 use super::buffered::Buffered;
 use super::fields;
@@ -24,6 +25,11 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// What may have been sent ahead before no more is read of it.
 const AHEAD: usize = 64 * 1024;
+/// So much of an answer is moved on before the worker's other connections have their turn: a stream without end would be
+/// looked at for tens of milliseconds otherwise.
+const TURN: usize = 32 * 1024;
+/// A frame counts for no more than this: those of a large body are cheap for their size.
+const FRAME_OF_TURN: usize = 16 * 1024;
 /// Reads that the rest of a body nobody wants is worth, before its connection is closed instead.
 const UNWANTED_READS: usize = 16;
 
@@ -280,9 +286,10 @@ struct Sending {
 
 impl Sending {
     fn poll(&mut self, context: &mut Context<'_>, to: &Served) -> Poll<Result<(), Cut>> {
+        let mut turn = TURN;
         loop {
             // The body may read from this very connection: it is not held while the body is asked.
-            let polled = self.poll_frames(context, to);
+            let polled = self.poll_frames(context, to, &mut turn);
             let mut shared = to.lock();
             let flushed = shared.io.poll_flush(context);
             // What came before the break is told, as far as it can be.
@@ -290,6 +297,14 @@ impl Sending {
                 (_, Poll::Ready(Err(_))) => return Poll::Ready(Err(Cut::Gone)),
                 (Poll::Ready(()), Poll::Ready(Ok(()))) if self.encoder.is_none() => {
                     return Poll::Ready(Ok(()));
+                }
+                (Poll::Ready(()), Poll::Ready(Ok(()))) if turn == 0 => {
+                    if shared.poll_is_gone(context) {
+                        return Poll::Ready(Err(Cut::Gone));
+                    }
+                    // Whoever else has something to do is heard first: nothing comes of this but a later turn.
+                    let _later = pin!(yield_now()).poll(context);
+                    return Poll::Pending;
                 }
                 // It was full, and has been written.
                 (Poll::Ready(()), Poll::Ready(Ok(()))) => {}
@@ -301,10 +316,16 @@ impl Sending {
         }
     }
 
-    /// Takes what the body has to give, as far as it finds room. Ready = it is over, or there is no room.
-    fn poll_frames(&mut self, context: &mut Context<'_>, to: &Served) -> Result<Poll<()>, Cut> {
+    /// Takes what the body has to give, as far as it finds room, within the `turn`. Ready = it is over, there is no room, or
+    /// the turn is over.
+    fn poll_frames(
+        &mut self,
+        context: &mut Context<'_>,
+        to: &Served,
+        turn: &mut usize,
+    ) -> Result<Poll<()>, Cut> {
         while let Some(encoder) = &mut self.encoder {
-            if to.lock().io.is_full() {
+            if *turn == 0 || to.lock().io.is_full() {
                 return Ok(Poll::Ready(()));
             }
             let is_over = self.body.is_end_stream();
@@ -319,7 +340,10 @@ impl Sending {
             };
             let io = &mut to.lock().io;
             match frame.map(Frame::into_data) {
-                Some(Ok(data)) => encoder.data(data, io).map_err(|_wrong| Cut::Broken)?,
+                Some(Ok(data)) => {
+                    *turn = turn.saturating_sub(data.len().min(FRAME_OF_TURN));
+                    encoder.data(data, io).map_err(|_wrong| Cut::Broken)?;
+                }
                 Some(Err(trailers)) => {
                     let trailers = trailers.into_trailers().ok().filter(|_| self.trailers);
                     encoder.end(trailers.as_ref(), io).map_err(|_wrong| Cut::Broken)?;

@@ -62,10 +62,11 @@ async function accepts(port) {
     }
 }
 
-/** server-everything cannot say which port it got, so it is given one. */
-export async function startEverything(entry, transport, log) {
+/** server-everything cannot say which port it got, so it is given one. `started` is told the process. */
+export async function startEverything(entry, transport, log, started = () => {}) {
     const port = await freePort();
     const child = start(process.execPath, [entry, transport], { log, env: { PORT: String(port) }, stdout: 'log' });
+    started(child);
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!(await accepts(port))) {
         if (child.exitCode !== null || performance.now() > deadline) throw new Error('server-everything did not start');

@@ -49,14 +49,6 @@ fn a_key_of_a_later_version() {
         this version does not have `admin.links` yet
         hint: remove it; a setting that does nothing would mislead
     ");
-    assert_snapshot!(mistake("{S}probe = { interval = \"30s\" }\n"), @r#"
-        config.toml, line 4, column 1
-          |
-        4 | probe = { interval = "30s" }
-          | ^^^^^
-        this version does not have `server.probe` yet
-        hint: remove it; a setting that does nothing would mislead
-    "#);
     assert_snapshot!(mistake("[limits]\nrecent_calls = 10\n"), @r"
         config.toml, line 2, column 1
           |

@@ -9,15 +9,17 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use sightglass::config::{
     self, Bulkhead, Capture, CircuitBreaker, Config, Error, HttpVersion, InjectMeta, LogFile, LogFormat,
-    LogLevel, Logs, Otlp, OtlpProtocol, Rate, RateKey, Secret, Server, ServerTls, Slo, Tracing,
+    LogLevel, Logs, Otlp, OtlpProtocol, Probe, Rate, RateKey, Secret, Server, ServerTls, Slo, Tracing,
 };
 
 mod auth;
+pub(crate) mod check;
 mod guard;
 mod insight;
 mod insight_mistakes;
 mod mistakes;
 mod otel;
+mod probe;
 mod sample;
 mod shown;
 mod slo;
@@ -126,6 +128,7 @@ fn the_examples_of_the_file_load() {
         bulkhead: Some(Bulkhead { max: 100, queue: 50, wait: Duration::from_secs(1) }),
         circuit_breaker: Some(CircuitBreaker::default()),
         rate: Some(Rate { per_second: 100.0, burst: 200, key: RateKey::Client }),
+        probe: Some(probe_of_the_example()),
         auth: server.auth.clone(),
         slo: Some(Slo::default()),
         ..Server::new("github", server.url.clone())
@@ -147,6 +150,17 @@ fn the_examples_of_the_file_load() {
     assert_eq!(rules, [("counter", 2), ("histogram", 0)]);
     assert_eq!(config.rules.iter().map(|rule| rule.scale).collect::<Vec<_>>(), [1.0, 1.0]);
     assert_eq!(config.prices.iter().map(|price| price.per_call).collect::<Vec<_>>(), [0.005]);
+}
+
+/// What `probe = { … }` stands for there.
+fn probe_of_the_example() -> Probe {
+    let hello = || "hello".to_owned();
+    Probe {
+        call: Some("echo".to_owned()),
+        arguments: [("message".to_owned(), hello().into())].into_iter().collect(),
+        expect: Some(hello()),
+        ..Probe::default()
+    }
 }
 
 /// What `otlp = { endpoint = "http://localhost:4318" }` stands for.

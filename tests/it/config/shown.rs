@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 use sightglass::config::{self, Config, Error, Secret};
 
+use super::check::as_file;
 use super::{Folder, SERVER, examples, parsed};
 use crate::admin::{ask_as, listen_as};
 
@@ -42,28 +43,9 @@ async fn every_example_of_the_file_is_told() {
     assert_snapshot!(told.replace(&folder.0.display().to_string(), "FOLDER"));
 }
 
-/// Without what has no value: TOML knows no null.
-fn without_nulls(value: &mut Value) {
-    match value {
-        Value::Object(table) => {
-            table.retain(|_, value| !value.is_null());
-            table.values_mut().for_each(without_nulls);
-        }
-        Value::Array(list) => list.iter_mut().for_each(without_nulls),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
 /// The configuration that a file would hold which says what is told.
 fn read_again(config: &Config) -> Result<Config, Error> {
-    let mut told = serde_json::to_value(config).expect("it can be told");
-    // The file does not say them: they come from the variables of OpenTelemetry.
-    let tracing = told["tracing"].as_object_mut().expect("a table");
-    tracing.remove("parent_based").expect("it is told");
-    tracing.remove("resource").expect("it is told");
-    without_nulls(&mut told);
-    let text = toml::to_string(&told).expect("TOML");
-    config::parse(&text, "config.toml", &|_| None)
+    config::parse(&as_file(config), "config.toml", &|_| None)
 }
 
 #[test]

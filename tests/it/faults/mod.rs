@@ -6,6 +6,7 @@
 //! What leaks, leaks from one case into the next: descriptors are counted and calls looked for at the very end.
 
 mod cases;
+mod connects;
 mod flood;
 mod play;
 
@@ -25,6 +26,9 @@ const MARKS: [&str; 2] = ["<!-- faults: written by the run -->\n", "<!-- end of 
 
 /// No case needs more memory, in bytes; a build without optimization.
 const PEAK: u64 = 100 << 20;
+
+/// Nor does a flood of connections, of which `max_connections` are open at once at most.
+const PEAK_OF_FLOOD: u64 = 200 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_is_told_and_counted_under_its_right_name_and_leaves_nothing_behind() {
@@ -88,6 +92,43 @@ async fn thousands_of_connections_that_come_and_go_leave_nothing_behind() {
     }
     assert_eq!(stage.call("healthy").await, "200, whole");
     stage.until_nothing_is_left(before).await;
+    stage.end().await;
+}
+
+/// As fast as they can: who is served stays served, who comes is served, and nothing is left behind. Ten thousand of them
+/// here; `FLOOD_SECONDS=10 cargo test flood -- --nocapture` makes ten thousand a second for so long and says how it goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_connections_costs_nobody_a_call() {
+    let seconds = std::env::var("FLOOD_SECONDS").ok().and_then(|text| text.parse::<u32>().ok());
+    let connections = connects::RATE * seconds.unwrap_or(1);
+    let stage = Stage::open().await;
+    stage.call("healthy").await;
+    let before = stage.program.open_files();
+    let mut served = stage.connect().await;
+    let flood = tokio::spawn(connects::flood(stage.program.proxy, connections, seconds.is_some()));
+    let (mut calls, mut open) = (0, 0);
+    while !flood.is_finished() {
+        assert_eq!(served.call("healthy").await, "200, whole");
+        if calls % 100 == 0 {
+            assert_eq!(stage.call("healthy").await, "200, whole");
+            open = open.max(stage.program.open_files());
+        }
+        calls += 1;
+    }
+    let took = flood.await.unwrap();
+    let peak = stage.program.peak();
+    if seconds.is_some() {
+        let rate = f64::from(connections) / took.as_secs_f64();
+        println!(
+            "{connections} connections in {took:.1?}, {rate:.0} a second; {calls} calls answered meanwhile; {} KiB resident at most, {open} files open",
+            peak >> 10
+        );
+    }
+    assert!(calls > 0, "nobody was served meanwhile");
+    assert_eq!(stage.call("healthy").await, "200, whole");
+    drop(served);
+    stage.until_nothing_is_left(before).await;
+    assert!(peak < PEAK_OF_FLOOD, "{peak} bytes were resident");
     stage.end().await;
 }
 

@@ -5,7 +5,24 @@ use sightglass::mcp::place::{Kind, Posted, Tracestate};
 use sightglass::mcp::trace::Context;
 use sightglass::mcp::{
     Answer, EventReader, Fault, Id, Item, Message, Meta, Method, Params, Scanner, Text, Unreadable, Widget,
+    is_jsonrpc, request_id,
 };
+
+/// A body; the first byte says how long the pieces are.
+pub(crate) fn jsonrpc(input: &[u8]) {
+    if let Some((&piece, rest)) = input.split_first() {
+        body(rest, piece.into());
+        is_jsonrpc(rest);
+        request_id(rest);
+    }
+}
+
+/// An event stream; the first byte says how long the pieces are.
+pub(crate) fn sse(input: &[u8]) {
+    if let Some((&piece, rest)) = input.split_first() {
+        stream(rest, piece.into());
+    }
+}
 
 /// What a scanner says of a body that comes in these pieces.
 pub(crate) fn scan<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Message>, Option<Unreadable>) {
@@ -147,12 +164,12 @@ fn oracle(body: &Value, exact: bool) -> (Vec<Message>, bool) {
         }
     };
     let objects = elements.iter().filter_map(Value::as_object);
-    let messages: Vec<_> = objects.map(|object| message(object, batch, exact)).filter(is_jsonrpc).collect();
+    let messages: Vec<_> = objects.map(|object| message(object, batch, exact)).filter(is_message).collect();
     let odd = messages.len() < elements.len() || elements.is_empty();
     (messages, odd)
 }
 
-fn is_jsonrpc(message: &Message) -> bool {
+fn is_message(message: &Message) -> bool {
     message.jsonrpc
         || message.method.is_some()
         || (message.id.is_some() && message.result.is_some())

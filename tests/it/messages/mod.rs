@@ -1,6 +1,6 @@
 //! Promise: whatever passes, and however it is cut, is read as what it is, and never panics.
 
-mod check;
+pub(crate) mod check;
 
 use proptest::collection::vec;
 use proptest::prelude::*;

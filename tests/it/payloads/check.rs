@@ -6,6 +6,18 @@ use sightglass::mcp::{
     parameters, scheme_of, server_timing,
 };
 
+/// A payload and a header field; the first byte says how long the pointers are that stand before it.
+pub(crate) fn input(input: &[u8]) {
+    let Some((&length, rest)) = input.split_first() else { return };
+    let (before, payload) = rest.split_at(rest.len().min(length.into()));
+    let before = String::from_utf8_lossy(before);
+    let before: Vec<String> = before.lines().map(|rest| format!("/result{rest}")).collect();
+    pointers(&before.iter().map(String::as_str).collect::<Vec<_>>(), payload);
+    model(payload);
+    tools(payload, length.into());
+    field(payload);
+}
+
 /// What these pointers find in a result.
 pub(crate) fn found(pointers: &[&str], result: &[u8]) -> Vec<Option<Found>> {
     let mut found = vec![None; pointers.len()];

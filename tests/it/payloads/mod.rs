@@ -1,6 +1,6 @@
 //! Promise: what is read of payloads and header fields is what they say, whatever they hold, and never panics.
 
-mod check;
+pub(crate) mod check;
 
 use proptest::collection::vec;
 use proptest::prelude::*;

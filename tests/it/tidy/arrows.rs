@@ -59,7 +59,7 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     (&["wire", "net", "guard", "admin", "export"], &["tracing"]),
     // The types that HTTP libraries share, where hyper itself is not meant.
     (
-        &["net", "wire", "rewrite", "guard", "admin"],
+        &["net", "wire", "rewrite", "guard", "probe", "admin"],
         &["bytes", "http", "pin_project_lite", "tower_service", "http_body*"],
     ),
     // Where a key stands in what passes.
@@ -75,7 +75,9 @@ const ADDITIONS: &[(&[&str], &[&str])] = &[
     // The file that remembers tools, and its lock; the priority of the thread that counts tokens, and who counts them.
     (&["observe"], &["serde_json", "rustix", "bpe_openai"]),
     // Ids of spans and of requests that have none; the jitter of waiting.
-    (&["wire", "export"], &["fastrand"]),
+    (&["wire", "export", "probe"], &["fastrand"]),
+    // What a server says to a probe, and what a probe says of it.
+    (&["probe"], &["serde", "serde_json"]),
     // The gRPC exporter's channel over our own connections, and its headers.
     (&["export"], &["tonic", "thiserror"]),
     // What rustls calls its provider.
