@@ -32,7 +32,7 @@ SLO = {"McpAvailabilityBurnFast", "McpAvailabilityBurnSlow"}
 ERRORS = {"McpToolErrorRatioHigh", "McpErrorRatioCritical", *SLO, "McpServiceDegraded"}
 LATENCY = {"McpToolLatencyP95High", "McpToolLatencyP99High", "McpLatencyBurnFast", "McpLatencyBurnSlow", "McpServiceDegraded"}
 # With an open circuit calls are refused, and no longer fail.
-GONE = {*ERRORS - {"McpToolErrorRatioHigh"}, "McpCircuitOpen"}
+GONE = {*ERRORS - {"McpToolErrorRatioHigh"}, "McpCircuitOpen", "McpServerDown", "McpConsecutiveFailures"}
 
 failed = False
 
@@ -99,6 +99,7 @@ url = "http://127.0.0.1:{server.told['listen']}/mcp"
 path = "/{name}"
 slo = {{ latency = "250ms" }}
 circuit_breaker = {{ failures = 5, window = "10s", open_for = "1s" }}
+probe = {{ interval = "1s", timeout = "1s" }}
 """ for name, server in (("shop", self.shop), ("files", self.files)))  # fmt: skip
         self.proxy = proxy("proxy", blocks)
         thresholds = [argument for name, value in THRESHOLDS.items() for argument in ("--threshold", f"{name}={value}")]
@@ -123,7 +124,8 @@ circuit_breaker = {{ failures = 5, window = "10s", open_for = "1s" }}
                         inhibited={"McpToolLatencyP95High", "McpToolLatencyP99High"}):  # fmt: skip
             control(self.shop, delay=0.4)
             self.mend = lambda: control(self.shop, delay=0.04)
-        with self.fault("the server is killed", GONE, told={("pager", "McpCircuitOpen")}, inhibited={"McpAvailabilityBurnSlow"}):
+        with self.fault("the server is killed", GONE, told={("pager", "McpServerDown"), ("pager", "McpCircuitOpen")},
+                        inhibited={"McpErrorRatioCritical", "McpAvailabilityBurnFast", "McpAvailabilityBurnSlow"}, beside={("McpHealthScoreLow", "")}):  # fmt: skip
             port = str(self.shop.told["listen"])
             self.shop.kill()
             self.mend = lambda: self.again(port)
@@ -137,12 +139,13 @@ circuit_breaker = {{ failures = 5, window = "10s", open_for = "1s" }}
         return {(alert["labels"]["alertname"], alert["labels"].get("server", "")) for alert in self.prometheus.alerts() if alert["state"] == "firing"}
 
     @contextlib.contextmanager
-    def fault(self, name: str, expected: set[str], told: set[tuple[str, str]], inhibited: set[str]) -> Iterator[None]:
-        """Begins with the block; ends with what that left in `mend`."""
+    def fault(self, name: str, expected: set[str], told: set[tuple[str, str]], inhibited: set[str],
+              beside: set[tuple[str, str]] = frozenset()) -> Iterator[None]:  # type: ignore[assignment]  # fmt: skip
+        """Begins with the block; ends with what that left in `mend`. All of `expected` is about `shop`, `beside` is not."""
         self.hook.told.clear()
         began = time.monotonic()
         yield
-        wanted = {(alert, "shop") for alert in expected}
+        wanted = {(alert, "shop") for alert in expected} | beside
         seen: set[tuple[str, str]] = set()
 
         def all_fire() -> bool:

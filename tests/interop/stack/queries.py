@@ -29,11 +29,6 @@ ELSEWHERE = {
 """Metrics that are not the proxy's."""
 
 ABSENT: dict[str, str] = {
-    "mcp_server_availability": "not in this version yet",
-    "mcp_consecutive_failures": "not in this version yet",
-    "mcp_health_score": "not in this version yet",
-    "mcp_response_time_seconds": "not in this version yet",
-    "mcp_probe_phase_seconds": "not in this version yet",
     "mcp_proxy_not_rewritten_total": "needs a protected server whose metadata comes encoded although asked not to be",
 }
 """What this run cannot make, with the reason; each must be truly absent."""
@@ -157,11 +152,13 @@ url = "{shop}"
 path = "/shop"
 slo = {{ availability = 0.99, latency = "10s" }}
 bulkhead = {{ max = 50, queue = 10 }}
+probe = {{ interval = "2s", call = "search" }}
 [[server]]
 name = "gone"
 url = "http://127.0.0.1:{free_port()}/mcp"
 path = "/gone"
 circuit_breaker = {{ failures = 3, window = "30s", open_for = "1s" }}
+probe = {{ interval = "2s" }}
 [[server]]
 name = "guarded"
 url = "{shop}"

@@ -48,7 +48,7 @@ def main() -> int:
     with ThreadPoolExecutor(2) as pool:
         tests = units.files(folder, WORK)
         for file, done in zip(tests, pool.map(lambda file: run(BIN / "promtool", "test", "rules", file), tests)):
-            verdict(f"rules, promtool test, a value every {file.stem.removeprefix('units-')}", complaint(done), f"{file.read_text().count('name: ')} stories")
+            verdict(f"rules, promtool test, a value every {file.stem.removeprefix('units-')}", complaint(done), f"{file.read_text().count('- name: ')} stories")
     changed()
     routes()
     return 1 if failed else 0
