@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::assets;
 use crate::config::{self, LogFormat};
 
 /// The whole command line.
@@ -39,6 +40,9 @@ pub enum Command {
     /// Ask one MCP server how it is: era, phases and their times, tools, verdict; exits 0 healthy, 1 not
     #[command(after_help = PROBE_EXAMPLE)]
     Probe(ProbeArgs),
+    /// Write the rules, alerts, dashboards and datasources that match this version and a configuration
+    #[command(after_help = assets::HELP)]
+    Assets(AssetsArgs),
     /// Try everything with nothing to install: an MCP server, a client that keeps calling it, the proxy between
     #[command(after_help = "Example:\n  sightglass demo --for 30s")]
     #[cfg(feature = "demo")]
@@ -160,6 +164,27 @@ impl From<Format> for LogFormat {
             Format::Pretty => Self::Pretty,
         }
     }
+}
+
+/// Arguments of `assets`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AssetsArgs {
+    /// The folder below which the files are written; those that are there already are replaced
+    #[arg(value_name = "DIR", env = "SIGHTGLASS_ASSETS")]
+    pub dir: PathBuf,
+    /// The configuration that says what servers promise (`slo`) and how histograms are divided [default: no server of
+    /// its own, and the default buckets]
+    #[arg(long, value_name = "FILE", env = "SIGHTGLASS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// When an alert fires, in place of the default; may be given several times (in the variable: separated by spaces)
+    #[arg(long, value_name = "NAME=VALUE", env = "SIGHTGLASS_THRESHOLD", value_delimiter = ' ')]
+    pub threshold: Vec<String>,
+    /// Where people find the runbooks: `NAME.md` is added
+    #[arg(long, value_name = "URL", env = "SIGHTGLASS_RUNBOOKS", default_value = assets::DEFAULT_RUNBOOKS)]
+    pub runbooks: String,
+    /// Where people find Grafana
+    #[arg(long, value_name = "URL", env = "SIGHTGLASS_GRAFANA", default_value = assets::DEFAULT_GRAFANA)]
+    pub grafana: String,
 }
 
 /// Arguments of `demo`.

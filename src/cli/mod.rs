@@ -1,6 +1,7 @@
 //! One file a command, and the arguments of all of them.
 
 pub mod arguments;
+pub mod assets;
 pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;

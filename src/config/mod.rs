@@ -22,6 +22,7 @@ mod reload;
 mod resolve;
 mod rules;
 mod shown;
+mod slo;
 mod substitute;
 mod suggest;
 mod upstreams;
@@ -37,6 +38,7 @@ pub use names::{BUILTIN_METRICS, METHODS, OUTCOMES, is_builtin_metric};
 pub use probe::Probe;
 pub use reload::Reloaded;
 pub use shown::{MASK, duration_text, size_text};
+pub use slo::Slo;
 pub use substitute::{FromEnvironment, Step};
 pub use upstreams::Overrides;
 
@@ -220,6 +222,8 @@ pub struct Server {
     pub probe: Option<Probe>,
     /// Whose tokens are let through; `None` = the server judges.
     pub auth: Option<Auth>,
+    /// What it promises; `None` = the default objectives.
+    pub slo: Option<Slo>,
     /// A reload took it out: it is here for its position.
     #[serde(skip)]
     pub removed: bool,
@@ -633,6 +637,7 @@ impl Server {
             rate: None,
             probe: None,
             auth: None,
+            slo: None,
             removed: false,
             from_environment: Vec::new(),
         }

@@ -132,8 +132,9 @@ impl Routes {
 }
 
 impl Behind {
-    /// What leads there, where the server's block says the same as before.
+    /// What leads there, where the server's block says the same as before; what it promises is no matter of the way.
     fn unchanged(&self, server: &Server) -> Option<Reached> {
-        self.reached.clone().filter(|_| self.settings == *server)
+        let promised = Server { slo: server.slo, ..self.settings.clone() };
+        self.reached.clone().filter(|_| promised == *server)
     }
 }

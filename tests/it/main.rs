@@ -5,6 +5,7 @@ mod access;
 mod admin;
 mod agree;
 mod allocations;
+mod assets;
 mod bounded;
 mod bulkhead;
 mod certificates;

@@ -1,7 +1,7 @@
 //! What stands before a server, for people.
 
 use super::wait;
-use crate::config::{Auth, Bulkhead, CircuitBreaker, Jwks, Probe, Rate, RateKey, Server};
+use crate::config::{Auth, Bulkhead, CircuitBreaker, Jwks, Probe, Rate, RateKey, Server, Slo};
 
 /// A line for each guard of `server` and for its probe; what is off has none.
 pub(super) fn describe(server: &Server) -> Vec<String> {
@@ -10,11 +10,9 @@ pub(super) fn describe(server: &Server) -> Vec<String> {
     let rate = server.rate.as_ref().map(rate);
     let auth = server.auth.as_ref().map(auth);
     let probe = server.probe.as_ref().map(probe);
-    [auth, bulkhead, circuit, rate, probe]
-        .into_iter()
-        .flatten()
-        .map(|line| format!("        {line}"))
-        .collect()
+    let slo = server.slo.as_ref().map(slo);
+    let lines = [auth, bulkhead, circuit, rate, probe, slo].into_iter().flatten();
+    lines.map(|line| format!("        {line}")).collect()
 }
 
 fn auth(auth: &Auth) -> String {
@@ -26,6 +24,14 @@ fn auth(auth: &Auth) -> String {
     let scopes =
         if auth.scopes.is_empty() { String::new() } else { format!(" with {}", auth.scopes.join(" ")) };
     format!("tokens: of {} for {}{scopes}; {keys}", auth.issuer, auth.audience)
+}
+
+fn slo(slo: &Slo) -> String {
+    let Slo { availability, latency, latency_target } = *slo;
+    let latency = wait(Some(latency));
+    format!(
+        "promises: a share of {availability} of requests succeeds; {latency_target} of calls take {latency} at most"
+    )
 }
 
 fn bulkhead(bulkhead: &Bulkhead) -> String {

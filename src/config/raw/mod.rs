@@ -22,6 +22,7 @@ mod number;
 mod pointer;
 mod probe;
 mod size;
+mod slo;
 mod source;
 mod url;
 mod word;
@@ -40,6 +41,7 @@ pub(super) use mount::MountPath;
 pub(super) use number::{Count, Finite, Ratio};
 pub(super) use probe::Probe;
 pub(super) use size::Size;
+pub(super) use slo::Slo;
 pub(super) use source::{SessionSource, baggage, claim, header, meta};
 pub(super) use url::Endpoint;
 pub(super) use word::{Compression, ServerName};
@@ -123,6 +125,7 @@ pub(super) struct Server {
     pub(super) rate: Plain<Rate>,
     pub(super) probe: Option<Probe>,
     pub(super) auth: Plain<Auth>,
+    pub(super) slo: Plain<Slo>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -19,6 +19,7 @@ mod probe;
 mod proxy;
 mod rule;
 mod server;
+mod slo;
 mod tracing;
 
 use toml::Spanned;

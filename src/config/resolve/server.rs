@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::{auth, files, guard, or, probe, wait};
+use super::{auth, files, guard, or, probe, slo, wait};
 use crate::config::error::{Fault, Mistake};
 use crate::config::raw;
 use crate::config::rules::{ServerSpans, Spans};
@@ -15,6 +15,7 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         name: raw.name.span(),
         path: raw.path.as_ref().map(Spanned::span),
         host: raw.host.as_ref().map(Spanned::span),
+        slo: raw.slo.as_ref().map(Spanned::span),
     });
     let default = Server::new(raw.name.into_inner().0.0, raw.url.into_inner().0);
     let tls = match raw.tls {
@@ -42,6 +43,7 @@ pub(super) fn resolve(raw: raw::Server, base: &Path, spans: &mut Spans) -> Resul
         rate: raw.rate.map(guard::rate).transpose()?,
         probe: raw.probe.map(probe::resolve).transpose()?,
         auth: raw.auth.map(|auth| auth::resolve(auth, base)).transpose()?,
+        slo: raw.slo.map(|slo| slo::resolve(slo.into_inner())).transpose()?,
         from_environment: default.from_environment,
         name: default.name,
         url: default.url,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 mod insight;
+mod slo;
 
 pub(super) use insight::{PriceSpans, RuleSpans};
 
@@ -29,6 +30,7 @@ pub(super) struct ServerSpans {
     pub(super) name: Range<usize>,
     pub(super) path: Option<Range<usize>>,
     pub(super) host: Option<Range<usize>>,
+    pub(super) slo: Option<Range<usize>>,
 }
 
 /// The first rule that `config` breaks.
@@ -45,6 +47,7 @@ pub(super) fn check(config: &Config, spans: &Spans) -> Result<(), Mistake> {
     let host = |index| server(index).and_then(|spans| spans.host.clone());
     distinct(&config.servers, "host", |server| server.host.as_deref(), host)?;
     one_catches_all(&config.servers, name)?;
+    slo::check(config, |index| server(index).and_then(|spans| spans.slo.clone()))?;
     insight::check(config, spans)
 }
 

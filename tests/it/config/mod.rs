@@ -9,7 +9,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use sightglass::config::{
     self, Bulkhead, Capture, CircuitBreaker, Config, Error, HttpVersion, InjectMeta, LogFile, LogFormat,
-    LogLevel, Logs, Otlp, OtlpProtocol, Probe, Rate, RateKey, Secret, Server, ServerTls, Tracing,
+    LogLevel, Logs, Otlp, OtlpProtocol, Probe, Rate, RateKey, Secret, Server, ServerTls, Slo, Tracing,
 };
 
 mod auth;
@@ -22,6 +22,7 @@ mod otel;
 mod probe;
 mod sample;
 mod shown;
+mod slo;
 
 const REFERENCE: &str = include_str!("../../../config.toml");
 
@@ -129,6 +130,7 @@ fn the_examples_of_the_file_load() {
         rate: Some(Rate { per_second: 100.0, burst: 200, key: RateKey::Client }),
         probe: Some(probe_of_the_example()),
         auth: server.auth.clone(),
+        slo: Some(Slo::default()),
         ..Server::new("github", server.url.clone())
     };
     assert_eq!(*server, examples, "what is no example is the default");
