@@ -9,13 +9,10 @@ pub(super) fn describe(server: &Server) -> Vec<String> {
     let circuit = server.circuit_breaker.as_ref().map(circuit_breaker);
     let rate = server.rate.as_ref().map(rate);
     let auth = server.auth.as_ref().map(auth);
-    let slo = server.slo.as_ref().map(slo);
     let probe = server.probe.as_ref().map(probe);
-    [auth, bulkhead, circuit, rate, slo, probe]
-        .into_iter()
-        .flatten()
-        .map(|line| format!("        {line}"))
-        .collect()
+    let slo = server.slo.as_ref().map(slo);
+    let lines = [auth, bulkhead, circuit, rate, probe, slo].into_iter().flatten();
+    lines.map(|line| format!("        {line}")).collect()
 }
 
 fn auth(auth: &Auth) -> String {
