@@ -16,6 +16,7 @@ from typing import Any
 
 from monitoring import WORK, Alertmanager, Program, Prometheus, Webhook, admin, assets, control, data, fixture, hurried, proxy, stop_all, until
 from traffic import Client, Traffic
+from verdicts import outcome, verdict
 
 WINDOWS = {"5m": "8s", "15m": "8s", "30m": "15s", "1h": "15s", "2h": "20s", "6h": "20s", "1d": "25s", "3d": "25s", "7d": "25s"}
 OFFSETS = {"5m": "8s", "15m": "60s", "1h": "60s", "1d": "60s"}
@@ -34,14 +35,6 @@ LATENCY = {"McpToolLatencyP95High", "McpToolLatencyP99High", "McpLatencyBurnFast
 # With an open circuit calls are refused, and no longer fail.
 GONE = {*ERRORS - {"McpToolErrorRatioHigh"}, "McpCircuitOpen", "McpServerDown", "McpConsecutiveFailures"}
 
-failed = False
-
-
-def verdict(name: str, complaints: list[str], done: str) -> None:
-    global failed
-    failed |= bool(complaints)
-    print(f"FAIL: {name}: {'; '.join(complaints)}" if complaints else f"pass: {name}, {done}", flush=True)
-
 
 def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
@@ -51,7 +44,7 @@ def main() -> int:
         Faults().run()
     finally:
         stop_all()
-    return 1 if failed else 0
+    return outcome()
 
 
 def routes() -> None:

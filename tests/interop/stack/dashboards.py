@@ -18,14 +18,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from monitoring import WORK, assets
-
-failed = False
-
-
-def verdict(name: str, complaints: list[str], done: str) -> None:
-    global failed
-    failed |= bool(complaints)
-    print(f"FAIL: {name}: {'; '.join(complaints)}" if complaints else f"pass: {name}, {done}", flush=True)
+from verdicts import outcome, verdict
 
 
 def main() -> int:
@@ -45,7 +38,7 @@ def main() -> int:
         assert old in text
         (wrong / boards[0].name).write_text(text.replace(old, new, 1))
         verdict(f"dashboards, Grafana's types find {new}", [] if types(wrong) else ["they do not"], "1 of 1")
-    return 1 if failed else 0
+    return outcome()
 
 
 def lost(ours: Any, theirs: Any, path: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ import compose
 import yaml
 
 from monitoring import BIN, ROOT, WORK, assets
+from verdicts import outcome, verdict
 
 CHART = ROOT / "deploy" / "helm" / "sightglass"
 HELM = WORK / "bin" / "helm"
@@ -26,19 +27,11 @@ FULL = CORE | {"alertmanager", "runbooks", "loki", "alloy", "tempo", "blackbox"}
 KINDS = {"ConfigMap", "CronJob", "Deployment", "HorizontalPodAutoscaler", "Ingress", "Job", "NetworkPolicy",
          "PodDisruptionBudget", "PrometheusRule", "Service", "ServiceAccount", "ServiceMonitor"}  # fmt: skip
 
-failed = False
-
-
-def verdict(name: str, complaints: list[str], done: str) -> None:
-    global failed
-    failed |= bool(complaints)
-    print(f"FAIL: {name}: {'; '.join(complaints)}" if complaints else f"pass: {name}, {done}", flush=True)
-
 
 def main() -> int:
     chart()
     stack()
-    return 1 if failed else 0
+    return outcome()
 
 
 def run(*command: str | Path, said: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ from typing import Any
 from monitoring import HERE, ROOT, WORK, Prometheus, Sink, admin, assets, control, data, fixture, free_port, hurried, proxy, stop_all, until
 from traffic import Traffic, everything, plain
 from units import groups
+from verdicts import outcome, verdict
 
 TRAFFIC_S = 70
 
@@ -39,18 +40,6 @@ EMPTY: dict[str, str] = {
 }
 """Selectors of alerts that find nothing here, with the reason."""
 
-failed = False
-
-
-def verdict(name: str, complaints: list[str], done: str) -> None:
-    global failed
-    if complaints:
-        failed = True
-        print(f"FAIL: {name}: {len(complaints)} complaints, the first: {complaints[0]}", flush=True)
-        print("\n".join(complaints))
-    else:
-        print(f"pass: {name}, {done}", flush=True)
-
 
 def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
@@ -59,7 +48,7 @@ def main() -> int:
         run()
     finally:
         stop_all()
-    return 1 if failed else 0
+    return outcome()
 
 
 def run() -> None:

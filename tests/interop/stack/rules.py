@@ -13,17 +13,10 @@ from pathlib import Path
 
 import units
 from monitoring import BIN, ROOT, WORK, assets
+from verdicts import outcome, verdict
 
 ROUTES = {"P0": "pager", "P1": "pager,chat", "P2": "chat", "P3": "digest"}
 """By priority; of P1 the hour decides, which `alerting.py` tries."""
-
-failed = False
-
-
-def verdict(name: str, complaints: list[str], done: str) -> None:
-    global failed
-    failed |= bool(complaints)
-    print(f"FAIL: {name}: {'; '.join(complaints)}" if complaints else f"pass: {name}, {done}", flush=True)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -51,7 +44,7 @@ def main() -> int:
             verdict(f"rules, promtool test, a value every {file.stem.removeprefix('units-')}", complaint(done), f"{file.read_text().count('- name: ')} stories")
     changed()
     routes()
-    return 1 if failed else 0
+    return outcome()
 
 
 def changed() -> None:
