@@ -122,6 +122,7 @@ probe = {{ interval = "1s", timeout = "1s" }}
             port = str(self.shop.told["listen"])
             self.shop.kill()
             self.mend = lambda: self.again(port)
+        verdict("through all faults, rules", self.prometheus.faults(), "each is evaluated")
         self.without_a_proxy()
 
     def again(self, port: str) -> None:

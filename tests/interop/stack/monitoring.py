@@ -128,6 +128,11 @@ class Prometheus:
             raise ValueError(f"{said['error']}: {selector}")
         return said["data"]
 
+    def faults(self) -> list[str]:
+        """Rules that could not be evaluated, or were not yet."""
+        groups = answer(f"{self.url}/api/v1/rules")["data"]["groups"]
+        return [f"{rule['name']}: {rule['health']}, {rule.get('lastError', '')}" for group in groups for rule in group["rules"] if rule["health"] != "ok"]
+
     def alerts(self) -> list[dict[str, Any]]:
         return answer(f"{self.url}/api/v1/alerts")["data"]["alerts"]
 

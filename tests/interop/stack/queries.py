@@ -71,6 +71,7 @@ def run() -> None:
     found = [labels.complaints("wrong", said) for said in read(wrong)]
     verdict("dashboards and rules, a name that does not exist is found", [f"not found: {one}" for one, said in zip(wrong, found) if not said],
             f"{len(wrong)} of {len(wrong)}")  # fmt: skip
+    verdict("rules, every one is evaluated without a fault", prometheus.faults(), f"{sum(len(group['rules']) for group in groups(folder))} rules")
     answers(prometheus, folder, asked, known, labels)
     exemplars(prometheus)
 
