@@ -4,7 +4,7 @@ failed = False
 
 
 def verdict(name: str, complaints: list[str], done: str) -> None:
-    """A check with nothing to complain of passes, and tells what was `done`; all complaints are shown, the first beside the name."""
+    """A check with nothing to complain of passes, and tells what was `done`; else the first complaint stands beside its name."""
     global failed
     if not complaints:
         print(f"pass: {name}, {done}", flush=True)
