@@ -169,25 +169,26 @@ fn what_servers_promise_is_in_the_rules() {
     let (_, recording) = files.iter().find(|(path, _)| path.ends_with("recording.yaml")).unwrap();
     let rule = |name: &str| {
         let (_, rule) = recording.split_once(&format!("- record: {name}\n")).unwrap();
-        rule.split("      - record").next().unwrap().trim_end().to_owned()
+        let lines = rule.split("      - record").next().unwrap().lines();
+        lines.map(|line| line.strip_prefix("        ").unwrap_or(line)).collect::<Vec<_>>().join("\n")
     };
     assert_snapshot!(rule("mcp:slo_availability:objective"), @r#"
     expr: |-
-              group by (server) (mcp_requests_total{server="git.hub"}) * 0.99
-              or group by (server) (mcp_requests_total) * 0.999
+      group by (server) (mcp_requests_total{server="git.hub"}) * 0.99
+      or group by (server) (mcp_requests_total) * 0.999
     "#);
     assert_snapshot!(rule("mcp:slo_latency:objective"), @r#"
     expr: |-
-              group by (server) (mcp_requests_total{server="git.hub"}) * 0.9
-              or group by (server) (mcp_requests_total) * 0.99
+      group by (server) (mcp_requests_total{server="git.hub"}) * 0.9
+      or group by (server) (mcp_requests_total) * 0.99
     "#);
     assert_snapshot!(rule("mcp:slo_slow:ratio_rate5m"), @r#"
     expr: |-
-              1 - (
-                sum by (server) (rate(mcp_tool_duration_seconds_bucket{le=~"10(\\.0)?",status=~"success|error",server="git.hub"}[5m]))
-                or sum by (server) (rate(mcp_tool_duration_seconds_bucket{le="2.5",status=~"success|error",server!~"git\\.hub"}[5m]))
-              )
-              / (sum by (server) (rate(mcp_tool_duration_seconds_count{status=~"success|error"}[5m])) > 0)
+      1 - (
+        sum by (server) (rate(mcp_tool_duration_seconds_bucket{le=~"10(\\.0)?",status=~"success|error",server="git.hub"}[5m]))
+        or sum by (server) (rate(mcp_tool_duration_seconds_bucket{le="2.5",status=~"success|error",server!~"git\\.hub"}[5m]))
+      )
+      / (sum by (server) (rate(mcp_tool_duration_seconds_count{status=~"success|error"}[5m])) > 0)
     "#);
 }
 

@@ -21,13 +21,15 @@ const generated = {
 };
 
 // JSON has the values of enumerations, TypeScript wants their names.
-const head = `import type { AnnotationQuery, Dashboard, Panel, RowPanel } from "@grafana/schema";
+const head = `import type { AnnotationQuery, Dashboard, FieldConfig, Panel, RowPanel } from "@grafana/schema";
 ${Object.entries(generated).map(([type, module]) => `import type * as ${type} from "${module}";`).join("\n")}
 type Json<T> = T extends string ? \`\${T}\` : T extends number | boolean | null | undefined ? T
   : T extends Array<infer Each> ? Json<Each>[] : T extends object ? { [Key in keyof T]: Json<T[Key]> } : T;
 // What the data sources ask is theirs to say.
-type Plain<T> = Omit<T, "targets" | "transformations"> & { targets?: Record<string, unknown>[]; transformations?: unknown[] };
-type Own<T> = { options: T };
+type Whole<Options, Custom> = Json<Omit<Panel, "targets" | "transformations" | "options" | "fieldConfig">> & {
+  targets: Record<string, unknown>[]; transformations?: unknown[]; options: Json<Partial<Options>>;
+  fieldConfig: { overrides: never[]; defaults: Json<Omit<FieldConfig, "custom">> & { custom?: Json<Custom> } };
+};
 type Asked = Json<Omit<AnnotationQuery, "target">> & { target: Record<string, unknown>; expr: string; step?: string; titleFormat: string; textFormat: string };
 `;
 
@@ -42,8 +44,8 @@ function written(dashboard) {
     const value = JSON.stringify(panel);
     if (panel.type === "row") return lines.push(`export const p${index}: Json<RowPanel> = ${value};`);
     if (!(panel.type in generated)) throw new Error(`${dashboard.uid}: no types of ${panel.type} panels`);
-    const field = panel.type === "timeseries" ? `${panel.type}.FieldConfig` : "Record<string, unknown>";
-    lines.push(`export const p${index}: Json<Omit<Plain<Panel<never, ${field}>>, "options"> & Own<Partial<${panel.type}.Options>>> = ${value};`);
+    const custom = panel.type === "timeseries" ? "timeseries.FieldConfig" : "never";
+    lines.push(`export const p${index}: Whole<${panel.type}.Options, ${custom}> = ${value};`);
   });
   return `${lines.join("\n")}\n`;
 }
