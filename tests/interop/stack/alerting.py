@@ -8,12 +8,16 @@ with the routes of docker/alertmanager. Needs $SIGHTGLASS and $WORK. Prints `pas
 
 import contextlib
 import datetime
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 from monitoring import (
+    BIN,
+    ROOT,
     WORK,
     Alertmanager,
     Prometheus,
@@ -70,6 +74,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         routes()
+        silences()
         Faults().run()
     finally:
         stop_all()
@@ -100,6 +105,45 @@ def routes() -> None:
         complaints += [f"{alert} was not told to {receiver}" for receiver, alert, _ in told - heard]
         verdict(f"routes {when} business hours", complaints, f"{len(told)} priorities")
         alertmanager.program.kill()
+
+
+def silences() -> None:
+    """What docker/alertmanager/silence makes silent, and what not; a silence can be ended."""
+    alertmanager = Alertmanager(Webhook())
+    path = f"{BIN}:{os.environ['PATH']}"
+    script = ROOT / "docker" / "alertmanager" / "silence"
+
+    def silence(*arguments: str) -> str:
+        environment = {**os.environ, "PATH": path, "ALERTMANAGER_URL": alertmanager.url}
+        done = subprocess.run(
+            ["sh", str(script), *arguments], check=True, capture_output=True, text=True, env=environment
+        )
+        return done.stdout.strip()
+
+    def silenced() -> set[str]:
+        return {alert["labels"]["alertname"] for alert in alertmanager.alerts() if alert["status"]["silencedBy"]}
+
+    for name, priority, server in (("McpOne", "P0", "a"), ("McpTwo", "P2", "a"), ("McpThree", "P1", "b")):
+        alertmanager.tell({"alertname": name, "priority": priority, "severity": "warning", "server": server})
+    complaints = []
+    for arguments, expected in (
+        (("deployment", "5m"), {"McpTwo", "McpThree"}),
+        (("maintenance", "a", "5m"), {"McpOne", "McpTwo"}),
+    ):
+        id = silence(*arguments)
+        with contextlib.suppress(TimeoutError):
+            until(lambda expected=expected: silenced() == expected, 10, "not silent")
+        if silenced() != expected:
+            complaints.append(f"{' '.join(arguments)} silences {silenced()} rather than {expected}")
+        if id.split("-")[0] not in silence("list"):
+            complaints.append(f"{' '.join(arguments)} is not listed")
+        silence("end", id)
+        with contextlib.suppress(TimeoutError):
+            until(lambda: not silenced(), 10, "still silent")
+        if silenced():
+            complaints.append(f"{' '.join(arguments)} does not end")
+    verdict("silences", complaints, "of a deployment and of maintenance")
+    alertmanager.program.kill()
 
 
 def calls(client: Client) -> None:
