@@ -400,6 +400,7 @@ async fn a_circuit_is_closed_where_its_block_changes_and_stays_as_it_is_where_it
         server("a", upstream.address, &circuit)
     };
     let (before, after) = (block(""), block("call_timeout = \"1h\""));
+    let promising = block("slo = { availability = 0.9 }");
     let proxy = Reloading::start(&before).await;
     let open = async |is: u32| proxy.page().await.metric("mcp_circuit_breaker_open").is(is);
     open(0).await;
@@ -416,7 +417,7 @@ async fn a_circuit_is_closed_where_its_block_changes_and_stays_as_it_is_where_it
     collect(refused).await;
     open(1).await;
     // What it promises is no matter of the way to it.
-    proxy.reload(&block("slo = { availability = 0.9 }"));
+    proxy.reload(&promising);
     open(1).await;
 
     proxy.reload(&after);
