@@ -96,7 +96,8 @@ mod tests {
     fn thresholds_are_set_by_name() {
         let read = |text: &str| Thresholds::read(&[text.to_owned()]);
         assert_eq!(Thresholds::read(&[]).expect("the defaults"), Thresholds::default());
-        assert_eq!(read("tool_error_ratio=0.02").expect("a threshold").tool_error_ratio, 0.02);
+        let other = Thresholds { tool_error_ratio: 0.02, ..Thresholds::default() };
+        assert_eq!(read("tool_error_ratio=0.02").expect("a threshold"), other);
         for wrong in
             ["tool_error_ratio", "tool_error_ratio=", "tool_error_ratio=-1", "tool_error_ratio=inf", "x=1"]
         {
