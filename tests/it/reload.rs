@@ -415,6 +415,9 @@ async fn a_circuit_is_closed_where_its_block_changes_and_stays_as_it_is_where_it
     assert_eq!(refused.headers()["x-sightglass-error"], "circuit_open");
     collect(refused).await;
     open(1).await;
+    // What it promises is no matter of the way to it.
+    proxy.reload(&block("slo = { availability = 0.9 }"));
+    open(1).await;
 
     proxy.reload(&after);
     open(0).await;

@@ -1,6 +1,6 @@
 //! Grafana's datasources, linked to each other: exemplars → traces, traces ↔ lines, lines → traces.
 
-/// The provisioning file. `$$` is how it writes `$`.
+/// The provisioning file. Where each is, Grafana has from its environment; `$$` is how the file writes `$`.
 pub(super) const TEXT: &str = r#"# Written by `sightglass assets`; changes belong there.
 apiVersion: 1
 datasources:
@@ -8,7 +8,7 @@ datasources:
     uid: prometheus
     type: prometheus
     access: proxy
-    url: ${PROMETHEUS_URL:-http://prometheus:9090}
+    url: $PROMETHEUS_URL
     isDefault: true
     jsonData:
       httpMethod: POST
@@ -21,7 +21,7 @@ datasources:
     uid: loki
     type: loki
     access: proxy
-    url: ${LOKI_URL:-http://loki:3100}
+    url: $LOKI_URL
     jsonData:
       derivedFields:
         - name: trace_id
@@ -34,7 +34,7 @@ datasources:
     uid: tempo
     type: tempo
     access: proxy
-    url: ${TEMPO_URL:-http://tempo:3200}
+    url: $TEMPO_URL
     jsonData:
       nodeGraph:
         enabled: true
@@ -61,7 +61,7 @@ datasources:
     uid: alertmanager
     type: alertmanager
     access: proxy
-    url: ${ALERTMANAGER_URL:-http://alertmanager:9093}
+    url: $ALERTMANAGER_URL
     jsonData:
       implementation: prometheus
 "#;

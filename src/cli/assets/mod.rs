@@ -76,10 +76,12 @@ pub fn run(args: &AssetsArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::R
         Some(file) => config::load(file, env)?,
         None => Config::default(),
     };
-    let mut settings = Settings::new(&config);
-    settings.thresholds = Thresholds::read(&args.threshold)?;
-    settings.runbooks = args.runbooks.trim_end_matches('/').to_owned();
-    settings.grafana = args.grafana.trim_end_matches('/').to_owned();
+    let settings = Settings {
+        thresholds: Thresholds::read(&args.threshold)?,
+        runbooks: args.runbooks.trim_end_matches('/').to_owned(),
+        grafana: args.grafana.trim_end_matches('/').to_owned(),
+        ..Settings::new(&config)
+    };
     for (path, content) in files(&settings) {
         let path = args.dir.join(path);
         write(&path, &content).with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! What servers promise (`server.slo`), as PromQL: each server's own, and the default for all others.
+//! What servers promise (`server.slo`), as expressions of `PromQL`: each server's own, and the default for all others.
 
 use std::fmt::Write as _;
 

@@ -84,8 +84,14 @@ def answer(url: str, **asked: Any) -> Any:
 class Prometheus:
     """As `docker/prometheus/prometheus.yaml` has it, with targets of this run and without its patience."""
 
-    def __init__(self, rules: list[Path], targets: list[dict[str, Any]], scheme: str = "http",
-                 alertmanager: "Alertmanager | None" = None, every: str = "1s") -> None:  # fmt: skip
+    def __init__(
+        self,
+        rules: list[Path],
+        targets: list[dict[str, Any]],
+        scheme: str = "http",
+        alertmanager: "Alertmanager | None" = None,
+        every: str = "1s",
+    ) -> None:
         configuration = yaml.safe_load((ROOT / "docker" / "prometheus" / "prometheus.yaml").read_text())
         job = next(job for job in configuration["scrape_configs"] if job["job_name"] == "sightglass")
         target_file = WORK / "targets.json"
@@ -103,8 +109,14 @@ class Prometheus:
         self.url = f"http://127.0.0.1:{self.port}"
         store = WORK / "prometheus-data"
         subprocess.run(["rm", "-rf", str(store)], check=True)
-        command = [str(BIN / "prometheus"), f"--config.file={file}", f"--storage.tsdb.path={store}",
-                   f"--web.listen-address=127.0.0.1:{self.port}", "--enable-feature=exemplar-storage", "--rules.alert.resend-delay=1s"]  # fmt: skip
+        command = [
+            str(BIN / "prometheus"),
+            f"--config.file={file}",
+            f"--storage.tsdb.path={store}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--enable-feature=exemplar-storage",
+            "--rules.alert.resend-delay=1s",
+        ]
         self.program = Program("prometheus", command, announces=False)
         until(lambda: is_ready(f"{self.url}/-/ready"), START_S, "Prometheus is not ready")
 
@@ -127,6 +139,16 @@ class Prometheus:
         if said["status"] != "success":
             raise ValueError(f"{said['error']}: {selector}")
         return said["data"]
+
+    def faults(self) -> list[str]:
+        """Rules that could not be evaluated, or were not yet."""
+        groups = answer(f"{self.url}/api/v1/rules")["data"]["groups"]
+        return [
+            f"{rule['name']}: {rule['health']}, {rule.get('lastError', '')}"
+            for group in groups
+            for rule in group["rules"]
+            if rule["health"] != "ok"
+        ]
 
     def alerts(self) -> list[dict[str, Any]]:
         return answer(f"{self.url}/api/v1/alerts")["data"]["alerts"]
@@ -181,8 +203,12 @@ class Webhook:
 
     def heard(self, status: str) -> set[tuple[str, str, str]]:
         """Receiver, alert, server (or `""`) of what was told as firing, or as resolved."""
-        return {(receiver, alert["labels"]["alertname"], alert["labels"].get("server", ""))
-                for _, receiver, body in list(self.told) for alert in body["alerts"] if alert["status"] == status}  # fmt: skip
+        return {
+            (receiver, alert["labels"]["alertname"], alert["labels"].get("server", ""))
+            for _, receiver, body in list(self.told)
+            for alert in body["alerts"]
+            if alert["status"] == status
+        }
 
 
 class Alertmanager:
@@ -209,8 +235,16 @@ class Alertmanager:
         store = WORK / "alertmanager-data"
         subprocess.run(["rm", "-rf", str(store)], check=True)
         # It finds its templates where it runs; see `install/stack`.
-        command = ["env", "-C", str(BIN.parent / "share" / "prometheus" / "alertmanager"), str(BIN / "alertmanager"), f"--config.file={file}", f"--storage.path={store}",
-                   f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address="]  # fmt: skip
+        command = [
+            "env",
+            "-C",
+            str(BIN.parent / "share" / "prometheus" / "alertmanager"),
+            str(BIN / "alertmanager"),
+            f"--config.file={file}",
+            f"--storage.path={store}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--cluster.listen-address=",
+        ]
         self.program = Program("alertmanager", command, announces=False)
         until(lambda: is_ready(f"{self.url}/-/ready"), START_S, "Alertmanager is not ready")
 

@@ -16,9 +16,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-from monitoring import HERE, ROOT, WORK, Prometheus, Sink, admin, assets, control, data, fixture, free_port, hurried, proxy, stop_all, until
+from monitoring import (
+    ROOT,
+    WORK,
+    Prometheus,
+    Sink,
+    admin,
+    assets,
+    control,
+    data,
+    fixture,
+    free_port,
+    hurried,
+    proxy,
+    stop_all,
+)
 from traffic import Traffic, everything, plain
 from units import groups
+from verdicts import outcome, verdict
 
 TRAFFIC_S = 70
 
@@ -29,11 +44,6 @@ ELSEWHERE = {
 """Metrics that are not the proxy's."""
 
 ABSENT: dict[str, str] = {
-    "mcp_server_availability": "not in this version yet",
-    "mcp_consecutive_failures": "not in this version yet",
-    "mcp_health_score": "not in this version yet",
-    "mcp_response_time_seconds": "not in this version yet",
-    "mcp_probe_phase_seconds": "not in this version yet",
     "mcp_proxy_not_rewritten_total": "needs a protected server whose metadata comes encoded although asked not to be",
 }
 """What this run cannot make, with the reason; each must be truly absent."""
@@ -44,18 +54,6 @@ EMPTY: dict[str, str] = {
 }
 """Selectors of alerts that find nothing here, with the reason."""
 
-failed = False
-
-
-def verdict(name: str, complaints: list[str], done: str) -> None:
-    global failed
-    if complaints:
-        failed = True
-        print(f"FAIL: {name}: {len(complaints)} complaints, the first: {complaints[0]}", flush=True)
-        print("\n".join(complaints))
-    else:
-        print(f"pass: {name}, {done}", flush=True)
-
 
 def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
@@ -64,7 +62,7 @@ def main() -> int:
         run()
     finally:
         stop_all()
-    return 1 if failed else 0
+    return outcome()
 
 
 def run() -> None:
@@ -73,20 +71,50 @@ def run() -> None:
     for rule in (rule for group in groups(folder) for rule in group["rules"]):
         asked.append((rule.get("alert") or rule["record"], rule["expr"]))
     known = read([expression for _, expression in asked])
-    verdict("dashboards and rules, what they ask parses", [f"{name}: {said['fault']}" for (name, _), said in zip(asked, known) if said["fault"]],
-            f"{len(asked)} expressions")  # fmt: skip
+    verdict(
+        "dashboards and rules, what they ask parses",
+        [f"{name}: {said['fault']}" for (name, _), said in zip(asked, known, strict=True) if said["fault"]],
+        f"{len(asked)} expressions",
+    )
     prometheus = watched(folder)
     labels = Labels(prometheus)
     first = runbooks()
-    complaints = [f"{name}: {said['fault']}" for (name, _), said in zip(first, read([query for _, query in first])) if said["fault"]]
-    complaints += [complaint for (name, _), said in zip(first, read([query for _, query in first])) for complaint in labels.complaints(name, said)]
+    complaints = [
+        f"{name}: {said['fault']}"
+        for (name, _), said in zip(first, read([query for _, query in first]), strict=True)
+        if said["fault"]
+    ]
+    complaints += [
+        complaint
+        for (name, _), said in zip(first, read([query for _, query in first]), strict=True)
+        for complaint in labels.complaints(name, said)
+    ]
     verdict("runbooks, what they ask first parses and exists", complaints, f"{len(first)} queries")
-    verdict("dashboards and rules, names exist", [complaint for (name, _), said in zip(asked, known) for complaint in labels.complaints(name, said)],
-            f"{labels.metrics} metrics and their labels")  # fmt: skip
-    wrong = ['sum by (server) (rate(mcp_requests_totl[5m]))', 'mcp_requests_total{tool="x"}', "sum by (tool) (mcp_requests_total)"]
+    verdict(
+        "dashboards and rules, names exist",
+        [
+            complaint
+            for (name, _), said in zip(asked, known, strict=True)
+            for complaint in labels.complaints(name, said)
+        ],
+        f"{labels.metrics} metrics and their labels",
+    )
+    wrong = [
+        "sum by (server) (rate(mcp_requests_totl[5m]))",
+        'mcp_requests_total{tool="x"}',
+        "sum by (tool) (mcp_requests_total)",
+    ]
     found = [labels.complaints("wrong", said) for said in read(wrong)]
-    verdict("dashboards and rules, a name that does not exist is found", [f"not found: {one}" for one, said in zip(wrong, found) if not said],
-            f"{len(wrong)} of {len(wrong)}")  # fmt: skip
+    verdict(
+        "dashboards and rules, a name that does not exist is found",
+        [f"not found: {one}" for one, said in zip(wrong, found, strict=True) if not said],
+        f"{len(wrong)} of {len(wrong)}",
+    )
+    verdict(
+        "rules, every one is evaluated without a fault",
+        prometheus.faults(),
+        f"{sum(len(group['rules']) for group in groups(folder))} rules",
+    )
     answers(prometheus, folder, asked, known, labels)
     exemplars(prometheus)
 
@@ -104,7 +132,9 @@ def dashboards(folder: Path) -> list[tuple[str, str]]:
             if variable["type"] == "query":
                 series = re.fullmatch(r"label_values\((.*),\s*(\w+)\)", variable["query"]["query"])
                 assert series, variable
-                asked.append((f"{board['title']}, variable {variable['name']}", chosen(f"count by ({series[2]}) ({series[1]})")))
+                asked.append(
+                    (f"{board['title']}, variable {variable['name']}", chosen(f"count by ({series[2]}) ({series[1]})"))
+                )
         for note in board["annotations"]["list"]:
             if note["datasource"]["type"] == "prometheus":
                 asked.append((f"{board['title']}, {note['name']}", chosen(note["expr"])))
@@ -113,12 +143,23 @@ def dashboards(folder: Path) -> list[tuple[str, str]]:
 
 def runbooks() -> list[tuple[str, str]]:
     pages = sorted((ROOT / "docs" / "runbooks").glob("Mcp*.md"))
-    blocks = [(page.stem, block) for page in pages for block in re.findall(r"```promql\n(.*?)```", page.read_text(), re.DOTALL)]
+    blocks = [
+        (page.stem, block)
+        for page in pages
+        for block in re.findall(r"```promql\n(.*?)```", page.read_text(), re.DOTALL)
+    ]
     return [(name, chosen(line)) for name, block in blocks for line in block.splitlines()]
 
 
 def chosen(expression: str) -> str:
-    values = {"$__rate_interval": "30s", "$__range": "5m", "$environment": ".*", "$instance": ".*", "$server": ".*", "$tool": ".*"}
+    values = {
+        "$__rate_interval": "30s",
+        "$__range": "5m",
+        "$environment": ".*",
+        "$instance": ".*",
+        "$server": ".*",
+        "$tool": ".*",
+    }
     for variable, value in values.items():
         expression = expression.replace(variable, value)
     assert "$" not in expression.replace("$1", ""), expression
@@ -133,16 +174,43 @@ def read(expressions: list[str]) -> list[dict[str, Any]]:
 
 def watched(folder: Path) -> Prometheus:
     """Two proxies under traffic of every kind, with servers that fail, change and are not there."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", str(WORK / "key.pem"),
-                    "-out", str(WORK / "cert.pem")], check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            str(WORK / "key.pem"),
+            "-out",
+            str(WORK / "cert.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
     plainly, encrypted = fixture("shop"), fixture("vault", "0", str(WORK / "cert.pem"), str(WORK / "key.pem"))
-    modulus = subprocess.run(["openssl", "rsa", "-in", str(WORK / "key.pem"), "-modulus", "-noout"], check=True, capture_output=True)
+    modulus = subprocess.run(
+        ["openssl", "rsa", "-in", str(WORK / "key.pem"), "-modulus", "-noout"], check=True, capture_output=True
+    )
     number = bytes.fromhex(modulus.stdout.decode().strip().removeprefix("Modulus="))
     encoded = base64.urlsafe_b64encode(number).decode().rstrip("=")
-    (WORK / "keys.json").write_text(json.dumps({"keys": [{"kty": "RSA", "kid": "1", "use": "sig", "alg": "RS256", "n": encoded, "e": "AQAB"}]}))
+    (WORK / "keys.json").write_text(
+        json.dumps({"keys": [{"kty": "RSA", "kid": "1", "use": "sig", "alg": "RS256", "n": encoded, "e": "AQAB"}]})
+    )
     shop = f"http://127.0.0.1:{plainly.told['listen']}/mcp"
-    first = proxy("proxy-1", f"""
+    first = proxy(
+        "proxy-1",
+        f"""
 [limits]
 max_label_values = 8
 [tracing]
@@ -157,31 +225,47 @@ url = "{shop}"
 path = "/shop"
 slo = {{ availability = 0.99, latency = "10s" }}
 bulkhead = {{ max = 50, queue = 10 }}
+probe = {{ interval = "2s", call = "search" }}
 [[server]]
 name = "gone"
 url = "http://127.0.0.1:{free_port()}/mcp"
 path = "/gone"
 circuit_breaker = {{ failures = 3, window = "30s", open_for = "1s" }}
+probe = {{ interval = "2s" }}
 [[server]]
 name = "guarded"
 url = "{shop}"
 path = "/guarded"
 auth = {{ issuer = "http://127.0.0.1:1", audience = "all", jwks = "keys.json" }}
-""")  # fmt: skip
-    second = proxy("proxy-2", f"""
+""",
+    )
+    second = proxy(
+        "proxy-2",
+        f"""
 [[server]]
 name = "vault"
-url = "https://127.0.0.1:{encrypted.told['listen']}/mcp"
+url = "https://127.0.0.1:{encrypted.told["listen"]}/mcp"
 path = "/vault"
 tls = {{ ca = "cert.pem" }}
 [tracing]
 otlp = {{ endpoint = "http://127.0.0.1:{free_port()}" }}
-""".replace("[[server]]", "[proxy.tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n[[server]]"))  # fmt: skip
-    same = {duration: duration for duration in ("5m", "15m", "30m", "1h", "2h", "6h", "1d", "3d", "7d", "0m", "1m", "2m", "3m", "10m")}
-    rules = [hurried(folder / "prometheus" / "rules" / name, same, same, same) for name in ("recording.yaml", "alerts.yaml")]
+""".replace("[[server]]", '[proxy.tls]\ncert = "cert.pem"\nkey = "key.pem"\n[[server]]'),
+    )
+    same = {
+        duration: duration
+        for duration in ("5m", "15m", "30m", "1h", "2h", "6h", "1d", "3d", "7d", "0m", "1m", "2m", "3m", "10m")
+    }
+    rules = [
+        hurried(folder / "prometheus" / "rules" / name, same, same, same) for name in ("recording.yaml", "alerts.yaml")
+    ]
     prometheus = Prometheus(rules, [{"targets": [admin(first), admin(second)], "labels": {"environment": "test"}}])
     traffic = Traffic()
-    for path, session, every_s in (("shop", everything, 2.0), ("shop", plain, 1.0), ("gone", plain, 1.0), ("guarded", everything, 2.0)):
+    for path, session, every_s in (
+        ("shop", everything, 2.0),
+        ("shop", plain, 1.0),
+        ("gone", plain, 1.0),
+        ("guarded", everything, 2.0),
+    ):
         traffic.add(f"http://{data(first)}/{path}", "ide", session, every_s)
     traffic.add(f"https://{data(second)}/vault", "agent", everything, 2.0)
     control(plainly, errors=0.3)
@@ -225,17 +309,27 @@ class Labels:
             if any(metric in ELSEWHERE or metric not in self.by_metric for metric in metrics):
                 continue
             had = set(group["made"]).union(*(self.by_metric[metric] for metric in metrics))
-            found += [f"{where}: none of {', '.join(metrics)} has a label {label}" for label in group["labels"] if label not in had]
+            found += [
+                f"{where}: none of {', '.join(metrics)} has a label {label}"
+                for label in group["labels"]
+                if label not in had
+            ]
         return found
 
 
-def answers(prometheus: Prometheus, folder: Path, asked: list[tuple[str, str]], known: list[dict[str, Any]], labels: Labels) -> None:
-    present = [name for name in ABSENT if any(re.fullmatch(f"{name}(_bucket|_sum|_count)?", metric) for metric in labels.by_metric)]
+def answers(
+    prometheus: Prometheus, folder: Path, asked: list[tuple[str, str]], known: list[dict[str, Any]], labels: Labels
+) -> None:
+    present = [
+        name
+        for name in ABSENT
+        if any(re.fullmatch(f"{name}(_bucket|_sum|_count)?", metric) for metric in labels.by_metric)
+    ]
     verdict("dashboards and rules, what is listed as absent is", present, f"{len(ABSENT)} metrics")
     alerts = {rule["alert"] for group in groups(folder) for rule in group["rules"] if "alert" in rule}
     empty, selectors = [], []
     count = 0
-    for (name, expression), said in zip(asked, known):
+    for (name, expression), said in zip(asked, known, strict=True):
         if any(labels.absent(selector["metric"]) for selector in said["selectors"]):
             continue
         if name in alerts:
@@ -255,7 +349,7 @@ def answers(prometheus: Prometheus, folder: Path, asked: list[tuple[str, str]], 
 
 
 def shorthand(selector: dict[str, Any]) -> str:
-    matchers = ",".join(f'{m["label"]}{m["operator"]}{json.dumps(m["value"])}' for m in selector["matchers"])
+    matchers = ",".join(f"{m['label']}{m['operator']}{json.dumps(m['value'])}" for m in selector["matchers"])
     return f"{selector['metric']}{{{matchers}}}" if matchers else selector["metric"]
 
 

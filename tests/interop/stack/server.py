@@ -33,8 +33,10 @@ def text(said: str, **more: Any) -> dict[str, Any]:
 def tools() -> list[dict[str, Any]]:
     names = TOOLS + [f"extra_{number}" for number in range(behaviour["tools"])]
     meta = {"chart": {"_meta": {"openai/outputTemplate": WIDGET}}} if behaviour["widget"] else {}
-    return [{"name": name, "description": f"{name} things", "inputSchema": {"type": "object"}, **meta.get(name, {})}
-            for name in names]  # fmt: skip
+    return [
+        {"name": name, "description": f"{name} things", "inputSchema": {"type": "object"}, **meta.get(name, {})}
+        for name in names
+    ]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -63,15 +65,23 @@ class Handler(BaseHTTPRequestHandler):
         result: dict[str, Any] = {}
         headers = {}
         if method == "initialize":
-            result = {"protocolVersion": params.get("protocolVersion", "2025-11-25"), "serverInfo": {"name": "fixture", "version": "1"},
-                      "capabilities": {"tools": {"listChanged": True}, "resources": {}}}  # fmt: skip
+            result = {
+                "protocolVersion": params.get("protocolVersion", "2025-11-25"),
+                "serverInfo": {"name": "fixture", "version": "1"},
+                "capabilities": {"tools": {"listChanged": True}, "resources": {}},
+            }
             headers["mcp-session-id"] = uuid.uuid4().hex
         elif method == "tools/list":
             result = {"tools": tools()}
         elif method == "tools/call":
             return self.call(id, params.get("name", ""), params)
         elif method == "tasks/get":
-            result = {"taskId": params.get("taskId"), "status": "completed", "createdAt": "2026-01-01T00:00:00Z", "ttl": 60000}
+            result = {
+                "taskId": params.get("taskId"),
+                "status": "completed",
+                "createdAt": "2026-01-01T00:00:00Z",
+                "ttl": 60000,
+            }
         elif method == "resources/read":
             result = {"contents": [{"uri": params.get("uri"), "mimeType": "text/html", "text": "<p>chart</p>"}]}
         elif method != "ping":
@@ -92,7 +102,13 @@ class Handler(BaseHTTPRequestHandler):
             meta = {"_meta": {"openai/outputTemplate": WIDGET}} if behaviour["widget"] else {}
             return answer(text("a chart", structuredContent={"points": [1, 2]}, **meta))
         if name == "import" and "task" in params:
-            task = {"taskId": uuid.uuid4().hex, "status": "working", "createdAt": "2026-01-01T00:00:00Z", "ttl": 60000, "pollInterval": 10}
+            task = {
+                "taskId": uuid.uuid4().hex,
+                "status": "working",
+                "createdAt": "2026-01-01T00:00:00Z",
+                "ttl": 60000,
+                "pollInterval": 10,
+            }
             return answer({"task": task})
         if name in ("summarize", "report"):
             return self.stream(id, name)
@@ -106,11 +122,16 @@ class Handler(BaseHTTPRequestHandler):
         if name == "summarize":
             question = f"question-{next(numbers)}"
             answered = answers[question] = threading.Event()
-            asked = {"messages": [{"role": "user", "content": {"type": "text", "text": "sum this up"}}], "maxTokens": 10}
+            asked = {
+                "messages": [{"role": "user", "content": {"type": "text", "text": "sum this up"}}],
+                "maxTokens": 10,
+            }
             self.event({"jsonrpc": "2.0", "id": question, "method": "sampling/createMessage", "params": asked})
             answered.wait(5)
         else:
-            self.event({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "half"}})
+            self.event(
+                {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "half"}}
+            )
         self.event({"jsonrpc": "2.0", "id": id, "result": text("done")})
         self.end()
 

@@ -29,7 +29,9 @@ class Client:
         if self.url.scheme == "https":
             # Certificates of this run, which nobody signed.
             unverified = ssl._create_unverified_context()
-            self.connection: http.client.HTTPConnection = http.client.HTTPSConnection(*address, timeout=WAIT_S, context=unverified)
+            self.connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                *address, timeout=WAIT_S, context=unverified
+            )
         else:
             self.connection = http.client.HTTPConnection(*address, timeout=WAIT_S)
 

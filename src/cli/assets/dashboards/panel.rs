@@ -34,7 +34,7 @@ fn letter(index: usize) -> String {
 }
 
 impl Panel {
-    fn new(kind: &str, title: &str, unit: &str, targets: Vec<Value>) -> Self {
+    fn new(kind: &str, title: &str, unit: &str, targets: &[Value]) -> Self {
         let defaults = json!({ "unit": unit });
         let json = json!({
             "type": kind,
@@ -64,7 +64,7 @@ impl Panel {
         let custom = json!({
             "drawStyle": "line", "lineWidth": 1, "fillOpacity": 8, "showPoints": "never", "spanNulls": false,
         });
-        let mut panel = Self::new("timeseries", title, unit, targets.collect());
+        let mut panel = Self::new("timeseries", title, unit, &targets.collect::<Vec<_>>());
         panel.default("custom", custom);
         panel.default("min", json!(0));
         panel.options(json!({
@@ -77,7 +77,7 @@ impl Panel {
     /// One number.
     pub(super) fn number(title: &str, unit: &str, expression: &str) -> Self {
         let target = instant(0, expression, "");
-        let mut panel = Self::new("stat", title, unit, vec![target]);
+        let mut panel = Self::new("stat", title, unit, &[target]);
         panel.options(json!({
             "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
             "colorMode": "value", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
@@ -88,7 +88,7 @@ impl Panel {
 
     /// A bar for each series, of what is used of something.
     pub(super) fn bars(title: &str, unit: &str, expression: &str, legend: &str) -> Self {
-        let mut panel = Self::new("bargauge", title, unit, vec![instant(0, expression, legend)]);
+        let mut panel = Self::new("bargauge", title, unit, &[instant(0, expression, legend)]);
         panel.default("min", json!(0));
         panel.options(json!({
             "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
@@ -108,16 +108,17 @@ impl Panel {
             }
             target
         });
-        let mut panel = Self::new("table", title, unit, targets.collect());
+        let mut panel = Self::new("table", title, unit, &targets.collect::<Vec<_>>());
         let column = |index: usize| {
             if queries.len() == 1 { "Value".to_owned() } else { format!("Value #{}", letter(index)) }
         };
         let labels = columns.iter().map(|(label, name)| ((*label).to_owned(), *name));
         let values = queries.iter().enumerate().map(|(index, (_, name))| (column(index), *name));
-        let named: Vec<(String, &str)> = labels.chain(values).collect();
+        let fields: Vec<(String, &str)> = labels.chain(values).collect();
         let order: Map<String, Value> =
-            named.iter().enumerate().map(|(at, (field, _))| (field.clone(), json!(at))).collect();
-        let names: Map<String, Value> = named.into_iter().map(|(field, name)| (field, json!(name))).collect();
+            fields.iter().enumerate().map(|(at, (field, _))| (field.clone(), json!(at))).collect();
+        let names: Map<String, Value> =
+            fields.into_iter().map(|(field, name)| (field, json!(name))).collect();
         let transformations = json!([
             { "id": "merge", "options": {} },
             { "id": "organize", "options": {
@@ -141,7 +142,7 @@ impl Panel {
             "range": true,
             "exemplar": true,
         });
-        let mut panel = Self::new("heatmap", title, "short", vec![target]);
+        let mut panel = Self::new("heatmap", title, "short", &[target]);
         panel.options(json!({
             "calculate": false,
             "cellGap": 1,
@@ -167,7 +168,7 @@ impl Panel {
             "queryType": "range",
             "maxLines": 200,
         });
-        let mut panel = Self::new("logs", title, "short", vec![target]);
+        let mut panel = Self::new("logs", title, "short", &[target]);
         panel.json.insert("datasource".to_owned(), source("loki"));
         panel.options(json!({
             "showTime": true, "showLabels": false, "showCommonLabels": false, "wrapLogMessage": true,

@@ -35,13 +35,9 @@ fn shares() -> Row {
             Panel::lines(
                 "Phases of probes",
                 "s",
-                &[(
-                    "sum by (phase) (rate(mcp_probe_phase_seconds_sum{%s}[$__rate_interval])) / (sum by (phase) \
-                     (rate(mcp_probe_phase_seconds_count{%s}[$__rate_interval])) > 0)",
-                    "{{phase}}",
-                )],
+                &[("max by (server, phase) (mcp_probe_phase_seconds{%s})", "{{server}} {{phase}}")],
             )
-            .about("The mean."),
+            .about("Of the last probe."),
             Panel::lines(
                 "Latency against throughput",
                 "s",
