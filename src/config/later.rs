@@ -9,8 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Fault, Mistake};
 
 /// Keys of tables that exist.
-const KEYS: &[(&str, &[&str])] =
-    &[("admin", &["links"]), ("server", &["slo"]), ("limits", &["recent_calls"])];
+const KEYS: &[(&str, &[&str])] = &[("server", &["slo"])];
 
 /// The first key of `file`, in the order it is written, that belongs to a later version.
 pub(super) fn check(file: &DeTable<'_>) -> Result<(), Mistake> {

@@ -12,6 +12,7 @@ mod circuit;
 mod collector;
 mod compare;
 mod config;
+mod console;
 mod context;
 mod correlation;
 mod custom;
