@@ -31,6 +31,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => cli::check::run(args, &variable),
         Command::Serve(args) => cli::serve::run(&cli::resolve(args, &variable)?, cli::source(args, variable)),
         Command::Probe(args) => cli::probe::run(args),
+        Command::Top(args) => cli::top::run(args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => cli::demo::run(args.port, args.for_),
     }

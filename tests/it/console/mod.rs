@@ -15,6 +15,7 @@ mod calls;
 mod live;
 mod numbers;
 mod page;
+mod top;
 
 const CALL: &str =
     r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{}}}"#;
