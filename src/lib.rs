@@ -13,7 +13,7 @@
 //!                                           observe ──uses──▶ mcp
 //!                                              │ Event
 //!                                              ▼
-//!                                           export ──▶ prometheus · otlp · log ──▶ admin
+//!                                           export ──▶ prometheus · otlp · log · recent ──▶ admin
 //!                                              ▲ Event
 //!                                            probe ──▶ MCP server
 //! ```

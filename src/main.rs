@@ -32,6 +32,7 @@ fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => cli::serve::run(&cli::resolve(args, &variable)?, cli::source(args, variable)),
         Command::Probe(args) => cli::probe::run(args),
         Command::Assets(args) => cli::assets::run(args, &variable),
+        Command::Top(args) => cli::top::run(args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => cli::demo::run(args.port, args.for_),
     }

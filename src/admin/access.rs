@@ -16,6 +16,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::Full;
 
+use super::console;
 use super::pages::refusal;
 use crate::config::Secret;
 
@@ -47,6 +48,8 @@ impl Access {
             return None;
         }
         match &self.token {
+            // The console without what it shows: it asks for the token, and for everything else with it.
+            Some(_) if console::asset(request.uri.path()).is_some() => None,
             Some(token) => (!shows(&request.headers, token)).then(|| unauthorized(&request.headers)),
             None if !self.is_local => Some(refusal(
                 StatusCode::FORBIDDEN,

@@ -1,35 +1,39 @@
 //! OPERATOR. A second listener: `/metrics`, health, the configuration, sessions and debugging (`interface.md`, Admin API).
 
 mod access;
+mod calls;
+mod console;
 mod debug;
+mod history;
+mod live;
 mod pages;
 mod probe;
 mod reload;
 mod running;
 mod servers;
 mod sessions;
+mod tools;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
-use self::pages::Pages;
+use self::pages::{Body, Pages};
 pub use self::reload::{Reload, Reloads};
 pub use self::running::Shown;
 #[doc(hidden)]
 pub use self::running::shown;
 use crate::config::Config;
-use crate::export::Prometheus;
+use crate::export::{Prometheus, Recent};
 use crate::net::{Acceptor, Alpn, Stream, TlsError, inherited, keep_looking};
 use crate::observe::{Listener, Observer};
 use crate::probe::Watch;
@@ -61,6 +65,7 @@ pub enum BindError {
 pub struct Admin {
     listener: TcpListener,
     certificate: Option<Certificate>,
+    prometheus: Arc<Prometheus>,
     pages: Arc<Pages>,
     shutdown: Shutdown,
 }
@@ -69,7 +74,7 @@ impl Admin {
     /// Binds the listener of `config`. Must be called within a tokio runtime.
     pub fn bind(
         config: &Config,
-        prometheus: Arc<Prometheus>,
+        (prometheus, recent): (Arc<Prometheus>, Arc<Recent>),
         observer: Observer,
         watch: Watch,
         shutdown: Shutdown,
@@ -80,8 +85,15 @@ impl Admin {
         let tls = tls.transpose().map_err(BindError::Tls)?;
         let certificate = tls.map(|tls| Certificate { tls: Arc::new(tls), observer: observer.clone() });
         certificate.iter().for_each(Certificate::tell);
-        let pages = Arc::new(Pages::new(config, prometheus, observer, watch, shutdown.clone(), is_local));
-        Ok(Self { listener, certificate, pages, shutdown })
+        let pages = Arc::new(Pages::new(
+            config,
+            (Arc::clone(&prometheus), recent),
+            observer,
+            watch,
+            shutdown.clone(),
+            is_local,
+        ));
+        Ok(Self { listener, certificate, prometheus, pages, shutdown })
     }
 
     /// Where it listens; a port 0 is resolved.
@@ -109,6 +121,7 @@ impl Admin {
         // They, and what looks at the certificate, end with this.
         let mut connections = JoinSet::new();
         let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        connections.spawn(look(Arc::clone(&self.prometheus)));
         let mut over = std::pin::pin!(over);
         if let Some(certificate) = self.certificate.clone() {
             connections.spawn(keep_looking(|| true, move || certificate.look()));
@@ -139,6 +152,15 @@ impl Admin {
             }
         }
         drop(self.shutdown);
+    }
+}
+
+/// Remembers what the console shows of the last minutes.
+async fn look(prometheus: Arc<Prometheus>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        prometheus.look(every.tick().await);
     }
 }
 
@@ -194,7 +216,7 @@ async fn secure(tls: Option<&Acceptor>, stream: TcpStream) -> Option<Stream> {
 async fn serve(stream: Stream, pages: Arc<Pages>) {
     let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
         let pages = Arc::clone(&pages);
-        async move { Ok::<Response<Full<Bytes>>, Infallible>(pages.answer(&request.into_parts().0).await) }
+        async move { Ok::<Response<Body>, Infallible>(pages.answer(&request.into_parts().0).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

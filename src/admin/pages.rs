@@ -9,15 +9,16 @@ use http::header::{
     CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, request};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use serde_json::json;
 
 use super::access::Access;
+use super::live::{self, Live};
 use super::reload::Reloads;
 use super::running::Shown;
-use super::{debug, probe, reload, servers, sessions};
+use super::{calls, console, debug, history, probe, reload, servers, sessions, tools};
 use crate::config::Config;
-use crate::export::{Prometheus, to_openmetrics};
+use crate::export::{Prometheus, Recent, to_openmetrics};
 use crate::observe::Observer;
 use crate::probe::Watch;
 use crate::shutdown::Shutdown;
@@ -30,13 +31,19 @@ pub(super) const JSON: &str = "application/json";
 const LARGEST_BODY: u64 = 64 * 1024;
 
 /// Every path, for who asked for another.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 15] = [
+    "/",
     "/metrics",
     "/health",
     "/health/ready",
+    "/api/calls",
     "/api/config",
+    "/api/console",
+    "/api/events",
+    "/api/history",
     "/api/servers",
     "/api/sessions",
+    "/api/tools",
     "/api/debug/sessions/{hash}",
     "/api/reload",
     "/probe?target={name}",
@@ -52,9 +59,15 @@ const GUARDING: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// What is there as a whole, or comes as it happens.
+pub(super) type Body = Either<Full<Bytes>, Live>;
+
 /// Everything that the pages show.
 pub(super) struct Pages {
     prometheus: Arc<Prometheus>,
+    recent: Arc<Recent>,
+    live: live::Places,
+    told: console::Told,
     observer: Observer,
     watch: Watch,
     shutdown: Shutdown,
@@ -67,7 +80,7 @@ impl Pages {
     /// `is_local`: only this machine can connect.
     pub(super) fn new(
         config: &Config,
-        prometheus: Arc<Prometheus>,
+        (prometheus, recent): (Arc<Prometheus>, Arc<Recent>),
         observer: Observer,
         watch: Watch,
         shutdown: Shutdown,
@@ -76,6 +89,9 @@ impl Pages {
         let access = Access::new(config.admin.token.clone(), is_local);
         Self {
             prometheus,
+            recent,
+            live: live::Places::default(),
+            told: console::Told::new(config),
             observer,
             watch,
             shutdown,
@@ -97,7 +113,19 @@ impl Pages {
 
     /// The answer to one request. Numbers and health are for whoever may connect, to be looked at only; the rest is for
     /// who may see it.
-    pub(super) async fn answer(&self, request: &request::Parts) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(&self, request: &request::Parts) -> Response<Body> {
+        if request.uri.path() == live::PATH && request.method == Method::GET {
+            let refused = self.access.refusal(request).or_else(|| too_large(&request.headers));
+            return match refused {
+                Some(refusal) => refusal.map(Either::Left),
+                None => live::answer(&self.recent, &self.live, &self.shutdown, request),
+            };
+        }
+        self.page(request).await.map(Either::Left)
+    }
+
+    /// The answer that is there as a whole.
+    async fn page(&self, request: &request::Parts) -> Response<Full<Bytes>> {
         if let Some(refusal) = self.access.refusal(request).or_else(|| too_large(&request.headers)) {
             return refusal;
         }
@@ -119,15 +147,22 @@ impl Pages {
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
+        let query = request.uri.query().unwrap_or_default();
+        if let Some(asset) = console::asset(request.uri.path()) {
+            return asset.answer(&request.headers);
+        }
         match request.uri.path() {
             "/metrics" => self.metrics(&request.headers).await,
-            "/api/sessions" => sessions::answer(&self.observer, request.uri.query().unwrap_or_default()),
+            "/api/sessions" => sessions::answer(&self.observer, query),
+            "/api/calls" => calls::answer(&self.recent, query).await,
+            "/api/tools" => tools::answer(&self.prometheus, &self.observer, query).await,
+            "/api/history" => history::answer(&self.prometheus, query),
+            "/api/console" => self.told.answer(),
+            // Its head alone.
+            live::PATH => page(StatusCode::OK, live::EVENT_STREAM, Bytes::new()),
             "/api/config" => self.shown.answer(),
             "/api/servers" => servers::answer(&self.watch),
-            probe::PATH => {
-                let query = request.uri.query().unwrap_or_default();
-                probe::answer(&self.watch, query, &request.headers).await
-            }
+            probe::PATH => probe::answer(&self.watch, query, &request.headers).await,
             "/health" => page(StatusCode::OK, JSON, r#"{"status":"alive"}"#),
             "/health/ready" => servers::ready(&self.watch, self.shutdown.is_started()),
             _ => {
@@ -194,7 +229,7 @@ pub(super) fn page(
 }
 
 /// Whether a list header names `wanted` with a quality above zero.
-fn accepts(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+pub(super) fn accepts(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|item| {
         let mut parts = item.split(';').map(str::trim);
@@ -203,6 +238,7 @@ fn accepts(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
     })
 }
 
+/// So much smaller, quickly.
 fn gzipped(page: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     writer.write_all(page)?;

@@ -56,7 +56,7 @@ fn within(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Of what queries escape, names of servers hold nothing; what is escaped all the same is read.
-fn decoded(value: &str) -> String {
+pub(super) fn decoded(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -43,6 +43,9 @@ pub enum Command {
     /// Write the rules, alerts, dashboards and datasources that match this version and a configuration
     #[command(after_help = assets::HELP)]
     Assets(AssetsArgs),
+    /// Watch servers and tools in the terminal: calls, errors and latency, of a proxy here or elsewhere
+    #[command(after_help = TOP_EXAMPLE)]
+    Top(TopArgs),
     /// Try everything with nothing to install: an MCP server, a client that keeps calling it, the proxy between
     #[command(after_help = "Example:\n  sightglass demo --for 30s")]
     #[cfg(feature = "demo")]
@@ -63,6 +66,26 @@ const PROBE_EXAMPLE: &str = "Examples:\n  sightglass probe http://127.0.0.1:3001
      --arguments '{\"message\": \"hello\"}' --expect hello --format json\n  \
      sightglass probe --health http://127.0.0.1:9464\n\nThe last one asks a sightglass itself whether it is ready, for the \
      health check of a container.";
+
+const TOP_EXAMPLE: &str = "Examples:\n  sightglass top\n  sightglass top --admin https://proxy.example.com:9464 --token \"$TOKEN\"\n  \
+     sightglass top --once\n\nKeys: q ends, p pauses, s sorts by another column, r turns the order, / filters, j and k scroll.";
+
+/// Arguments of `top`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TopArgs {
+    /// The admin listener of a sightglass; without a scheme it is http:// [default: http://127.0.0.1:9464]
+    #[arg(long, value_name = "URL", env = "SIGHTGLASS_ADMIN")]
+    pub admin: Option<String>,
+    /// What it asks for where `admin.token` is set
+    #[arg(long, value_name = "TOKEN", env = "SIGHTGLASS_ADMIN_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Trust the authorities in this PEM file instead of the system's
+    #[arg(long, value_name = "FILE", env = "SIGHTGLASS_CA")]
+    pub ca: Option<PathBuf>,
+    /// Print one frame and end; exits 1 where there is no answer
+    #[arg(long)]
+    pub once: bool,
+}
 
 /// Arguments of `probe`.
 #[derive(Debug, Clone, Default, Args)]

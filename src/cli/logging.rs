@@ -77,7 +77,7 @@ pub fn started(listen: &[SocketAddr], admin: SocketAddr, admin_tls: bool, mounts
     let version = env!("CARGO_PKG_VERSION");
     let scheme = if admin_tls { "https" } else { "http" };
     let message = format!(
-        "sightglass {version} listens on {}; dial {}; metrics at {scheme}://{admin}/metrics",
+        "sightglass {version} listens on {}; dial {}; console at {scheme}://{admin}/, metrics at {scheme}://{admin}/metrics",
         listen.join(", "),
         mounts.join(", "),
     );

@@ -11,6 +11,7 @@ pub mod reload;
 pub mod sample;
 pub mod serve;
 pub mod telemetry;
+pub mod top;
 
 use std::path::Path;
 

@@ -175,8 +175,10 @@ async fn start_on(
     let shutdown = Shutdown::new(config.proxy.shutdown_grace);
     let proxy = Proxy::bind(&config, observer.clone(), shutdown.clone())?;
     let prometheus = Arc::clone(&telemetry.prometheus);
+    let recent = Arc::clone(&telemetry.recent);
     let watch = Watch::new(&config, observer.clone());
-    let admin = Admin::bind(&config, prometheus, observer.clone(), watch.clone(), shutdown.clone())?;
+    let admin =
+        Admin::bind(&config, (prometheus, recent), observer.clone(), watch.clone(), shutdown.clone())?;
     let (over, ended) = oneshot::channel::<()>();
     let (data, router) = (proxy.addresses(), proxy.router());
     let (admin_address, shown, reloads) = (admin.address()?, admin.shown(), admin.reloads());

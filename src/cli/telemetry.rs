@@ -6,13 +6,15 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::config::Config;
-use crate::export::{All, Console, LineSink, Log, Otlp, Prometheus, Started};
+use crate::export::{All, Console, LineSink, Log, Otlp, Prometheus, Recent, Started};
 use crate::observe::{Export, Observer};
 
 /// The destinations that need no runtime, and so live longer than it.
 pub struct Telemetry {
     /// The page of `/metrics`.
     pub prometheus: Arc<Prometheus>,
+    /// The last calls.
+    pub recent: Arc<Recent>,
     log: Option<Arc<Log>>,
     /// Where lines go besides, once there is an exporter of lines.
     lines: Arc<OnceLock<LineSink>>,
@@ -35,7 +37,8 @@ impl Telemetry {
             Log::start(config, Arc::clone(prometheus.losses()), console, also)
         });
         let log = log.transpose().context("cannot start the log")?.map(Arc::new);
-        Ok(Self { prometheus, log, lines })
+        let recent = Arc::new(Recent::new(config, Arc::clone(prometheus.losses())));
+        Ok(Self { prometheus, recent, log, lines })
     }
 
     /// The log, where there is one.
@@ -60,6 +63,10 @@ impl Telemetry {
         let is_told = !told.is_empty() || config.logs.calls;
         told.extend(self.log.iter().filter(|_| is_told).map(|log| Arc::clone(log) as _));
         let looks = !told.is_empty() || config.tracing.enabled;
+        if looks && self.recent.is_on() {
+            // After the log, whose lines it keeps.
+            told.push(Arc::clone(&self.recent) as _);
+        }
         let observer = if looks { Observer::new(config, Arc::new(All(told))) } else { Observer::off() };
         Ok((observer, otlp))
     }

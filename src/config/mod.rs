@@ -12,7 +12,6 @@ mod dial;
 mod error;
 mod guard;
 mod insight;
-mod later;
 mod names;
 mod otel;
 mod probe;
@@ -161,6 +160,9 @@ pub struct Admin {
     pub token: Option<Secret>,
     /// TLS on the listener; `None` = plain text.
     pub tls: Option<ListenerTls>,
+    /// Where the console sends people from a call: a name, and an address with places such as `{trace_id}`.
+    #[serde(serialize_with = "shown::table")]
+    pub links: Vec<(String, String)>,
 }
 
 /// How an MCP server is spoken to.
@@ -360,6 +362,8 @@ pub struct Limits {
     pub observe_bytes: usize,
     #[serde(serialize_with = "shown::size")]
     pub decoded_bytes: u64,
+    /// 0 = none.
+    pub recent_calls: usize,
 }
 
 /// `[metrics]`. Buckets in seconds and bytes, ascending.
@@ -610,7 +614,7 @@ impl Default for Proxy {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)), token: None, tls: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)), token: None, tls: None, links: Vec::new() }
     }
 }
 
@@ -674,6 +678,7 @@ impl Default for Limits {
             payload_bytes: 1024 * 1024,
             observe_bytes: 256 * 1024 * 1024,
             decoded_bytes: 256 * 1024 * 1024,
+            recent_calls: 10_000,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::otel::Otel;
 use super::substitute::{self, Environment, Substituted};
 use super::suggest::nearest;
 use super::upstreams::Overrides;
-use super::{Config, later, raw, resolve, rules};
+use super::{Config, raw, resolve, rules};
 
 /// A configuration is written by people.
 const LARGEST_BYTES: u64 = 4 * 1024 * 1024;
@@ -60,7 +60,6 @@ fn steps(
     overrides: Overrides,
 ) -> Result<Config, Mistake> {
     let mut document = DeTable::parse(text).map_err(|error| from_toml(&error, text))?;
-    later::check(document.get_ref())?;
     let substituted = substitute::table(document.get_mut(), environment)?;
     let raw = raw::File::deserialize(Deserializer::from(document))
         .map_err(|error| hide(from_toml(&error, text), &substituted))?;

@@ -8,6 +8,7 @@ mod openmetrics;
 mod otlp;
 mod prometheus;
 mod queue;
+mod recent;
 mod servers;
 
 use std::sync::Arc;
@@ -18,7 +19,8 @@ pub use self::log::{Console, LineSink, Log, json, pretty};
 pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
 pub use self::otlp::{Otlp, OtlpError, Started};
-pub use self::prometheus::Prometheus;
+pub use self::prometheus::{Every, Point, Prometheus, quantile};
+pub use self::recent::{Kept, Recent};
 
 use crate::config::Config;
 use crate::observe::{Event, Export};

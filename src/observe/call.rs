@@ -78,9 +78,9 @@ pub struct Call {
     pub(super) progress_token: Option<Id>,
     pub(super) trace: OnceLock<Trace>,
     pub(super) milestones: Mutex<Milestones>,
-    /// When it was handed to the server's connection, and the HTTP status that came back.
+    /// When it was handed to the server's connection, and the HTTP status that came back, and when.
     pub(super) forwarded: OnceLock<Instant>,
-    pub(super) http_status: OnceLock<StatusCode>,
+    pub(super) http_status: OnceLock<(StatusCode, Option<Instant>)>,
     /// Where an answer may also be looked for.
     pub(super) scope: Option<Arc<Scope>>,
     /// Where an answer may be looked for by the ids of its stream's events.
@@ -194,6 +194,11 @@ impl Call {
     /// When it was handed to the server's connection.
     pub fn forwarded(&self) -> Option<Instant> {
         self.forwarded.get().copied()
+    }
+
+    /// When the head of its server's HTTP answer came.
+    pub fn answered(&self) -> Option<Instant> {
+        self.http_status.get().and_then(|(_, at)| *at)
     }
 
     pub(super) fn passed(&self, what: Passed, at: Instant) {

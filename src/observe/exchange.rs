@@ -225,7 +225,7 @@ impl Shared {
         let now = Instant::now();
         let mut state = lock::lock(&self.state);
         let http = HttpFacts::of(head);
-        state.http(http);
+        state.http(http, Some(now));
         state.own_time = own_time;
         let Some(server) = self.server else { return };
         self.inner.reached(server);
@@ -322,7 +322,7 @@ impl Shared {
     pub(super) fn upgraded(&self, head: &response::Parts) {
         self.connection.carries(&self.inner, Transport::WebSocket);
         let mut state = lock::lock(&self.state);
-        state.http(HttpFacts::of(head));
+        state.http(HttpFacts::of(head), None);
         state.over = Some(Over::Body(End::Complete));
         self.settle(&mut state, Instant::now());
     }
@@ -335,7 +335,7 @@ impl Shared {
     fn own_answer(&self, outcome: Outcome, status: StatusCode, why: &str) {
         let now = Instant::now();
         let mut state = lock::lock(&self.state);
-        state.http(HttpFacts { status, challenged: false });
+        state.http(HttpFacts { status, challenged: false }, None);
         state.failure = Some(Text::new(why));
         state.over = Some(Over::Own(outcome));
         self.settle(&mut state, now);
@@ -535,9 +535,10 @@ impl State {
         }
     }
 
-    fn http(&mut self, http: HttpFacts) {
+    /// `at`: when its server said so.
+    fn http(&mut self, http: HttpFacts, at: Option<Instant>) {
         for call in self.calls.iter() {
-            let _ = call.http_status.set(http.status);
+            let _ = call.http_status.set((http.status, at));
         }
         self.http = Some(http);
     }

@@ -456,7 +456,7 @@ impl Inner {
             at: now,
             code: answer.and_then(|message| message.error.as_ref()).and_then(|fault| fault.code),
             message: said(outcome, answer, seen),
-            http_status: call.http_status.get().copied(),
+            http_status: call.http_status.get().map(|(status, _)| *status),
             upstream: call.forwarded().map(|at| (call.started + lasted).saturating_duration_since(at)),
             overhead: seen.overhead,
             response_bytes: answer.map(|message| message.bytes),

@@ -27,7 +27,7 @@ async fn status(address: SocketAddr, host: &str, line: &str, fields: &str) -> (u
 }
 
 const EVERYBODY: [&str; 3] = ["/metrics", "/health", "/health/ready"];
-const OTHERS: [&str; 5] = ["/", "/api/sessions", "/api/config", "/api/debug/sessions/x", "/probe"];
+const OTHERS: [&str; 5] = ["/api/calls", "/api/sessions", "/api/config", "/api/debug/sessions/x", "/probe"];
 
 #[tokio::test]
 async fn where_a_token_is_set_it_opens_everything_and_nothing_else_does() {
@@ -131,7 +131,7 @@ async fn every_answer_keeps_browsers_from_doing_anything_with_it() {
         (local, "GET /api/config", &bearer, 200),
         (local, "HEAD /api/config", &bearer, 200),
         (local, "GET /api/sessions?limit=x", &bearer, 400),
-        (local, "GET /", &bearer, 404),
+        (local, "GET /nothing", &bearer, 404),
         (local, "OPTIONS /api/sessions", &bearer, 405),
         (local, "GET /api/debug/sessions/x", &bearer, 405),
         (local, "GET /api/sessions", "", 401),

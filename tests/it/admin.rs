@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sightglass::admin::{Admin, Certificate};
 use sightglass::config::Config;
-use sightglass::export::Prometheus;
+use sightglass::export::{Prometheus, Recent};
 use sightglass::observe::{End, Observer};
 use sightglass::probe::Watch;
 use sightglass::shutdown::Shutdown;
@@ -29,14 +29,23 @@ pub(crate) fn listen_as(config: Config) -> (SocketAddr, Option<Certificate>, Shu
 }
 
 fn listen_to(
-    mut config: Config,
+    config: Config,
     observer: Observer,
     prometheus: Arc<Prometheus>,
+) -> (SocketAddr, Option<Certificate>, Shutdown) {
+    let recent = Arc::new(Recent::new(&config, Arc::clone(prometheus.losses())));
+    listen_with(config, observer, (prometheus, recent))
+}
+
+pub(crate) fn listen_with(
+    mut config: Config,
+    observer: Observer,
+    (prometheus, recent): (Arc<Prometheus>, Arc<Recent>),
 ) -> (SocketAddr, Option<Certificate>, Shutdown) {
     let shutdown = Shutdown::new(Duration::from_secs(30));
     config.admin.listen.set_port(0);
     let watch = Watch::new(&config, observer.clone());
-    let admin = Admin::bind(&config, prometheus, observer, watch, shutdown.clone()).unwrap();
+    let admin = Admin::bind(&config, (prometheus, recent), observer, watch, shutdown.clone()).unwrap();
     let (port, certificate) = (admin.address().unwrap().port(), admin.certificate());
     tokio::spawn(admin.run(std::future::pending()));
     (SocketAddr::from(([127, 0, 0, 1], port)), certificate, shutdown)

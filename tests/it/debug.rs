@@ -10,7 +10,7 @@ use sightglass::admin::Admin;
 use sightglass::cli::serve;
 use sightglass::cli::telemetry::Telemetry;
 use sightglass::config::{Capture, Config, LogLevel};
-use sightglass::export::{Console, Prometheus};
+use sightglass::export::{Console, Prometheus, Recent};
 use sightglass::observe::{Captured, End, Event, Export};
 use sightglass::probe::Watch;
 use sightglass::shutdown::Shutdown;
@@ -318,7 +318,9 @@ fn listen(address: [u8; 4]) -> (SocketAddr, Observed, Arc<Told>, String) {
     let prometheus = Arc::new(Prometheus::new(&config).unwrap());
     let watch = Watch::new(&config, observed.observer.clone());
     let shutdown = Shutdown::new(Duration::from_secs(30));
-    let admin = Admin::bind(&config, prometheus, observed.observer.clone(), watch, shutdown).unwrap();
+    let recent = Arc::new(Recent::new(&config, Arc::clone(prometheus.losses())));
+    let admin =
+        Admin::bind(&config, (prometheus, recent), observed.observer.clone(), watch, shutdown).unwrap();
     let port = admin.address().unwrap().port();
     tokio::spawn(admin.run(std::future::pending()));
     (SocketAddr::from(([127, 0, 0, 1], port)), observed, told, one)

@@ -13,6 +13,7 @@ mod circuit;
 mod collector;
 mod compare;
 mod config;
+mod console;
 mod context;
 mod corpora;
 mod correlation;

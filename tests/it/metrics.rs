@@ -328,7 +328,7 @@ fn losses_of_other_destinations_are_told() {
     let idle = Observed::with(&config);
     let page = idle.scrape();
     page.metric("mcp_proxy_dropped_total").is(0);
-    assert_eq!(page.values("mcp_proxy_dropped_total", "what"), ["event", "log", "span"]);
+    assert_eq!(page.values("mcp_proxy_dropped_total", "what"), ["event", "log", "recent", "span"]);
     assert!(!idle.page().contains("mcp_proxy_telemetry_export_failures_total{"));
 
     let path = "a.log".into();

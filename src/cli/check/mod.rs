@@ -178,7 +178,7 @@ fn changed_limits(limits: &Limits) -> Vec<String> {
 }
 
 /// Every limit as the file writes it; a new one cannot be forgotten here.
-fn written(limits: &Limits) -> [(&'static str, String); 21] {
+fn written(limits: &Limits) -> [(&'static str, String); 22] {
     let Limits {
         max_connections,
         max_connections_per_address,
@@ -201,6 +201,7 @@ fn written(limits: &Limits) -> [(&'static str, String); 21] {
         payload_bytes,
         observe_bytes,
         decoded_bytes,
+        recent_calls,
     } = limits;
     [
         ("max_connections", count(*max_connections)),
@@ -224,6 +225,7 @@ fn written(limits: &Limits) -> [(&'static str, String); 21] {
         ("payload_bytes", size(*payload_bytes as u64)),
         ("observe_bytes", size(*observe_bytes as u64)),
         ("decoded_bytes", size(*decoded_bytes)),
+        ("recent_calls", recent_calls.to_string()),
     ]
 }
 

@@ -65,6 +65,7 @@ async fn demo(port: Option<u16>, duration: Option<Duration>) -> anyhow::Result<E
     let data = proxy.data.first().copied().context("the proxy listens nowhere")?;
     let places = Places {
         proxy: format!("http://{data}{}", server::PATH),
+        console: format!("http://{}/", proxy.admin),
         metrics: format!("http://{}/metrics", proxy.admin),
         server: format!("http://{server}{}", server::PATH),
     };

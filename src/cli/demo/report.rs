@@ -10,6 +10,8 @@ use super::tally::Counts;
 /// Where everything is.
 #[derive(Debug, Clone)]
 pub(super) struct Places {
+    /// The console.
+    pub(super) console: String,
     /// The MCP endpoint on the proxy.
     pub(super) proxy: String,
     /// The metrics page.
@@ -29,6 +31,7 @@ pub(super) fn welcome(places: &Places, users: usize, duration: Option<Duration>)
         "\nsightglass demo: {users} simulated users call a small MCP server through the proxy, {end}.\n\n"
     );
     for (what, place, hint) in [
+        ("console", &places.console, "open this in a browser"),
         ("proxy", &places.proxy, "point an MCP client of your own here"),
         ("metrics", &places.metrics, "watch the calls arrive here"),
         ("server", &places.server, "the same server without the proxy"),
@@ -258,6 +261,7 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
     #[test]
     fn the_welcome_says_where_to_look() {
         let places = Places {
+            console: "http://127.0.0.1:9464/".into(),
             proxy: "http://127.0.0.1:8080/mcp".into(),
             metrics: "http://127.0.0.1:9464/metrics".into(),
             server: "http://127.0.0.1:40001/mcp".into(),
@@ -266,6 +270,7 @@ mcp_tool_duration_seconds_bucket{server="demo",tool_name="book_table",outcome="o
 
     sightglass demo: 6 simulated users call a small MCP server through the proxy, 10s and then a check.
 
+      console  http://127.0.0.1:9464/         open this in a browser
       proxy    http://127.0.0.1:8080/mcp      point an MCP client of your own here
       metrics  http://127.0.0.1:9464/metrics  watch the calls arrive here
       server   http://127.0.0.1:40001/mcp     the same server without the proxy

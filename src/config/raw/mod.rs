@@ -13,6 +13,7 @@ mod header;
 mod host;
 mod insight;
 mod label;
+mod link;
 mod list;
 mod listen;
 mod metric;
@@ -35,6 +36,7 @@ pub(super) use header::{HeaderName, HeaderValue, Headers};
 pub(super) use host::{AllowedHost, AllowedOrigin, HostName};
 pub(super) use insight::{Drift, Identity, Metric, Price, Source, Tier, Tokens, When};
 pub(super) use label::{Label, LabelValue, Labels};
+pub(super) use link::Links;
 pub(super) use list::OneOrMany;
 pub(super) use metric::{MetricName, Name};
 pub(super) use mount::MountPath;
@@ -101,6 +103,7 @@ pub(super) struct Admin {
     pub(super) listen: Optional<SocketAddr>,
     pub(super) token: Optional<Secret>,
     pub(super) tls: Plain<Tls>,
+    pub(super) links: Option<Links>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,6 +171,7 @@ pub(super) struct Limits {
     pub(super) payload_bytes: Optional<Size>,
     pub(super) observe_bytes: Optional<Size>,
     pub(super) decoded_bytes: Optional<Size>,
+    pub(super) recent_calls: Optional<Count>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -21,6 +21,7 @@ pub(super) fn resolve(raw: raw::Admin, base: &Path) -> Result<Admin, Mistake> {
         listen: or(raw.listen, default.listen),
         token: raw.token.map(token).transpose()?,
         tls: raw.tls.map(|tls| proxy::listener_tls(tls, base)).transpose()?,
+        links: raw.links.unwrap_or_default().into_iter().map(|(name, link)| (name, link.0.0)).collect(),
     })
 }
 

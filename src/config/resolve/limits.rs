@@ -18,6 +18,9 @@ const HEADER_BYTES: RangeInclusive<usize> = 8 * 1024..=16 * 1024 * 1024;
 /// Above, the payloads of few calls could fill the memory of all observation.
 const MOST_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 
+/// Each takes about a kibibyte.
+const MOST_RECENT_CALLS: usize = 100_000;
+
 /// What a header map can hold.
 const MOST_HEADERS: usize = 32_768;
 
@@ -48,6 +51,7 @@ pub(super) fn resolve(raw: &raw::Limits) -> Result<Limits, Mistake> {
         payload_bytes: payload_bytes(raw.payload_bytes.as_ref(), default.payload_bytes)?,
         observe_bytes: memory(raw.observe_bytes.as_ref(), default.observe_bytes)?,
         decoded_bytes: bytes(raw.decoded_bytes.as_ref(), default.decoded_bytes)?,
+        recent_calls: recent_calls(raw.recent_calls.as_ref(), default.recent_calls)?,
     })
 }
 
@@ -61,6 +65,17 @@ fn wait(raw: Key<Wait>, default: Option<Duration>) -> Option<Duration> {
 
 fn hold_back(raw: Key<Size>, default: usize) -> usize {
     raw.map_or(default, |size| in_memory(size.get_ref().0.0.unwrap_or(0)))
+}
+
+/// 0 is none here, rather than any number.
+fn recent_calls(raw: Key<Count>, default: usize) -> Result<usize, Mistake> {
+    let Some(raw) = raw else { return Ok(default) };
+    let count = raw.get_ref().0.0.unwrap_or(0);
+    if count > MOST_RECENT_CALLS {
+        let message = format!("expected at most {MOST_RECENT_CALLS} calls");
+        return Err(Fault::new(message, format!("the default is {default}; 0 keeps none")).at(raw.span()));
+    }
+    Ok(count)
 }
 
 /// The number of entries of a table.

@@ -77,13 +77,15 @@ struct AtOnce {
 /// What a thread that carries calls keeps from one line to the next.
 struct Desk {
     text: Vec<u8>,
+    /// Whose line that is: a call's number, and when it ended.
+    whose: Option<(u64, tokio::time::Instant)>,
     second: Second,
     clocks: Clocks,
 }
 
 thread_local! {
     static DESK: RefCell<Desk> =
-        RefCell::new(Desk { text: Vec::new(), second: Second::default(), clocks: Clocks::now() });
+        RefCell::new(Desk { text: Vec::new(), whose: None, second: Second::default(), clocks: Clocks::now() });
 }
 
 /// What the path and the threads share.
@@ -180,7 +182,9 @@ impl Log {
         };
         let is_written = wanted.call
             && !wanted.payload
-            && self.at_once.as_ref().is_some_and(|at_once| at_once.write(&self.shared, call, ending));
+            && self.at_once.as_ref().is_some_and(|at_once| {
+                at_once.write(call, ending, |line| self.shared.waits(self.shared.inbox.write(line)))
+            });
         if !is_written && (wanted.call || wanted.payload) {
             self.shared.leave(|| Record::Call {
                 call: Arc::clone(call),
@@ -198,22 +202,72 @@ impl AtOnce {
         Self { lines: Arc::clone(lines), service: member }
     }
 
-    /// Leaves the line of a call as it will be written; false where somebody has to look for secrets first.
-    fn write(&self, shared: &Shared, call: &Call, ending: &Ending) -> bool {
+    /// Tells the line of a call as it will be written; false where somebody has to look for secrets first.
+    fn write(&self, call: &Call, ending: &Ending, tell: impl FnOnce(&[u8])) -> bool {
         let write = |desk: &RefCell<Desk>| {
-            let Desk { text, second, clocks } = &mut *desk.borrow_mut();
+            let Desk { text, whose, second, clocks } = &mut *desk.borrow_mut();
             text.clear();
             *clocks = clocks.near(ending.at);
             let mut json = Json { service: &self.service, second, out: text };
             let is_line = call::at_once(&self.lines, (call, ending), *clocks, &mut json).is_some();
+            *whose = is_line.then_some((call.number, ending.at));
             if is_line {
                 text.extend_from_slice(b"}\n");
-                shared.waits(shared.inbox.write(text));
+                tell(text);
             }
             is_line
         };
         // A thread that ends has no desk any more.
         DESK.try_with(write).unwrap_or(false)
+    }
+}
+
+/// The lines of calls as JSON, for who keeps them rather than writes them: the same that are written, where they are.
+pub(super) struct CallLines {
+    at_once: AtOnce,
+    service: String,
+}
+
+impl CallLines {
+    pub(super) fn new(config: &Config) -> Self {
+        let service = service(config);
+        Self { at_once: AtOnce::new(&Arc::new(Lines::new(config)), &service), service }
+    }
+
+    pub(super) fn reload(&self, config: &Config) {
+        self.at_once.lines.reload(config);
+    }
+
+    /// Tells the line of a call that just ended on this thread; false where somebody has to look for secrets first.
+    pub(super) fn at_once(&self, call: &Call, ending: &Ending, tell: impl FnOnce(&[u8])) -> bool {
+        let mut tell = Some(tell);
+        let written = DESK.try_with(|desk| {
+            let desk = desk.borrow();
+            let is_there = desk.whose == Some((call.number, ending.at));
+            if let Some(tell) = tell.take_if(|_| is_there) {
+                tell(&desk.text);
+            }
+            is_there
+        });
+        match tell {
+            None => written.unwrap_or(false),
+            Some(tell) => self.at_once.write(call, ending, tell),
+        }
+    }
+
+    /// The line of a call that ended before, secrets looked for.
+    pub(super) fn late(&self, call: &Call, ending: &Ending) -> Vec<u8> {
+        let (mut lines, mut text) = (Vec::new(), Vec::new());
+        let wanted = Wanted { call: true, payload: false };
+        call::lines(&self.at_once.lines, (call, ending), wanted, Clocks::now(), &mut lines);
+        for line in &mut lines {
+            if call.head.correlation_id.is_none() {
+                // One that was made up is another one wherever it is told.
+                line.fields.retain(|(key, _)| *key != "correlation_id");
+            }
+            json(line, &self.service, &mut text);
+        }
+        text
     }
 }
 

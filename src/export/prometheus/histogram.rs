@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::as_f64;
 use super::catalogue::{CATALOGUE, Kind, bounds};
 use super::series::{Pair, labels_text};
 use crate::config;
@@ -107,6 +108,40 @@ impl Histograms {
     }
 }
 
+impl Histograms {
+    /// The upper bounds of a histogram.
+    pub(super) fn bounds(&self, name: &str) -> Arc<[f64]> {
+        self.families.get(name).map(|family| Arc::clone(&family.bounds)).unwrap_or_default()
+    }
+
+    /// How many values were in each bucket of each series, by its labels as the page writes them.
+    pub(super) fn counts(&self, name: &str) -> Vec<(Arc<str>, Vec<u64>)> {
+        let Some(family) = self.families.get(name) else { return Vec::new() };
+        let series = family.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = |histogram: &Histogram| {
+            histogram.0.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect()
+        };
+        series.iter().map(|(labels, histogram)| (Arc::clone(labels), counts(histogram))).collect()
+    }
+}
+
+/// The value below which a share of the values lies, as Prometheus estimates it: evenly spread within its bucket. `None`
+/// where there are no values; the highest bound where it is beyond that.
+pub fn quantile(share: f64, bounds: &[f64], counts: &[u64]) -> Option<f64> {
+    let all: u64 = counts.iter().sum();
+    let rank = share * as_f64(all);
+    let mut below = 0;
+    for (place, count) in counts.iter().enumerate() {
+        if *count > 0 && as_f64(below + count) >= rank {
+            let lower = place.checked_sub(1).and_then(|place| bounds.get(place)).copied().unwrap_or(0.0);
+            let Some(upper) = bounds.get(place) else { return bounds.last().copied() };
+            return Some(lower + (upper - lower) * (rank - as_f64(below)).max(0.0) / as_f64(*count));
+        }
+        below += count;
+    }
+    None
+}
+
 impl Family {
     /// None yet; `bounds` ascend.
     pub(super) fn new(help: String, bounds: Vec<f64>) -> Self {
@@ -158,6 +193,18 @@ impl Family {
 mod tests {
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn a_quantile_is_where_prometheus_says() {
+        let bounds = [1.0, 2.0, 4.0];
+        let of = |share, counts: &[u64]| quantile(share, &bounds, counts);
+        assert_eq!(of(0.5, &[0, 0, 0, 0]), None);
+        assert_eq!(of(0.5, &[10, 0, 0, 0]), Some(0.5));
+        assert_eq!(of(0.5, &[0, 0, 10, 0]), Some(3.0));
+        assert_eq!(of(0.99, &[50, 49, 1, 0]), Some(2.0));
+        assert_eq!(of(0.9, &[0, 0, 0, 7]), Some(4.0));
+        assert_eq!(of(1.0, &[1, 1, 1, 0]), Some(4.0));
+    }
 
     #[test]
     fn a_value_is_in_the_first_bucket_whose_bound_is_not_below_it() {

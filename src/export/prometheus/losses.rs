@@ -6,13 +6,14 @@ use crate::export::{Exporter, QueueName};
 use crate::observe::{DropReason, DroppedWhat};
 
 /// Losses that stand on the page from the start: an increase from nothing is none to whoever asks for increases.
-const POSSIBLE: [(DroppedWhat, DropReason); 6] = [
+const POSSIBLE: [(DroppedWhat, DropReason); 7] = [
     (DroppedWhat::Event, DropReason::QueueFull),
     (DroppedWhat::Span, DropReason::QueueFull),
     (DroppedWhat::Span, DropReason::ExporterFailed),
     (DroppedWhat::Log, DropReason::QueueFull),
     (DroppedWhat::Log, DropReason::ExporterFailed),
     (DroppedWhat::Log, DropReason::DiskFull),
+    (DroppedWhat::Recent, DropReason::QueueFull),
 ];
 
 /// Who hands telemetry on under `config`.

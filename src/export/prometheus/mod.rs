@@ -9,6 +9,7 @@ mod grown;
 mod guard;
 mod health;
 mod histogram;
+mod history;
 mod inflight;
 mod insight;
 mod losses;
@@ -29,7 +30,10 @@ use self::custom::Customs;
 pub(in crate::export) use self::durations::{Duration as DurationSeries, durations};
 pub(in crate::export) use self::fates::Fate;
 use self::grown::Grown;
+pub use self::histogram::quantile;
 use self::histogram::{Histogram, Histograms};
+use self::history::History;
+pub use self::history::{Every, Point};
 use self::series::{Pair, Series};
 use self::server::Server;
 use self::sums::{Sums, Unit};
@@ -67,6 +71,7 @@ pub struct Prometheus {
     losses: Arc<Losses>,
     exemplars: Arc<Exemplars>,
     exporters: Vec<Exporter>,
+    history: History,
 }
 
 impl Export for Prometheus {
@@ -177,6 +182,7 @@ impl Prometheus {
             losses: Arc::default(),
             exemplars: Arc::new(Exemplars::of(config)),
             exporters: losses::configured(config),
+            history: History::default(),
             recorder,
         };
         prometheus.say_what_is_known();

@@ -1,6 +1,7 @@
 //! The series of one server.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicI64;
 
 use metrics::{Counter, Gauge};
 
@@ -41,6 +42,9 @@ pub(super) struct Server {
     pub(super) connects: Series<(), Histogram>,
     pub(super) first_bytes: OnceLock<Histogram>,
     pub(super) sessions: Series<(), Gauge>,
+    /// Sessions and event streams open now: what the gauges say, to be read.
+    pub(super) open_sessions: AtomicI64,
+    pub(super) open_streams: AtomicI64,
     pub(super) sessions_total: Series<(u32, Option<Version>), Counter>,
     pub(super) session_durations: Series<SessionEnd, Histogram>,
     pub(super) semconv_sessions: Series<Option<Version>, Histogram>,

@@ -1,5 +1,6 @@
 //! Connections, streams, HTTP, sessions, and the proxy itself.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::durations::NETWORK;
@@ -188,6 +189,7 @@ impl Prometheus {
     }
 
     pub(super) fn session(&self, of: &Server, by: f64) {
+        of.open_sessions.fetch_add(whole(by), Ordering::Relaxed);
         self.change(&of.sessions, (), "mcp_active_sessions", of, &[], by);
     }
 
@@ -201,8 +203,14 @@ impl Prometheus {
 
     fn stream(&self, server: usize, kind: StreamKind, by: f64) {
         let of = self.server(Some(server));
+        of.open_streams.fetch_add(whole(by), Ordering::Relaxed);
         self.change(&of.streams, kind, "mcp_active_streams", of, &[("kind", kind.as_str())], by);
     }
+}
+
+/// What gauges are changed by: one, none, or one less.
+fn whole(by: f64) -> i64 {
+    i64::from(by > 0.0) - i64::from(by < 0.0)
 }
 
 fn version_label(version: Option<Version>) -> &'static str {

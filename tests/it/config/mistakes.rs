@@ -34,28 +34,43 @@ fn a_key_that_is_unknown() {
           |
         2 | colour = "red"
           | ^^^^^^
-        unknown field `colour`, expected one of `listen`, `token`, `tls`
+        unknown field `colour`, expected one of `listen`, `token`, `tls`, `links`
         hint: remove it; config.toml in the repository shows every key
     "#);
 }
 
 #[test]
-fn a_key_of_a_later_version() {
-    assert_snapshot!(mistake("[admin]\nlinks = {}\n"), @r"
-        config.toml, line 2, column 1
+fn links_that_lead_nowhere() {
+    assert_snapshot!(mistake("[admin]\nlinks = { trace = \"grafana/{trace_id}\" }\n"), @r#"
+        config.toml, line 2, column 19
           |
-        2 | links = {}
-          | ^^^^^
-        this version does not have `admin.links` yet
-        hint: remove it; a setting that does nothing would mislead
-    ");
-    assert_snapshot!(mistake("[limits]\nrecent_calls = 10\n"), @r"
-        config.toml, line 2, column 1
+        2 | links = { trace = "grafana/{trace_id}" }
+          |                   ^^^^^^^^^^^^^^^^^^^^
+        expected an http:// or https:// address
+        hint: write it whole: "https://grafana.example.com/explore?trace={trace_id}"
+    "#);
+    assert_snapshot!(mistake("[admin]\nlinks = { trace = \"https://g.example.com/{trace}\" }\n"), @r#"
+        config.toml, line 2, column 19
           |
-        2 | recent_calls = 10
-          | ^^^^^^^^^^^^
-        this version does not have `limits.recent_calls` yet
-        hint: remove it; a setting that does nothing would mislead
+        2 | links = { trace = "https://g.example.com/{trace}" }
+          |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        nothing of a call is called `trace`
+        hint: known are trace_id, span_id, session_id, correlation_id, request_id, server, tool_name, client_name, user_id; another brace is %7B
+    "#);
+    for address in ["javascript:alert(1)", "https://{server}/", "https://g/ x", "https://"] {
+        mistake(&format!("[admin]\nlinks = {{ a = \"{address}\" }}\n"));
+    }
+}
+
+#[test]
+fn more_recent_calls_than_there_can_be() {
+    assert_snapshot!(mistake("[limits]\nrecent_calls = 100001\n"), @r"
+        config.toml, line 2, column 16
+          |
+        2 | recent_calls = 100001
+          |                ^^^^^^
+        expected at most 100000 calls
+        hint: the default is 10000; 0 keeps none
     ");
 }
 

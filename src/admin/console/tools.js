@@ -1,0 +1,86 @@
+// What tools do: all of them, and one.
+
+import { Table, bars, bytes, clock, el, facts, field, hold, number, rate, say, share, time, tone } from "./dom.js";
+import { every, get, query } from "./api.js";
+
+const link = (tool) => `#/tools/${encodeURIComponent(tool.server)}/${encodeURIComponent(tool.tool_name)}`;
+
+export async function tools(view) {
+  if (view.path.length >= 2) await one(view);
+  else await all(view);
+}
+
+async function all({ root, signal, failed }) {
+  const search = el("input", { type: "search", autocomplete: "off", oninput: () => show() });
+  let told = [];
+  const quantile = (title, key) => ({ title, number: true, of: (tool) => tool[key], shown: (tool) => time(tool[key]) });
+  const table = new Table("Tools, since the proxy began", [
+    { title: "Tool", of: (tool) => tool.tool_name, shown: (tool) => el("a", { href: link(tool) }, tool.tool_name) },
+    { title: "Server", of: (tool) => tool.server },
+    { title: "Calls", number: true, of: (tool) => tool.calls, shown: (tool) => number(tool.calls) },
+    { title: "Calls/s", number: true, of: (tool) => tool.rate_per_second, shown: (tool) => rate(tool.rate_per_second) },
+    { title: "Errors", number: true, of: (tool) => tool.error_share, shown: (tool) => share(tool.error_share) },
+    quantile("Median", "p50"), quantile("90 %", "p90"), quantile("95 %", "p95"), quantile("99 %", "p99"), quantile("99.9 %", "p99_9"),
+    { title: "Sent", number: true, of: (tool) => tool.bytes.client_to_server, shown: (tool) => bytes(tool.bytes.client_to_server) },
+    { title: "Received", number: true, of: (tool) => tool.bytes.server_to_client, shown: (tool) => bytes(tool.bytes.server_to_client) },
+    { title: "Tokens", number: true, of: (tool) => (tool.tokens.input ?? 0) + (tool.tokens.output ?? 0), shown: (tool) => number((tool.tokens.input ?? 0) + (tool.tokens.output ?? 0)) },
+    { title: "Cost", number: true, of: (tool) => tool.cost_usd, shown: (tool) => cost(tool.cost_usd) },
+    { title: "Oldest open", number: true, of: (tool) => tool.oldest_inflight_seconds, shown: (tool) => (tool.oldest_inflight_seconds ? time(tool.oldest_inflight_seconds) : "–") },
+  ], { key: (tool) => `${tool.server} ${tool.tool_name}`, sort: 2, none: "no tool was called yet" });
+  hold(root, el("div", { class: "bar" }, el("h1", {}, "Tools"), field("Name or server", search)), el("section", { class: "card" }, table.element));
+  const show = () => {
+    const wanted = search.value.toLowerCase();
+    table.show(told.filter((tool) => `${tool.tool_name} ${tool.server}`.toLowerCase().includes(wanted)));
+  };
+  const look = async () => {
+    ({ tools: told } = await get("/api/tools", signal));
+    show();
+  };
+  await look();
+  every(2000, look, signal, failed);
+}
+
+const cost = (dollars) => (dollars === null || dollars === undefined ? "–" : `$${dollars.toFixed(dollars < 1 ? 4 : 2)}`);
+
+async function one({ root, path: [server, name], signal, failed }) {
+  const [figures, outcomes, latency, errors, before, after] = [0, 1, 2, 3, 4, 5].map(() => el("div"));
+  const recent = new Table("Its last calls", [
+    { title: "Ended", of: (call) => call.timestamp, shown: (call) => el("a", { href: `#/calls/${call.number}` }, clock(call.timestamp, 1)) },
+    { title: "Outcome", of: (call) => call.outcome, shown: (call) => el("span", { class: tone(call.status) }, call.outcome) },
+    { title: "Took", number: true, of: (call) => call.duration_ms, shown: (call) => time(call.duration_ms / 1000) },
+    { title: "Client", of: (call) => call.client_name },
+    { title: "What it said", wrap: true, of: (call) => call.error_message },
+  ], { key: (call) => call.number, sortable: false });
+  const card = (title, content) => el("section", { class: "card" }, el("h2", {}, title), content);
+  hold(root, el("div", { class: "bar" }, el("h1", {}, el("span", { class: "foreign" }, name), el("span", { class: "soft" }, ` of ${server}`)), el("a", { href: "#/tools" }, "All tools")),
+    el("div", { class: "grid" }, card("Figures", figures), card("How it ends", outcomes), card("How long it takes", latency), card("Errors by type", errors),
+      card("What comes before it", before), card("What comes after it", after)),
+    el("section", { class: "card" }, recent.element));
+  const counts = (counts) => Object.entries(counts).sort(([, a], [, b]) => b - a);
+  const some = (rows) => (rows.length ? bars(rows) : el("p", { class: "empty" }, "none"));
+  const look = async () => {
+    const { tools: [tool] } = await get(`/api/tools${query({ server, tool: name })}`, signal);
+    const { calls } = await get(`/api/calls${query({ server, tool: name, limit: 20 })}`, signal);
+    if (signal.aborted) return;
+    recent.show(calls);
+    if (!tool) return hold(figures, el("p", { class: "empty" }, "this tool was not called yet"));
+    hold(figures, facts([
+      ["Calls", number(tool.calls)], ["Calls a second", rate(tool.rate_per_second)], ["Share of errors", share(tool.error_share)],
+      ["Median", time(tool.p50)], ["95 %, 99 %, 99.9 %", `${time(tool.p95)}, ${time(tool.p99)}, ${time(tool.p99_9)}`],
+      ["Mean", time(tool.calls ? tool.duration_seconds_sum / tool.calls : null)],
+      ["Arguments, results", `${bytes(tool.bytes.client_to_server)}, ${bytes(tool.bytes.server_to_client)}`],
+      ["Tokens in, out", `${number(tool.tokens.input)}, ${number(tool.tokens.output)}`],
+      ["Cost", cost(tool.cost_usd)], ["Oldest open call", tool.oldest_inflight_seconds ? time(tool.oldest_inflight_seconds) : "none"],
+    ]));
+    hold(outcomes, some(counts(tool.outcomes).map(([outcome, count]) => [outcome, count, outcome === "ok" ? "good" : "bad"])));
+    const bounds = tool.buckets.bounds;
+    const rows = tool.buckets.counts.map((count, at) => [at < bounds.length ? `≤ ${time(bounds[at])}` : `> ${time(bounds.at(-1))}`, count]);
+    const used = rows.findLastIndex(([, count]) => count > 0);
+    hold(latency, some(rows.slice(Math.max(0, rows.findIndex(([, count]) => count > 0) - 1), used + 2)));
+    hold(errors, some(counts(tool.errors_by_type).map(([type, count]) => [type, count, "bad"])));
+    hold(before, some(counts(tool.follows)));
+    hold(after, some(counts(tool.followed_by)));
+  };
+  await look();
+  every(2000, look, signal, failed);
+}

@@ -1,0 +1,205 @@
+//! `GET /api/tools?server=&tool=`: what is known of each tool, from the page of `/metrics` as it stands now: the numbers are
+//! the same because they are the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::pages::{JSON, page, refusal};
+use super::probe::decoded;
+use crate::export::{Prometheus, quantile};
+use crate::observe::Observer;
+
+const SHARES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)];
+
+/// The answer: `{ "tools": […] }`, by server and name. With both said, the one tool's buckets stand in it, too.
+pub(super) async fn answer(
+    prometheus: &Arc<Prometheus>,
+    observer: &Observer,
+    query: &str,
+) -> Response<Full<Bytes>> {
+    let told = |name: &str| {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next_back()
+    };
+    let (server, tool) = (told("server"), told("tool"));
+    let (prometheus, observer) = (Arc::clone(prometheus), observer.clone());
+    // Rendering takes milliseconds of one core: not on a thread that waits for others.
+    let answered = tokio::task::spawn_blocking(move || {
+        observer.catch_up();
+        let rates = prometheus.tool_rates(Instant::now());
+        let tools = read(&prometheus.page(observer.usage()));
+        let wanted = |(of, name): &(String, String)| {
+            server.as_ref().is_none_or(|server| server == of) && tool.as_ref().is_none_or(|tool| tool == name)
+        };
+        let is_one = server.is_some() && tool.is_some();
+        let tools = tools.into_iter().filter(|(key, _)| wanted(key));
+        tools.map(|(key, tool)| tool.told(&key, rates.get(&key).copied(), is_one)).collect::<Vec<Value>>()
+    });
+    match answered.await {
+        Ok(tools) => page(StatusCode::OK, JSON, json!({ "tools": tools }).to_string()),
+        Err(_panicked) => {
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be read", "ask again")
+        }
+    }
+}
+
+/// What the page says of one tool.
+#[derive(Debug, Default)]
+struct Tool {
+    outcomes: BTreeMap<String, f64>,
+    statuses: BTreeMap<String, f64>,
+    errors: BTreeMap<String, f64>,
+    /// How many took at most so long, by the bound in its order.
+    buckets: Vec<(f64, f64)>,
+    seconds: f64,
+    bytes: BTreeMap<String, f64>,
+    tokens: BTreeMap<String, f64>,
+    cost: Option<f64>,
+    oldest: Option<f64>,
+    followed_by: BTreeMap<String, f64>,
+    follows: BTreeMap<String, f64>,
+}
+
+fn read(metrics: &str) -> BTreeMap<(String, String), Tool> {
+    let mut tools: BTreeMap<(String, String), Tool> = BTreeMap::new();
+    for series in metrics.lines().filter_map(Series::of) {
+        let server = series.label("server");
+        let key = |label: &str| (server.to_owned(), series.label(label).to_owned());
+        if series.name == "mcp_tool_composition_total" {
+            let (source, target) = (key("source_tool"), key("target_tool"));
+            let of = |tool: &(String, String)| tool.1.clone();
+            *tools.entry(source.clone()).or_default().followed_by.entry(of(&target)).or_default() +=
+                series.value;
+            *tools.entry(target).or_default().follows.entry(of(&source)).or_default() += series.value;
+        } else if !series.label("tool_name").is_empty() {
+            tools.entry(key("tool_name")).or_default().add(&series);
+        }
+    }
+    // What is only timed, or listed in advance, was not called.
+    tools.retain(|_, tool| !tool.outcomes.is_empty() || tool.oldest.is_some());
+    tools
+}
+
+impl Tool {
+    fn add(&mut self, series: &Series<'_>) {
+        let value = series.value;
+        let more = |counts: &mut BTreeMap<String, f64>, label: &str| {
+            *counts.entry(series.label(label).to_owned()).or_default() += value;
+        };
+        match series.name {
+            "mcp_tool_invocations_total" => {
+                more(&mut self.outcomes, "outcome");
+                more(&mut self.statuses, "status");
+            }
+            "mcp_tool_errors_total" => more(&mut self.errors, "error_type"),
+            "mcp_tool_duration_seconds_bucket" => {
+                let bound = series.label("le").parse().unwrap_or(f64::INFINITY);
+                match self.buckets.iter_mut().find(|(known, _)| known.total_cmp(&bound).is_eq()) {
+                    Some((_, count)) => *count += value,
+                    None => self.buckets.push((bound, value)),
+                }
+            }
+            "mcp_tool_duration_seconds_sum" => self.seconds += value,
+            "mcp_payload_size_bytes_sum" => more(&mut self.bytes, "direction"),
+            "mcp_tokens_total" => more(&mut self.tokens, "token_type"),
+            "mcp_cost_usd_total" => *self.cost.get_or_insert_default() += value,
+            "mcp_tool_oldest_inflight_seconds" => self.oldest = Some(value),
+            _ => {}
+        }
+    }
+
+    fn told(&self, (server, name): &(String, String), rate: Option<f64>, with_buckets: bool) -> Value {
+        let calls: f64 = self.outcomes.values().sum();
+        let of = |status: &str| self.statuses.get(status).copied().unwrap_or_default();
+        let (errors, judged) = (of("error"), of("error") + of("success"));
+        let bounds: Vec<f64> =
+            self.buckets.iter().map(|(bound, _)| *bound).filter(|bound| bound.is_finite()).collect();
+        let mut below = 0.0;
+        let counts: Vec<u64> = self
+            .buckets
+            .iter()
+            .map(|(_, count)| whole(count - std::mem::replace(&mut below, *count)))
+            .collect();
+        let mut told = json!({
+            "server": server,
+            "tool_name": name,
+            "calls": whole(calls),
+            "rate_per_second": rate,
+            "outcomes": counted(&self.outcomes),
+            "statuses": counted(&self.statuses),
+            "errors_by_type": counted(&self.errors),
+            "error_share": (judged > 0.0).then(|| errors / judged),
+            "duration_seconds_sum": self.seconds,
+            "bytes": counted(&self.bytes),
+            "tokens": counted(&self.tokens),
+            "cost_usd": self.cost,
+            "oldest_inflight_seconds": self.oldest,
+            "followed_by": counted(&self.followed_by),
+            "follows": counted(&self.follows),
+        });
+        for (key, share) in SHARES {
+            told[key] = json!(quantile(share, &bounds, &counts));
+        }
+        if with_buckets {
+            told["buckets"] = json!({ "bounds": bounds, "counts": counts });
+        }
+        told
+    }
+}
+
+fn counted(counts: &BTreeMap<String, f64>) -> Value {
+    counts.iter().map(|(name, count)| (name.clone(), json!(whole(*count)))).collect()
+}
+
+/// Counts are whole numbers that are not negative.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "so it is")]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
+}
+
+/// One line of the page.
+struct Series<'a> {
+    name: &'a str,
+    labels: Vec<(&'a str, &'a str)>,
+    value: f64,
+}
+
+impl<'a> Series<'a> {
+    /// `None`: a comment, or a series without labels. Values of labels hold no quotes.
+    fn of(line: &'a str) -> Option<Self> {
+        let is_about_tools = ["mcp_to", "mcp_payload", "mcp_cost"].iter().any(|name| line.starts_with(name));
+        let (name, rest) = line.split_once('{').filter(|_| is_about_tools)?;
+        let (labels, value) = rest.rsplit_once("} ")?;
+        let labels = labels.split("\",").filter_map(|label| label.split_once("=\""));
+        let labels = labels.map(|(name, value)| (name, value.trim_end_matches('"'))).collect();
+        Some(Self { name, labels, value: value.parse().ok()? })
+    }
+
+    fn label(&self, name: &str) -> &'a str {
+        self.labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_whatever_names_hold() {
+        let series = Series::of(
+            "mcp_tool_invocations_total{server=\"a\",tool_name=\"x} 7{,y=<b>\",outcome=\"ok\"} 12",
+        );
+        let series = series.unwrap();
+        assert_eq!(
+            (series.label("tool_name"), series.label("outcome"), whole(series.value)),
+            ("x} 7{,y=<b>", "ok", 12)
+        );
+        assert!(Series::of("# HELP mcp_tool_x y").is_none());
+    }
+}
