@@ -81,8 +81,8 @@ fn read(metrics: &str) -> BTreeMap<(String, String), Tool> {
             tools.entry(key("tool_name")).or_default().add(&series);
         }
     }
-    // What is only timed, or listed in advance, was not called.
-    tools.retain(|_, tool| !tool.outcomes.is_empty() || tool.oldest.is_some());
+    // What neither ended nor waits was not called: it is only timed, or its name became known while it was.
+    tools.retain(|_, tool| !tool.outcomes.is_empty() || tool.oldest.is_some_and(|oldest| oldest > 0.0));
     tools
 }
 

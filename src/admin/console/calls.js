@@ -98,10 +98,22 @@ export async function calls({ root, path: [chosen], signal, failed, about }) {
     }
   }
 
+  // What is chosen is shown beside the calls: which are wanted, and whether they move, stays as it is.
+  split.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#/calls"]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.getAttribute("href"));
+    const [, , number] = link.getAttribute("href").split("/");
+    picked = number === undefined ? null : Number(number);
+    table.show(shown);
+    pick().catch(failed);
+  });
+
   async function pick() {
-    if (picked === null) return;
+    split.classList.toggle("two", picked !== null);
+    if (picked === null) return hold(details);
     const call = shown.find(({ number }) => number === picked) ?? (await get(`/api/calls${query({ before: picked + 1, limit: 1 })}`, signal)).calls.find(({ number }) => number === picked);
-    split.classList.add("two");
     hold(details, el("div", { class: "card" }, call ? one(call, about) : el("p", { class: "empty" }, "this call is not kept any more")));
   }
 
@@ -125,17 +137,18 @@ export function one(call, about) {
     el("div", { class: "bar" }, el("h2", { class: "foreign" }, target(call)), el("a", { href: "#/calls" }, "Close")),
     el("p", { class: "foreign" }, call.message),
     links.length > 0 && el("p", {}, links.flatMap((link) => [link, " "])),
-    way(call.timeline),
+    way(call),
     facts(rest.map(([key, value]) => [key, key === "session_id" ? el("a", { href: `#/sessions/${encodeURIComponent(value)}` }, value) : String(value)])),
   ];
 }
 
 /** The way of a call from the request's head to its end. */
-function way(times) {
+function way({ timeline: times, event }) {
+  const asks = event === "mcp_server_request";
   const end = Math.max(times.ended_ms, 1e-6);
   const lane = el("div", { class: "way", "aria-hidden": "true" });
   if (times.sent_ms !== undefined) lane.append(placed(el("div", { class: "span" }), times.sent_ms / end, Math.max(0, (end - times.sent_ms) / end)));
-  const steps = [["received", times.received_ms], ["sent to the server", times.sent_ms], ["first byte of the answer", times.first_byte_ms], ["first event", times.first_event_ms],
+  const steps = [["received", times.received_ms], [asks ? "passed to the client" : "sent to the server", times.sent_ms], ["first byte of the answer", times.first_byte_ms], ["first event", times.first_event_ms],
     ...(times.passed ?? []).map(({ ms, what }) => [what, ms]), ["answer complete", times.ended_ms]].filter(([, ms]) => ms !== undefined);
   const rows = steps.sort(([, a], [, b]) => a - b);
   for (const [, ms] of rows) lane.append(placed(el("div", { class: "mark" }), Math.min(1, ms / end)));

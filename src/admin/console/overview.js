@@ -47,7 +47,7 @@ export async function overview({ root, signal, failed, about }) {
   const tiles = new Map(["Calls a second", "Errors", "Median", "95 %", "99 %", "Sessions", "Streams", "Servers well"].map((name) => [name, el("dd", {}, "–")]));
   const charts = [
     [new Chart("Calls a second", [{ key: "calls", name: "all", kind: "s1" }, { key: "errors", name: "errors", kind: "se" }], rate), "calls"],
-    [new Chart("Duration", [{ key: "p50", name: "median", kind: "s1" }, { key: "p95", name: "95 %", kind: "s2" }, { key: "p99", name: "99 %", kind: "s3" }], time, { area: false }), "time"],
+    [new Chart("Duration", [{ key: "p50", name: "p50", kind: "s1" }, { key: "p95", name: "p95", kind: "s2" }, { key: "p99", name: "p99", kind: "s3" }], time, { area: false }), "time"],
     [new Chart("Share of errors", [{ key: "share", name: "errors", kind: "se" }], share), "share"],
     [new Chart("Open now", [{ key: "sessions", name: "sessions", kind: "s1" }, { key: "streams", name: "streams", kind: "s2" }], number), "open"],
   ].map(([chart]) => chart);
@@ -90,7 +90,7 @@ export async function overview({ root, signal, failed, about }) {
     el("div", { class: "bar" }, el("h1", {}, "Overview"), el("div", { class: "left", role: "group", "aria-label": "Range" }, ranges)),
     !about.metrics && el("p", { role: "alert", class: "card" }, "metrics.enabled is false: there are no numbers of traffic"),
     el("dl", { class: "tiles" }, [...tiles].map(([name, value]) => el("div", { class: "tile" }, el("dt", {}, name), value))),
-    el("div", { class: "grid" }, charts.map((chart) => chart.element)),
+    el("div", { class: "grid quad" }, charts.map((chart) => chart.element)),
     el("section", { class: "card" }, table.element),
     el("div", { class: "grid" }, el("section", { class: "card" }, busiest.element), el("section", { class: "card" }, failures.element)));
 

@@ -75,11 +75,11 @@ async function one({ root, path: [id], signal, failed }) {
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   } }, "Save as text");
   hold(root, el("div", { class: "bar" }, el("h1", {}, "Session ", el("span", { class: "mono foreign" }, id.slice(0, 20))), el("a", { href: "#/sessions" }, "All sessions")),
-    el("section", { class: "card" }, el("h2", {}, "What is known"), about),
+    el("div", { class: "grid" }, el("section", { class: "card" }, el("h2", {}, "What is known"), about),
     el("section", { class: "card" }, el("h2", {}, "Debugging"), el("div", { class: "left bar" }, field("Log its payloads for", long),
-      el("button", { type: "button", onclick: () => debug(long.value) }, "Debug on"), el("button", { type: "button", onclick: () => debug("0s") }, "Debug off"), note)),
-    el("section", { class: "card" }, el("h2", {}, "Timeline"), gantt),
-    el("section", { class: "card" }, el("div", { class: "bar" }, el("h2", {}, "Sequence"), save), drawing, el("details", {}, el("summary", {}, "As text"), written)));
+      el("button", { type: "button", onclick: () => debug(long.value) }, "Debug on"), el("button", { type: "button", onclick: () => debug("0s") }, "Debug off"), note))),
+    el("div", { class: "grid pair" }, el("section", { class: "card" }, el("h2", {}, "Timeline"), gantt),
+    el("section", { class: "card" }, el("div", { class: "bar" }, el("h2", {}, "Sequence"), save), drawing, el("details", {}, el("summary", {}, "As text"), written))));
   const look = async () => {
     const [{ calls }, { sessions: open }] = await Promise.all([get(`/api/calls${query({ session: id, limit: CALLS })}`, signal), get("/api/sessions?limit=1000", signal)]);
     if (signal.aborted) return;

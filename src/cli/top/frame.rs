@@ -114,7 +114,7 @@ impl Look {
         self.top = self.top.min(self.tools().len().saturating_sub(room.max(1)));
         let tools = self.tools();
         let title = format!(
-            "{:<28} {:<14} {:>9} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9}",
+            "{:<26} {:<12} {:>8} {:>8} {:>7} {:>9} {:>9} {:>8} {:>8}",
             "TOOL", "SERVER", "CALLS", "CALLS/S", "ERRORS", "MEDIAN", "95 %", "99 %", "OLDEST"
         );
         lines.push(ink.dim(&cut(&title, width)));
@@ -166,7 +166,7 @@ impl Look {
         lines.push(ink.good(&cut(&spark(&calls), width)));
         lines.push(ink.dim(&cut(
             &format!(
-                "{:<28} {:<14} {:>9} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9}",
+                "{:<26} {:<12} {:>8} {:>8} {:>7} {:>9} {:>9} {:>8} {:>8}",
                 "SERVER", "HEALTH", "", "CALLS/S", "ERRORS", "MEDIAN", "95 %", "SESSIONS", "STREAMS"
             ),
             width,
@@ -174,9 +174,9 @@ impl Look {
         for server in servers {
             let of = self.figures(&server.name);
             let line = format!(
-                "{:<28} {:<14} {:>9} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9}  {}",
-                fit(&server.name, 28),
-                fit(&server.health, 14),
+                "{:<26} {:<12} {:>8} {:>8} {:>7} {:>9} {:>9} {:>8} {:>8}  {}",
+                fit(&server.name, 26),
+                fit(&server.health, 12),
                 "",
                 rate(of.calls),
                 share(of.errors),
@@ -272,9 +272,9 @@ impl Figures {
 fn tool_line(tool: &Tool, width: usize, ink: Ink) -> String {
     let oldest = tool.oldest_inflight_seconds.filter(|oldest| *oldest > 0.0);
     let line = format!(
-        "{:<28} {:<14} {:>9} {:>8} {:>7} {:>9} {:>9} {:>9} {:>9}",
-        fit(&tool.tool_name, 28),
-        fit(&tool.server, 14),
+        "{:<26} {:<12} {:>8} {:>8} {:>7} {:>9} {:>9} {:>8} {:>8}",
+        fit(&tool.tool_name, 26),
+        fit(&tool.server, 12),
         tool.calls,
         rate(tool.rate_per_second),
         share(tool.error_share),

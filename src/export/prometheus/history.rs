@@ -26,6 +26,9 @@ const SERVERS_MAX: usize = 64;
 /// How many counts of tools are kept, one every [`TOGETHER`] looks: rates are of the last minute.
 const COUNTS: usize = 7;
 
+/// Rates of a shorter time say nothing.
+const RATES_FROM: f64 = 1.0;
+
 const REQUESTS: &str = "mcp_request_duration_seconds";
 const TOOLS: &str = "mcp_tool_duration_seconds";
 
@@ -109,7 +112,7 @@ impl Prometheus {
             }
             tracks.servers.entry(server).or_default().look((now, totals), &bounds, is_coarse);
         }
-        if is_coarse {
+        if is_coarse || tracks.tools.is_empty() {
             let count = |(labels, buckets): (Arc<str>, Vec<u64>)| (labels, buckets.iter().sum());
             let counts = self.histograms.counts(TOOLS).into_iter().map(count).collect();
             tracks.tools.push_back((now, counts));
@@ -138,7 +141,7 @@ impl Prometheus {
         for (labels, buckets) in self.histograms.counts(TOOLS) {
             let more = buckets.iter().sum::<u64>() - before.get(&labels).copied().unwrap_or_default();
             if let (Some(server), Some(tool)) = (label(&labels, "server"), label(&labels, "tool_name"))
-                && seconds > 0.0
+                && seconds >= RATES_FROM
             {
                 *rates.entry((server.to_owned(), tool.to_owned())).or_default() += as_f64(more) / seconds;
             }

@@ -43,7 +43,7 @@ async fn every_fault_is_told_and_counted_under_its_right_name_and_leaves_nothing
             about = case.about;
             let _ = writeln!(table, "| **{about}** | | |");
         }
-        let page = stage.page().await;
+        let page = stage.page_without_clients().await;
         let sees = stage.play(case).await;
         let counted = counted(&stage, case, &page).await;
         let _ = writeln!(table, "| {} | {sees} | {counted} |", case.name);

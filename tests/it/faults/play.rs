@@ -164,6 +164,19 @@ impl Stage {
         }
     }
 
+    /// The page once no client is connected any more: what ends from here on began after it.
+    pub(super) async fn page_without_clients(&self) -> Scrape {
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let page = self.page().await;
+            if page.metric("mcp_active_connections").sum() < 0.5 {
+                return page;
+            }
+            assert!(Instant::now() < patience, "somebody stays connected");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Waits until as many files are open as before; at last nothing is in flight.
     pub(super) async fn until_nothing_is_left(&self, before: usize) {
         let patience = Instant::now() + PATIENCE;
