@@ -1,4 +1,4 @@
-//! `GET /probe?target=NAME&module=mcp`: asks a configured server how it is, now, in blackbox_exporter's manner and with its
+//! `GET /probe?target=NAME&module=mcp`: asks a configured server how it is, now, in `blackbox_exporter`'s manner and with its
 //! names. No other server can be named: nobody probes a network through this one.
 
 use std::fmt::Write as _;
@@ -21,7 +21,7 @@ const MODULE: &str = "mcp";
 /// What Prometheus says of how long it waits.
 const SCRAPE_TIMEOUT: HeaderName = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
 
-/// So much of it is left for the answer, as blackbox_exporter has it.
+/// So much of it is left for the answer, as `blackbox_exporter` has it.
 const FOR_THE_ANSWER: f64 = 0.5;
 
 /// The answer: 200 with the page whatever came of the probe, 400 where nobody can be asked.
@@ -39,13 +39,10 @@ pub(super) async fn answer(watch: &Watch, query: &str, headers: &HeaderMap) -> R
         let error = "`target` is missing: the name of a server";
         return refusal(StatusCode::BAD_REQUEST, error, &known());
     };
-    match watch.probe(&target, within(headers)).await {
-        Some(report) => page(StatusCode::OK, super::pages::TEXT, exposition(&report)),
-        None => {
-            let error = "`target` is no server of this proxy";
-            refusal(StatusCode::BAD_REQUEST, error, &known())
-        }
-    }
+    let Some(report) = watch.probe(&target, within(headers)).await else {
+        return refusal(StatusCode::BAD_REQUEST, "`target` is no server of this proxy", &known());
+    };
+    page(StatusCode::OK, super::pages::TEXT, exposition(&report))
 }
 
 /// How long a probe may take so that its answer is still waited for.
@@ -62,15 +59,12 @@ pub(super) fn decoded(value: &str) -> String {
     while let Some((&byte, after)) = rest.split_first() {
         let escaped = (byte == b'%').then(|| after.get(..2)).flatten();
         let escaped = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(meant) => {
-                bytes.push(meant);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(if byte == b'+' { b' ' } else { byte });
-                rest = after;
-            }
+        if let Some(meant) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(meant);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(if byte == b'+' { b' ' } else { byte });
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -73,7 +73,7 @@ const TOP_EXAMPLE: &str = "Examples:\n  sightglass top\n  sightglass top --admin
 /// Arguments of `top`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TopArgs {
-    /// The admin listener of a sightglass; without a scheme it is http:// [default: http://127.0.0.1:9464]
+    /// The admin listener of a sightglass; without a scheme it is plain HTTP [default: 127.0.0.1:9464]
     #[arg(long, value_name = "URL", env = "SIGHTGLASS_ADMIN")]
     pub admin: Option<String>,
     /// What it asks for where `admin.token` is set
@@ -90,7 +90,7 @@ pub struct TopArgs {
 /// Arguments of `probe`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProbeArgs {
-    /// The MCP server; with --health the admin listener of a sightglass [default with --health: http://127.0.0.1:9464]
+    /// The MCP server; with --health the admin listener of a sightglass [default with --health: 127.0.0.1:9464]
     #[arg(value_name = "URL")]
     pub url: Option<String>,
     /// Send this header field, as "Name: value"; may be given several times (in the variable: one a line)

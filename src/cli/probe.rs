@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::json;
 
 use super::arguments::{ProbeArgs, ReportFormat};
@@ -112,7 +111,7 @@ fn arguments(text: Option<&str>) -> anyhow::Result<toml::Table> {
             "write for example --arguments '{\"message\": \"hello\"}'",
         )
     };
-    Ok(serde_json::from_str(text).map_err(unreadable).context("")?)
+    Ok(serde_json::from_str(text).map_err(unreadable)?)
 }
 
 fn text(report: &Report) -> String {

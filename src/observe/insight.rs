@@ -223,9 +223,8 @@ impl Insight {
             structured: remains.structured.filter(|_| wanted.structured),
         };
         let facts = Facts::of(remains);
-        let bytes = |captured: &Option<&Captured>| captured.map_or(0, |captured| captured.bytes.len());
-        let all =
-            bytes(&kept.params) + bytes(&kept.arguments) + bytes(&kept.result) + bytes(&kept.structured);
+        let bytes = |captured: Option<&Captured>| captured.map_or(0, |captured| captured.bytes.len());
+        let all = bytes(kept.params) + bytes(kept.arguments) + bytes(kept.result) + bytes(kept.structured);
         if all > AT_ONCE_BYTES_MAX {
             let mut has_room = true;
             let held = kept.as_ref().map(|captured| {

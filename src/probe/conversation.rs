@@ -172,7 +172,7 @@ impl<'a> Conversation<'a> {
         };
         let phase = failed_in.unwrap_or(ProbePhase::Initialize);
         report.fault = Some(Fault { kind, phase, message });
-        Ended { refused: answer, is_streaming }
+        Ended { refused: answer.map(|answer| *answer), is_streaming }
     }
 
     /// What really failed where the connection never came about.
@@ -477,7 +477,7 @@ fn no_error(message: Message, status: StatusCode) -> Result<Message, Trouble> {
     let text = format!("JSON-RPC error{code}: {}", fault.message.as_str());
     let mut trouble = Trouble::new(FaultKind::JsonRpc, text);
     if !status.is_success() {
-        trouble.answer = Some(Refused::status_alone(status, fault.message.as_str()));
+        trouble.answer = Some(Box::new(Refused::status_alone(status, fault.message.as_str())));
     }
     Err(trouble)
 }

@@ -1,6 +1,7 @@
 //! Asks the servers again and again, one probe at a time for each, and tells how they are.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use super::ask::{Subject, probe};
 use super::health::{Health, LOOK_SECONDS, ServerHealth};
 use super::report::{Fault, FaultKind, Report};
-use crate::config::{Config, Probe, Server};
+use crate::config::{Config, Server};
 use crate::mcp::Text;
 use crate::observe::{Observer, ProbePhase, Probed, Redactor};
 use crate::shutdown::Shutdown;
@@ -112,10 +113,10 @@ impl Watch {
             for (at, server) in config.running() {
                 if server.probe.is_none() {
                     lock(&self.known(at).health).forget_probes();
-                } else if !running.contains_key(&at) {
+                } else if let Entry::Vacant(entry) = running.entry(at) {
                     let (watch, own) = (self.clone(), server.clone());
                     let task = tokio::spawn(async move { watch.probe_again_and_again(at, own).await });
-                    running.insert(at, (server.clone(), Task(task.abort_handle())));
+                    entry.insert((server.clone(), Task(task.abort_handle())));
                 }
             }
             if changes.changed().await.is_err() {
@@ -154,7 +155,7 @@ impl Watch {
             return Arc::clone(report);
         }
         let began = Instant::now();
-        let mut settings = server.probe.clone().unwrap_or_else(Probe::default);
+        let mut settings = server.probe.clone().unwrap_or_default();
         settings.timeout = timeout.unwrap_or(settings.timeout).min(settings.timeout);
         let era = lock(&known.health).era;
         let subject = Subject { server: server.clone(), probe: settings, era, explains: false };

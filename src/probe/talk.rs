@@ -38,7 +38,7 @@ pub(super) struct Trouble {
     pub(super) kind: FaultKind,
     pub(super) message: String,
     /// What the server said instead.
-    pub(super) answer: Option<Refused>,
+    pub(super) answer: Option<Box<Refused>>,
 }
 
 /// An answer that is no message.
@@ -178,7 +178,7 @@ impl Talk {
             None if reading.seen == 0 => (FaultKind::NotMcp, "the answer is empty"),
             None => (FaultKind::NotMcp, "the answer does not hold the message that was asked for"),
         };
-        Err(Trouble { kind, message: message.to_owned(), answer: Some(refused) })
+        Err(Trouble { kind, message: message.to_owned(), answer: Some(Box::new(refused)) })
     }
 
     /// Posts what nobody answers; any success will do.
@@ -247,7 +247,7 @@ impl Talk {
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Trouble> {
-        let response = self.client.request(request).await.map_err(|error| self.not_sent(&error))?;
+        let response = self.client.request(request).await.map_err(|error| Self::not_sent(&error))?;
         self.version = Some(response.version());
         self.status = Some(response.status());
         self.refused = self.status.filter(|status| !status.is_success()).or(self.refused);
@@ -267,11 +267,11 @@ impl Talk {
             Some(media) => format!("{} and {media} in the place of a message", head.status.as_u16()),
             None => format!("{} without a message", head.status.as_u16()),
         };
-        Trouble { kind, message, answer: Some(refused) }
+        Trouble { kind, message, answer: Some(Box::new(refused)) }
     }
 
     /// Why there is no answer at all.
-    fn not_sent(&self, error: &legacy::Error) -> Trouble {
+    fn not_sent(error: &legacy::Error) -> Trouble {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
         let mut message = error.to_string();
         let mut kind = FaultKind::Reset;
@@ -295,14 +295,14 @@ impl Talk {
             }
             cause = source.source();
         }
-        let told = match kind {
-            FaultKind::Dns => format!("the name cannot be resolved: {message}"),
-            FaultKind::Connect => format!("no connection: {message}"),
-            FaultKind::Tls => format!("TLS failed: {message}"),
-            FaultKind::NotHttp => format!("what came is not HTTP: {message}"),
-            _ => format!("the connection broke: {message}"),
-        };
-        Trouble::new(kind, told)
+        let what = [
+            (FaultKind::Dns, "the name cannot be resolved"),
+            (FaultKind::Connect, "no connection"),
+            (FaultKind::Tls, "TLS failed"),
+            (FaultKind::NotHttp, "what came is not HTTP"),
+        ];
+        let what = what.iter().find(|(known, _)| *known == kind).map(|(_, what)| *what);
+        Trouble::new(kind, format!("{}: {message}", what.unwrap_or("the connection broke")))
     }
 }
 
@@ -341,7 +341,7 @@ fn http_trouble(refused: Refused) -> Trouble {
         StatusCode::FORBIDDEN if refused.challenge.is_some() => FaultKind::Credentials,
         _ => FaultKind::Http,
     };
-    Trouble { kind, message: format!("HTTP {}", refused.status), answer: Some(refused) }
+    Trouble { kind, message: format!("HTTP {}", refused.status), answer: Some(Box::new(refused)) }
 }
 
 fn wants_credentials(head: &http::response::Parts) -> bool {

@@ -53,17 +53,13 @@ fn watch(
             asked = Some(Instant::now());
             look.take(ask());
         }
-        let (width, height) = terminal.size();
-        terminal.show(&look.lines(width, height, true))?;
+        let (width, height) = Terminal::size();
+        Terminal::show(&look.lines(width, height, true))?;
         let wait = asked.map_or(EVERY, |asked| EVERY.saturating_sub(asked.elapsed()));
         match terminal.key(if look.is_paused() { EVERY } else { wait.max(Duration::from_millis(20)) }) {
             Some(Key::Quit) => return Ok(()),
-            Some(key) => {
-                if look.press(key) {
-                    return Ok(());
-                }
-            }
-            None => {}
+            Some(key) if look.press(key) => return Ok(()),
+            Some(_) | None => {}
         }
     }
 }

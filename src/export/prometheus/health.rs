@@ -53,7 +53,7 @@ impl Prometheus {
     pub(super) fn on_health(&self, event: &Event<'_>) {
         match *event {
             Event::TransportJudged { server, failures } => {
-                self.available(self.server(Some(server)), failures)
+                self.available(self.server(Some(server)), failures);
             }
             Event::Probed { server, probed } => self.probed(self.server(Some(server)), probed),
             Event::HealthChanged { server, change } => {

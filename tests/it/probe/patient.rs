@@ -168,17 +168,18 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>) -> Response<Sent
     state.most_under_way.fetch_max(now, Ordering::SeqCst);
     let _leaves = Leaves(&state.under_way);
     let illness = state.illness.lock().unwrap().clone();
-    match illness {
-        Illness::Answers(status, fields, body) => {
-            let mut builder = Response::builder().status(status);
-            for (name, value) in fields {
-                builder = builder.header(*name, *value);
-            }
-            return builder.body(full(body)).unwrap();
+    if let Illness::Answers(status, fields, body) = illness {
+        let mut builder = Response::builder().status(status);
+        for (name, value) in fields {
+            builder = builder.header(*name, *value);
         }
-        Illness::Hangs => std::future::pending().await,
-        Illness::Slow(long) => tokio::time::sleep(long).await,
-        _ => {}
+        return builder.body(full(body)).unwrap();
+    }
+    if matches!(illness, Illness::Hangs) {
+        std::future::pending::<()>().await;
+    }
+    if let Illness::Slow(long) = illness {
+        tokio::time::sleep(long).await;
     }
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -276,10 +277,11 @@ fn streamable(state: &State, session: Option<&str>, message: &Value, illness: &I
 fn result(message: &Value, illness: &Illness) -> Value {
     let error = |code: i64, text: &str| json!({ "jsonrpc": "2.0", "id": message["id"], "error": { "code": code, "message": text } });
     let method = message["method"].as_str().unwrap_or_default();
-    match illness {
-        Illness::Error(code, text) => return error(*code, text),
-        Illness::NoPing if method == "ping" => return error(-32601, "Method not found"),
-        _ => {}
+    if let Illness::Error(code, text) = illness {
+        return error(*code, text);
+    }
+    if matches!(illness, Illness::NoPing) && method == "ping" {
+        return error(-32601, "Method not found");
     }
     let info = json!({ "name": "patient", "version": "1.2" });
     let capabilities = json!({ "tools": {} });
