@@ -95,8 +95,8 @@ fn compressed(text: &str) -> Bytes {
 
 fn tag(text: &str) -> HeaderValue {
     let hash = digest(&SHA256, text.as_bytes());
-    let digits: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::try_from(format!("\"{digits}\""))
+    let some = hash.as_ref().first_chunk().copied().map(u64::from_be_bytes).unwrap_or_default();
+    HeaderValue::try_from(format!("\"{some:016x}\""))
         .unwrap_or_else(|_digits_are_fine| HeaderValue::from_static("\"\""))
 }
 

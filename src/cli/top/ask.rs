@@ -45,7 +45,8 @@ pub(super) struct Server {
 #[derive(Debug, Deserialize)]
 pub(super) struct Tool {
     pub(super) server: String,
-    pub(super) tool_name: String,
+    #[serde(rename = "tool_name")]
+    pub(super) name: String,
     pub(super) calls: u64,
     pub(super) rate_per_second: Option<f64>,
     pub(super) error_share: Option<f64>,

@@ -209,7 +209,7 @@ impl Look {
     fn tools(&self) -> Vec<&Tool> {
         let wanted = self.filter.to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&wanted);
-        let tools = self.picture.tools.iter().filter(|tool| has(&tool.tool_name) || has(&tool.server));
+        let tools = self.picture.tools.iter().filter(|tool| has(&tool.name) || has(&tool.server));
         let mut tools: Vec<&Tool> = tools.collect();
         #[expect(clippy::cast_precision_loss, reason = "an order")]
         let value = |tool: &Tool| match self.sort {
@@ -224,7 +224,7 @@ impl Look {
         };
         tools.sort_by(|one, other| {
             let highest = value(other).unwrap_or(-1.0).total_cmp(&value(one).unwrap_or(-1.0));
-            let name = |tool: &Tool| (tool.tool_name.clone(), tool.server.clone());
+            let name = |tool: &Tool| (tool.name.clone(), tool.server.clone());
             highest.then_with(|| name(one).cmp(&name(other)))
         });
         if self.reversed {
@@ -273,7 +273,7 @@ fn tool_line(tool: &Tool, width: usize, ink: Ink) -> String {
     let oldest = tool.oldest_inflight_seconds.filter(|oldest| *oldest > 0.0);
     let line = format!(
         "{:<26} {:<12} {:>8} {:>8} {:>7} {:>9} {:>9} {:>8} {:>8}",
-        fit(&tool.tool_name, 26),
+        fit(&tool.name, 26),
         fit(&tool.server, 12),
         tool.calls,
         rate(tool.rate_per_second),

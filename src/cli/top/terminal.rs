@@ -59,13 +59,13 @@ impl Terminal {
     }
 
     /// Columns and lines.
-    pub(super) fn size(&self) -> (usize, usize) {
+    pub(super) fn size() -> (usize, usize) {
         tcgetwinsize(stdout())
             .map_or((80, 24), |size| (usize::from(size.ws_col).max(20), usize::from(size.ws_row).max(6)))
     }
 
     /// Puts lines in place of what is there.
-    pub(super) fn show(&mut self, lines: &[String]) -> std::io::Result<()> {
+    pub(super) fn show(lines: &[String]) -> std::io::Result<()> {
         let mut text = String::from("\x1b[H");
         for (place, line) in lines.iter().enumerate() {
             text.push_str(line);
