@@ -95,8 +95,8 @@ fn compressed(text: &str) -> Bytes {
 
 fn tag(text: &str) -> HeaderValue {
     let hash = digest(&SHA256, text.as_bytes());
-    let number = hash.as_ref().iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    HeaderValue::try_from(format!("\"{number:016x}\""))
+    let some = hash.as_ref().first_chunk().copied().map(u64::from_be_bytes).unwrap_or_default();
+    HeaderValue::try_from(format!("\"{some:016x}\""))
         .unwrap_or_else(|_digits_are_fine| HeaderValue::from_static("\"\""))
 }
 

@@ -73,7 +73,7 @@ const TOP_EXAMPLE: &str = "Examples:\n  sightglass top\n  sightglass top --admin
 /// Arguments of `top`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TopArgs {
-    /// The admin listener of a sightglass; without a scheme it is plain HTTP [default: 127.0.0.1:9464]
+    /// The admin listener of a sightglass; without a scheme it is plain http [default: 127.0.0.1:9464]
     #[arg(long, value_name = "URL", env = "SIGHTGLASS_ADMIN")]
     pub admin: Option<String>,
     /// What it asks for where `admin.token` is set

@@ -1,9 +1,10 @@
 //! The last calls, for who looks at them while they happen or soon after: the console, `GET /api/calls`, `/api/events`.
 //!
 //! # Why
-//! The line of a call has just been written, in the memory of the thread that carried it: keeping it is a copy into room
-//! that was set aside at the start. Only where somebody has to look for secrets first is the call itself kept, and
-//! looked at when somebody asks. Nobody who reads is waited for: who is slow finds that lines are gone, and how many.
+//! Mostly the line of a call has just been written, in the memory of the thread that carried it: keeping it is a copy into
+//! room that was set aside at the start. Where it has not, because nobody wants lines or somebody has to look for secrets
+//! first, the call itself is kept, and its line is made when somebody asks: making it on the way would cost a tenth of
+//! what a call does. Nobody who reads is waited for: who is slow finds that lines are gone, and how many.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,13 +19,13 @@ use crate::config::Config;
 use crate::observe::{Call, DropReason, DroppedWhat, Ending, Event, Export, Milestone, Passed};
 
 /// Bytes that a call may take on average.
-const USUAL_BYTES: usize = 1024;
+const USUAL_BYTES: usize = 2 * 1024;
 
 /// What is put behind a line.
 const TIMELINE_BYTES: usize = 160;
 
 /// A few large calls have room in the smallest one.
-const LEAST_BYTES: usize = 64 * 1024;
+const LEAST_BYTES: usize = 256 * 1024;
 
 /// So many calls are copied at once while nobody can add one: for about a microsecond.
 const COPIED_AT_ONCE: u64 = 16;
@@ -73,7 +74,7 @@ struct Entry {
 enum Said {
     /// Where it begins in all text that ever was, and its length.
     Line(u64, usize),
-    /// Somebody has to look for secrets.
+    /// Its line is still to be made.
     Call(Arc<(Arc<Call>, Ending)>),
 }
 
@@ -185,7 +186,7 @@ impl Recent {
 
     fn ended(&self, call: &Arc<Call>, ending: &Ending) {
         let (times, mut whole) = (Times::of(call, ending), None);
-        let is_line = self.lines.at_once(call, ending, |line| {
+        let is_line = CallLines::written(call, ending, |line| {
             whole = self.lock().add(Wanted::Line(line), times.clone(), self);
         });
         if !is_line {
@@ -349,4 +350,46 @@ fn milliseconds(time: Duration) -> f64 {
 /// Positions are far below this on machines of 64 bits.
 fn place(position: u64) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_whole_wherever_they_stand_in_the_room() {
+        let mut config = Config::default();
+        config.limits.recent_calls = 200;
+        let recent = Recent::new(&config, Arc::default());
+        let times = Times {
+            sent: None,
+            answered: None,
+            first_event: None,
+            took: Duration::ZERO,
+            at: Instant::now(),
+            passed: Vec::new(),
+            more: 0,
+        };
+        let line = |number: usize| format!("{{\"n\":\"{number} {}\"}}\n", "x".repeat(number * 37 % 5000));
+        let mut seen = 0;
+        for number in 0..5000 {
+            let added = recent.lock().add(Wanted::Line(line(number).as_bytes()), times.clone(), &recent);
+            assert!(added.is_some());
+            let (kept, lost) = recent.from(seen, 3);
+            let Some(last) = kept.last() else { continue };
+            seen = last.number + 1;
+            assert_eq!(lost, 0);
+            assert!(last.json.starts_with(line(number).trim_end_matches("}\n").as_bytes()));
+        }
+        let kept = recent.before(u64::MAX, usize::MAX, |_| true);
+        assert!((100..=200).contains(&kept.len()), "{}", kept.len());
+        for (back, kept) in kept.iter().enumerate() {
+            assert!(kept.json.starts_with(line(4999 - back).trim_end_matches("}\n").as_bytes()), "{back}");
+            assert_eq!(kept.number, 4999 - back as u64);
+        }
+        let (_, lost) = recent.from(0, 1);
+        assert_eq!(lost, 5000 - kept.len() as u64);
+        let whole = vec![b'x'; recent.bytes_max + 1];
+        assert!(recent.lock().add(Wanted::Line(&whole), times, &recent).is_none());
+    }
 }

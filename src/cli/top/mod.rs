@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::arguments::TopArgs;
 use ask::{Asker, Picture};
 use frame::Look;
-use terminal::{Key, Terminal};
+use terminal::Terminal;
 
 /// How often the proxy is asked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -35,14 +35,14 @@ pub fn run(args: &TopArgs) -> anyhow::Result<ExitCode> {
         let _ = writeln!(std::io::stdout(), "{}", lines.join("\n"));
         return Ok(if look.is_current() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let mut terminal = Terminal::open()?;
-    watch(&mut terminal, &mut look, &mut || runtime.block_on(asker.ask()))?;
+    let terminal = Terminal::open()?;
+    watch(&terminal, &mut look, &mut || runtime.block_on(asker.ask()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Until somebody wants no more.
 fn watch(
-    terminal: &mut Terminal,
+    terminal: &Terminal,
     look: &mut Look,
     ask: &mut dyn FnMut() -> Result<Picture, String>,
 ) -> std::io::Result<()> {
@@ -57,7 +57,6 @@ fn watch(
         Terminal::show(&look.lines(width, height, true))?;
         let wait = asked.map_or(EVERY, |asked| EVERY.saturating_sub(asked.elapsed()));
         match terminal.key(if look.is_paused() { EVERY } else { wait.max(Duration::from_millis(20)) }) {
-            Some(Key::Quit) => return Ok(()),
             Some(key) if look.press(key) => return Ok(()),
             Some(_) | None => {}
         }

@@ -18,7 +18,7 @@ const HEADER_BYTES: RangeInclusive<usize> = 8 * 1024..=16 * 1024 * 1024;
 /// Above, the payloads of few calls could fill the memory of all observation.
 const MOST_PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 
-/// Each takes about a kibibyte.
+/// Each takes up to two kibibytes.
 const MOST_RECENT_CALLS: usize = 100_000;
 
 /// What a header map can hold.

@@ -222,44 +222,40 @@ impl AtOnce {
     }
 }
 
-/// The lines of calls as JSON, for who keeps them rather than writes them: the same that are written, where they are.
+/// The lines of calls as JSON, for who keeps them rather than writes them.
 pub(super) struct CallLines {
-    at_once: AtOnce,
+    lines: Lines,
     service: String,
 }
 
 impl CallLines {
     pub(super) fn new(config: &Config) -> Self {
-        let service = service(config);
-        Self { at_once: AtOnce::new(&Arc::new(Lines::new(config)), &service), service }
+        Self { lines: Lines::new(config), service: service(config) }
     }
 
     pub(super) fn reload(&self, config: &Config) {
-        self.at_once.lines.reload(config);
+        self.lines.reload(config);
     }
 
-    /// Tells the line of a call that just ended on this thread; false where somebody has to look for secrets first.
-    pub(super) fn at_once(&self, call: &Call, ending: &Ending, tell: impl FnOnce(&[u8])) -> bool {
-        let mut tell = Some(tell);
-        let written = DESK.try_with(|desk| {
+    /// Tells the line of a call that just ended, if this thread has just written it; false where it has not.
+    pub(super) fn written(call: &Call, ending: &Ending, tell: impl FnOnce(&[u8])) -> bool {
+        let told = DESK.try_with(|desk| {
             let desk = desk.borrow();
             let is_there = desk.whose == Some((call.number, ending.at));
-            if let Some(tell) = tell.take_if(|_| is_there) {
+            if is_there {
                 tell(&desk.text);
             }
             is_there
         });
-        match tell {
-            None => written.unwrap_or(false),
-            Some(tell) => self.at_once.write(call, ending, tell),
-        }
+        // A thread that ends has no desk any more.
+        told.unwrap_or(false)
     }
 
     /// The line of a call that ended before, secrets looked for.
     pub(super) fn late(&self, call: &Call, ending: &Ending) -> Vec<u8> {
         let (mut lines, mut text) = (Vec::new(), Vec::new());
         let wanted = Wanted { call: true, payload: false };
-        call::lines(&self.at_once.lines, (call, ending), wanted, Clocks::now(), &mut lines);
+        call::lines(&self.lines, (call, ending), wanted, Clocks::now(), &mut lines);
         for line in &mut lines {
             if call.head.correlation_id.is_none() {
                 // One that was made up is another one wherever it is told.

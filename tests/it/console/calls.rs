@@ -1,13 +1,18 @@
 //! `GET /api/calls`.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sightglass::cli::telemetry::Telemetry;
+use sightglass::export::Console;
 use sightglass::observe::End;
 
 use super::{BAD, CALL, GOOD, Watched};
 use crate::admin::ask_as;
-use crate::support::observed::one_server;
+use crate::support::logged::Tape;
+use crate::support::observed::{Observed, one_server};
 
 #[tokio::test]
 async fn the_last_calls_come_first_and_only_those_that_are_asked_for() {
@@ -124,4 +129,56 @@ async fn nothing_is_kept_where_that_is_switched_off() {
     assert!(!watched.recent.is_on());
     watched.call("echo", GOOD);
     assert!(watched.tools("").await.is_empty());
+}
+
+/// Of a call that had none, the line and who makes it again later tell different ones.
+fn without_correlation(mut line: Value) -> Value {
+    let keys = line.as_object_mut().unwrap();
+    ["correlation_id", "number", "timeline"].map(|key| keys.remove(key));
+    line
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_call_is_its_line_in_the_log() {
+    let (config, tape) = (one_server(), Tape::default());
+    for pretty in [false, true] {
+        let console = Console { out: Box::new(tape.clone()), pretty, color: false };
+        let telemetry = Telemetry::start(&config, Some(console)).unwrap();
+        let (observer, _) = telemetry.observer(&config).unwrap();
+        let observed = Observed { observer, prometheus: Arc::clone(&telemetry.prometheus) };
+        let secret = BAD.replace("\"no\"", "\"password=hunter2hunter2 \u{1b}\"");
+        for (tool, answer) in [("good", GOOD), ("bad", BAD), ("secret", &secret)] {
+            observed.post(&[], &CALL.replace("echo", tool)).json(200, answer);
+        }
+        let mut kept = telemetry.recent.before(u64::MAX, usize::MAX, |_| true);
+        kept.reverse();
+        telemetry.stop(Duration::from_secs(60));
+        let kept = kept.iter().map(|kept| serde_json::from_slice::<Value>(&kept.json).unwrap());
+        let kept: Vec<Value> = kept.collect();
+        assert_eq!(kept.len(), 3);
+        assert!(!kept[2].to_string().contains("hunter2"), "{}", kept[2]);
+        if !pretty {
+            let text = tape.text();
+            let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            let lines: Vec<Value> = lines.filter(|line| line["outcome"].is_string()).collect();
+            assert_eq!(kept[0]["correlation_id"], lines[0]["correlation_id"]);
+            let same = |lines: Vec<Value>| lines.into_iter().map(without_correlation).collect::<Vec<_>>();
+            assert_eq!(same(kept), same(lines));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_calls_where_nothing_is_looked_at() {
+    let mut config = one_server();
+    config.metrics.enabled = false;
+    config.tracing.enabled = false;
+    config.logs.calls = false;
+    for (looks, told) in [(false, false), (true, true)] {
+        config.tracing.enabled = looks;
+        let telemetry = Telemetry::start(&config, None).unwrap();
+        let observer = telemetry.observer(&config).unwrap();
+        assert_eq!(Arc::strong_count(&telemetry.recent) > 1, told);
+        drop(observer);
+    }
 }
