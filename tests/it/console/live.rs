@@ -34,7 +34,7 @@ impl Reader {
     async fn until(&mut self, what: &str) {
         let read = async {
             while !self.said.contains(what) {
-                let mut more = [0; 65_536];
+                let mut more = [0; 4096];
                 let length = self.stream.read(&mut more).await.unwrap();
                 assert!(length > 0, "it ended without {what}: {}", self.said);
                 self.said.push_str(&String::from_utf8_lossy(&more[..length]));

@@ -22,35 +22,37 @@ async fn tools_have_the_numbers_of_the_metrics_page() {
     for tool in tools {
         let name = tool["tool_name"].as_str().unwrap();
         let of = |family: &str| scrape.metric(family).label("tool_name", name).sum();
-        assert_eq!(tool["calls"].as_f64().unwrap(), of("mcp_tool_invocations_total"), "{name}");
-        let (told, counted) =
-            (tool["duration_seconds_sum"].as_f64().unwrap(), of("mcp_tool_duration_seconds_sum"));
-        assert!((told - counted).abs() < 1e-9, "{name}: {told} is not {counted}");
-        assert_eq!(sum(&tool["bytes"]), of("mcp_payload_size_bytes_sum"), "{name}");
-        assert_eq!(sum(&tool["tokens"]), of("mcp_tokens_total"), "{name}");
+        is(tool["calls"].as_f64().unwrap(), of("mcp_tool_invocations_total"), name);
+        is(tool["duration_seconds_sum"].as_f64().unwrap(), of("mcp_tool_duration_seconds_sum"), name);
+        is(sum(&tool["bytes"]), of("mcp_payload_size_bytes_sum"), name);
+        is(sum(&tool["tokens"]), of("mcp_tokens_total"), name);
         for (outcome, count) in tool["outcomes"].as_object().unwrap() {
             let counted = scrape
                 .metric("mcp_tool_invocations_total")
                 .label("tool_name", name)
                 .label("outcome", outcome);
-            assert_eq!(count.as_f64().unwrap(), counted.sum(), "{name} {outcome}");
+            is(count.as_f64().unwrap(), counted.sum(), outcome);
         }
     }
     let one = watched.get("/api/tools?server=files&tool=read").await;
     let one = &one["tools"][0];
     assert_eq!((&one["calls"], &one["errors_by_type"]["tool_error"]), (&3.into(), &1.into()));
     assert!((one["error_share"].as_f64().unwrap() - 1.0 / 3.0).abs() < 1e-9);
-    assert_eq!(sum(&one["buckets"]["counts"]), 3.0);
+    is(sum(&one["buckets"]["counts"]), 3.0, "in buckets");
     assert!(one["p50"].as_f64().unwrap() <= one["p99_9"].as_f64().unwrap());
     assert!(watched.get("/api/tools?tool=nobody").await["tools"].as_array().unwrap().is_empty());
     open.abandon();
 }
 
+/// Two numbers are the same, but for how they are written.
+fn is(told: f64, counted: f64, what: &str) {
+    assert!((told - counted).abs() < 1e-9, "{what}: {told} is not {counted}");
+}
+
 fn sum(counts: &serde_json::Value) -> f64 {
-    let counts = counts.as_object().map(|counts| counts.values().collect()).unwrap_or_else(|| {
-        counts.as_array().map(|counts| counts.iter().collect::<Vec<_>>()).unwrap_or_default()
-    });
-    counts.iter().filter_map(|count| count.as_f64()).sum()
+    let named = counts.as_object().into_iter().flat_map(|counts| counts.values());
+    let listed = counts.as_array().into_iter().flatten();
+    named.chain(listed).filter_map(serde_json::Value::as_f64).sum()
 }
 
 #[tokio::test]
@@ -73,12 +75,12 @@ async fn the_history_adds_up_to_the_metrics_page() {
             let calls: u64 = points.iter().map(|point| point.calls).sum();
             let errors: u64 = points.iter().map(|point| point.errors).sum();
             // The coarse points end with the looks of which ten are complete.
-            let expected = if every == Every::Second { 210.0 } else { 210.0 - 20.0 };
-            assert_eq!((calls as f64, errors), (expected, 7), "{name} {every:?}");
+            let expected = if every == Every::Second { 210 } else { 210 - 20 };
+            assert_eq!((calls, errors), (expected, 7), "{name} {every:?}");
             assert!(points.iter().all(|point| (point.calls == 0) == point.quantiles[0].is_none()));
         }
     }
-    assert_eq!(all, 210.0);
+    is(all, 210.0, "all calls");
     let told = watched.get("/api/history?last=2").await;
     assert_eq!((&told["every_seconds"], &told["servers"][1]["name"]), (&1.into(), &"files".into()));
     let rates = prometheus.tool_rates(start + Duration::from_secs(20));

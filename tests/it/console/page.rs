@@ -66,7 +66,11 @@ async fn everything_that_the_console_is_comes_from_here_and_nothing_else_may_run
             assert!(!found, "{path} holds {foreign}");
         }
         let imports = text.split(['"', '\'']).filter_map(|text| text.strip_prefix("./"));
-        pending.extend(imports.filter(|name| name.ends_with(".js")).map(|name| format!("/console/{name}")));
+        pending.extend(
+            imports
+                .filter(|name| name.rsplit_once('.').is_some_and(|(_, end)| end == "js"))
+                .map(|name| format!("/console/{name}")),
+        );
         pending.extend(paths(&text));
         seen.push(path);
     }
