@@ -376,10 +376,10 @@ mod tests {
             let added = recent.lock().add(Wanted::Line(line(number).as_bytes()), times.clone(), &recent);
             assert!(added.is_some());
             let (kept, lost) = recent.from(seen, 3);
-            let Some(last) = kept.last() else { continue };
-            seen = last.number + 1;
+            let Some(newest) = kept.last() else { continue };
+            seen = newest.number + 1;
             assert_eq!(lost, 0);
-            assert!(last.json.starts_with(line(number).trim_end_matches("}\n").as_bytes()));
+            assert!(newest.json.starts_with(line(number).trim_end_matches("}\n").as_bytes()));
         }
         let kept = recent.before(u64::MAX, usize::MAX, |_| true);
         assert!((100..=200).contains(&kept.len()), "{}", kept.len());

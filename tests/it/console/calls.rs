@@ -83,7 +83,7 @@ async fn hostile_names_and_messages_are_text_without_secrets() {
     assert!(!text.contains("abcdefghijklmnop"), "{text}");
     let obeyed = |character: char| character.is_control() && character != '\n';
     assert!(!text.contains(obeyed), "{text:?}");
-    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let told: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(told["calls"][1]["tool_name"], hostile);
     assert!(told["calls"][0]["error_message"].as_str().unwrap().starts_with("no <b>"), "{text}");
     assert_eq!(
@@ -134,21 +134,23 @@ async fn nothing_is_kept_where_that_is_switched_off() {
 /// Of a call that had none, the line and who makes it again later tell different ones.
 fn without_correlation(mut line: Value) -> Value {
     let keys = line.as_object_mut().unwrap();
-    ["correlation_id", "number", "timeline"].map(|key| keys.remove(key));
+    for key in ["correlation_id", "number", "timeline"] {
+        keys.remove(key);
+    }
     line
 }
 
 #[tokio::test]
 async fn what_is_kept_of_a_call_is_its_line_in_the_log() {
-    let (config, tape) = (one_server(), Tape::default());
+    let (config, output) = (one_server(), Tape::default());
     for pretty in [false, true] {
-        let console = Console { out: Box::new(tape.clone()), pretty, color: false };
+        let console = Console { out: Box::new(output.clone()), pretty, color: false };
         let telemetry = Telemetry::start(&config, Some(console)).unwrap();
-        let (observer, _) = telemetry.observer(&config).unwrap();
-        let observed = Observed { observer, prometheus: Arc::clone(&telemetry.prometheus) };
+        let observer = telemetry.observer(&config).unwrap().0;
+        let calls = Observed { observer, prometheus: Arc::clone(&telemetry.prometheus) };
         let secret = BAD.replace("\"no\"", "\"password=hunter2hunter2 \u{1b}\"");
         for (tool, answer) in [("good", GOOD), ("bad", BAD), ("secret", &secret)] {
-            observed.post(&[], &CALL.replace("echo", tool)).json(200, answer);
+            calls.post(&[], &CALL.replace("echo", tool)).json(200, answer);
         }
         let mut kept = telemetry.recent.before(u64::MAX, usize::MAX, |_| true);
         kept.reverse();
@@ -158,7 +160,7 @@ async fn what_is_kept_of_a_call_is_its_line_in_the_log() {
         assert_eq!(kept.len(), 3);
         assert!(!kept[2].to_string().contains("hunter2"), "{}", kept[2]);
         if !pretty {
-            let text = tape.text();
+            let text = output.text();
             let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
             let lines: Vec<Value> = lines.filter(|line| line["outcome"].is_string()).collect();
             assert_eq!(kept[0]["correlation_id"], lines[0]["correlation_id"]);
