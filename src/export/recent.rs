@@ -5,8 +5,10 @@
 //! room that was set aside at the start. Where it has not, because nobody wants lines or somebody has to look for secrets
 //! first, the call itself is kept, and its line is made when somebody asks: making it on the way would cost a tenth of
 //! what a call does. Nobody who reads is waited for: who is slow finds that lines are gone, and how many.
+//! Where `logs.calls` is off, nothing is kept until somebody looks, so that it costs nobody a thing who never does.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +29,9 @@ const TIMELINE_BYTES: usize = 160;
 /// A few large calls have room in the smallest one.
 const LEAST_BYTES: usize = 256 * 1024;
 
+/// How long calls are kept after somebody looked, where nobody writes lines of them.
+const WAKEFUL_SECONDS: u64 = 15 * 60;
+
 /// So many calls are copied at once while nobody can add one: for about a microsecond.
 const COPIED_AT_ONCE: u64 = 16;
 
@@ -37,6 +42,11 @@ pub struct Recent {
     calls_max: usize,
     bytes_max: usize,
     losses: Arc<Losses>,
+    /// Nobody writes lines of calls (`logs.calls`): then those are kept that end while somebody looks.
+    dozes: bool,
+    begun: Instant,
+    /// When somebody looked last, in seconds from then; 0 = nobody ever did.
+    looked: AtomicU64,
 }
 
 /// A call that was kept.
@@ -101,7 +111,16 @@ impl Recent {
             text: VecDeque::with_capacity(bytes_max),
             ..Ring::default()
         };
-        Self { ring: Mutex::new(ring), lines: CallLines::new(config), calls_max, bytes_max, losses }
+        Self {
+            ring: Mutex::new(ring),
+            lines: CallLines::new(config),
+            calls_max,
+            bytes_max,
+            losses,
+            dozes: !config.logs.calls,
+            begun: Instant::now(),
+            looked: AtomicU64::new(0),
+        }
     }
 
     /// Whether any is kept at all.
@@ -111,12 +130,14 @@ impl Recent {
 
     /// The number that the next call gets.
     pub fn next(&self) -> u64 {
+        self.look();
         self.lock().end()
     }
 
     /// The last calls before this number that `wants` wants, at most so many, the newest first. Takes as long as that
     /// takes: not to be called where traffic passes.
     pub fn before(&self, number: u64, most: usize, mut wants: impl FnMut(&Kept) -> bool) -> Vec<Kept> {
+        self.look();
         let (mut found, mut end) = (Vec::new(), number);
         while found.len() < most {
             let copied = self.copy(|ring| {
@@ -134,6 +155,7 @@ impl Recent {
     /// The calls from this number on, the oldest first and at most so many; and how many of those that there were are
     /// gone, which are counted as dropped.
     pub fn from(&self, number: u64, most: usize) -> (Vec<Kept>, u64) {
+        self.look();
         let (mut found, mut lost, mut next) = (Vec::new(), 0, number);
         while found.len() < most {
             let copied = self.copy(|ring| {
@@ -184,7 +206,26 @@ impl Recent {
         Kept { number, at, json }
     }
 
+    /// Somebody looks.
+    fn look(&self) {
+        if self.dozes {
+            self.looked.store(self.begun.elapsed().as_secs().max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether nobody has looked for long.
+    fn is_dozing(&self, now: Instant) -> bool {
+        let since = || now.saturating_duration_since(self.begun).as_secs();
+        match self.looked.load(Ordering::Relaxed) {
+            0 => self.dozes,
+            looked => self.dozes && since() > looked + WAKEFUL_SECONDS,
+        }
+    }
+
     fn ended(&self, call: &Arc<Call>, ending: &Ending) {
+        if self.is_dozing(ending.at) {
+            return;
+        }
         let (times, mut whole) = (Times::of(call, ending), None);
         let is_line = CallLines::written(call, ending, |line| {
             whole = self.lock().add(Wanted::Line(line), times.clone(), self);

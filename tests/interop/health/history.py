@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "stack"))
 
 from monitoring import BIN, WORK, Program, Prometheus, admin, control, proxy, stop_all  # noqa: E402

@@ -171,6 +171,17 @@ async fn what_is_kept_of_a_call_is_its_line_in_the_log() {
 }
 
 #[tokio::test]
+async fn without_lines_calls_are_kept_from_when_somebody_looks() {
+    let mut config = one_server();
+    config.logs.calls = false;
+    let watched = Watched::with(&config);
+    watched.call("unseen", GOOD);
+    assert!(watched.tools("").await.is_empty());
+    watched.call("seen", GOOD);
+    assert_eq!(watched.tools("").await, ["seen"]);
+}
+
+#[tokio::test]
 async fn nobody_is_told_of_calls_where_nothing_is_looked_at() {
     let mut config = one_server();
     config.metrics.enabled = false;
