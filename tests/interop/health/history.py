@@ -4,7 +4,7 @@ time, shows each. `promtool check metrics` reads both pages.
 """
 
 import json
-import os
+import ssl
 import subprocess
 import sys
 import time
@@ -29,6 +29,50 @@ ILL = [
     ("tool_fails", "tool_error"),
 ]
 failed = 0
+
+# Of an authority of this run: a certificate that is good, one that has expired, one for another name.
+AUTHORITY = """
+[ca]
+default_ca = own
+[own]
+database = index.txt
+serial = serial
+new_certs_dir = .
+certificate = ca.pem
+private_key = ca.key
+default_md = sha256
+policy = any
+[any]
+commonName = optional
+"""
+HERE_NAME, OTHER_NAME = "IP:127.0.0.1", "DNS:elsewhere.example.com"
+CERTIFICATES = {
+    "good": (HERE_NAME, "20200101000000Z", "20900101000000Z"),
+    "expired": (HERE_NAME, "20200101000000Z", "20200201000000Z"),
+    "other": (OTHER_NAME, "20200101000000Z", "20900101000000Z"),
+}
+
+
+def certificates(folder: Path) -> Path:
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    folder.mkdir(parents=True)
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    (folder / "ca.cnf").write_text(AUTHORITY)
+    (folder / "index.txt").write_text("")
+    (folder / "serial").write_text("01")
+    key = ["-newkey", "rsa:2048", "-nodes", "-keyout"]
+    openssl("req", "-x509", *key, "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=authority")
+    openssl("req", *key, "leaf.key", "-out", "leaf.csr", "-subj", "/CN=patient")
+    for name, (subject, start, end) in CERTIFICATES.items():
+        (folder / "leaf.ext").write_text(f"subjectAltName={subject}\nbasicConstraints=CA:FALSE\n")
+        openssl("ca", "-batch", "-notext", "-config", "ca.cnf", "-in", "leaf.csr", "-startdate", start, "-enddate", end,
+                "-extfile", "leaf.ext", "-out", f"{name}.pem")  # fmt: skip
+        # The same name may be certified again.
+        (folder / "index.txt").write_text("")
+    return folder
 
 
 def verdict(name: str, problem: str | None) -> None:
@@ -58,18 +102,31 @@ class Watched:
     """The patient, the proxy that probes it, and the Prometheus that scrapes that."""
 
     def __init__(self) -> None:
-        self.patient = self.server()
+        self.patient = self.server("patient", "0")
         self.port = self.patient.told["listen"]
+        self.certificates = certificates(WORK / "health-certificates")
+        self.sealed = self.server("sealed", "0", str(self.certificates / "good.pem"), str(self.certificates / "leaf.key"))
         probe = '{ interval = "1s", timeout = "1s", call = "echo", arguments = { message = "hello" }, expect = "hello" }'
-        block = f'[[server]]\nname = "patient"\nurl = "http://127.0.0.1:{self.port}/mcp"\nprobe = {probe}\n'
-        self.proxy = proxy("health", block)
+        block = f'[[server]]\nname = "patient"\npath = "/patient"\nurl = "http://127.0.0.1:{self.port}/mcp"\nprobe = {probe}\n'
+        url = f"https://127.0.0.1:{self.sealed.told['listen']}/mcp"
+        tls = f'tls = {{ ca = "{self.certificates}/ca.pem" }}\nprobe = {{ interval = "1s" }}\n'
+        self.proxy = proxy("health", f'{block}[[server]]\nname = "sealed"\npath = "/sealed"\nurl = "{url}"\n{tls}')
         self.admin = f"http://{admin(self.proxy)}"
         targets = [{"targets": [admin(self.proxy)], "labels": {"environment": "test"}}]
         self.prometheus = Prometheus([], targets, every="1s")
         self.also_probe()
 
-    def server(self, *arguments: str) -> Program:
-        return Program("patient", [sys.executable, "-B", str(HERE / "patient.py"), *arguments])
+    def server(self, name: str, *arguments: str) -> Program:
+        return Program(name, [sys.executable, "-B", str(HERE / "patient.py"), *arguments])
+
+    def shows(self, certificate: str) -> None:
+        """From now on."""
+        url = f"https://127.0.0.1:{self.sealed.told['listen']}/control"
+        body = json.dumps({"certificate": str(self.certificates / f"{certificate}.pem")}).encode()
+        asked = urllib.request.Request(url, body, {"content-type": "application/json"})
+        # What it shows now may be good for nobody.
+        anybody = ssl._create_unverified_context()
+        urllib.request.urlopen(asked, timeout=10, context=anybody).read()
 
     def also_probe(self) -> None:
         """Another job, as the README has it: Prometheus itself asks `/probe`."""
@@ -89,29 +146,33 @@ class Watched:
         self.prometheus.program.child.send_signal(1)
         until("the other job", lambda: self.prometheus.query('up{job="mcp-probe"} == 1'))
 
-    def now(self) -> dict[str, Any]:
-        return json.loads(get(f"{self.admin}/api/servers"))["servers"][0]
+    def now(self, server: str = "patient") -> dict[str, Any]:
+        servers = json.loads(get(f"{self.admin}/api/servers"))["servers"]
+        return next(told for told in servers if told["name"] == server)
 
-    def checks(self) -> int:
+    def checks(self, server: str) -> int:
+        series = f'mcp_health_checks_total{{server="{server}"'
         lines = get(f"{self.admin}/metrics").splitlines()
-        return sum(int(float(line.split()[-1])) for line in lines if line.startswith("mcp_health_checks_total{"))
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith(series))
 
-    def falls(self, name: str, expected: set[str], happens: Callable[[], Any], recovers: Callable[[], Any], health: str = "down") -> None:
+    def falls(self, name: str, expected: set[str], happens: Callable[[], Any], recovers: Callable[[], Any],
+              health: str = "down", server: str = "patient") -> None:  # fmt: skip
         """It is found, named, seen by Prometheus, and over."""
-        until("health", lambda: self.now()["health"] == "healthy")
+        until("health", lambda: self.now(server)["health"] == "healthy")
         # A probe that is under way may still see it well.
-        before, began = self.checks(), time.time()
+        before, began = self.checks(server), time.time()
         happens()
-        until(f"{name}: the verdict", lambda: self.now()["health"] == health)
-        probes, took = self.checks() - before, time.time() - began
-        told = (self.now()["last_probe"]["fault"] or {"kind": "slow"})["kind"]
+        until(f"{name}: the verdict", lambda: self.now(server)["health"] == health)
+        probes, took = self.checks(server) - before, time.time() - began
+        fault = self.now(server)["last_probe"]["fault"] or {"kind": "slow", "message": self.now(server)["reason"]}
+        told = fault["kind"]
         metric = "mcp_server_degraded" if health == "degraded" else "mcp_server_availability"
         ill = "1" if health == "degraded" else "0"
-        until(f"{name}: in Prometheus", lambda: self.prometheus.query(f'{metric}{{server="patient"}} == {ill}'))
+        until(f"{name}: in Prometheus", lambda: self.prometheus.query(f'{metric}{{server="{server}"}} == {ill}'))
         recovers()
-        until(f"{name}: its end", lambda: self.now()["health"] == "healthy")
-        until(f"{name}: its end in Prometheus", lambda: self.prometheus.query(f'{metric}{{server="patient"}} != {ill}'))
-        print(f"{name}: found after {probes} probes, {took:.1f} s, as {told}", flush=True)
+        until(f"{name}: its end", lambda: self.now(server)["health"] == "healthy")
+        until(f"{name}: its end in Prometheus", lambda: self.prometheus.query(f'{metric}{{server="{server}"}} != {ill}'))
+        print(f"{name}: found after {probes} probes, {took:.1f} s, as {told}: {fault['message']}", flush=True)
         # Two intervals; one probe more may have been under way, and those that Prometheus asks for come between.
         problem = f"it took {probes} probes" if probes > 4 else None
         verdict(f"health: {name} is found, named and over", problem if told in expected else f"it is told as {told}")
@@ -133,18 +194,22 @@ def main() -> None:
     watched.falls("hung", {"timeout"}, watched.patient.freeze, watched.patient.thaw)
 
     def starts() -> None:
-        watched.patient = watched.server(str(watched.port))
+        watched.patient = watched.server("patient", str(watched.port))
 
     watched.falls("killed", {"connect", "reset"}, watched.patient.kill, starts)
     watched.falls("ten times as slow", {"slow"}, lambda: control(watched.patient, delay=0.1), lambda: control(watched.patient, delay=0.01), "degraded")
+    good = lambda: watched.shows("good")  # noqa: E731
+    watched.falls("an expired certificate", {"tls"}, lambda: watched.shows("expired"), good, server="sealed")
+    watched.falls("a certificate for another name", {"tls"}, lambda: watched.shows("other"), good, server="sealed")
     verdict("health: promtool reads /metrics", checked(f"{watched.admin}/metrics", "/metrics"))
     verdict("health: promtool reads /probe", checked(f"{watched.admin}/probe?target=patient&module=mcp", "/probe"))
     time.sleep(max(0.0, SCRAPED_S - (time.time() - began)))
     # A little more than that: what was first is in it, too.
     long = int(time.time() - began) + 10
-    outages = watched.prometheus.query(f'changes(mcp_server_availability{{server="patient"}}[{long}s])')
+    outages = watched.prometheus.query(f"sum(changes(mcp_server_availability[{long}s]))")
     seen = int(float(outages[0]["value"][1]))
-    expected = 2 * (len(ILL) + 2)
+    # The certificates are two more.
+    expected = 2 * (len(ILL) + 2 + 2)
     verdict("health: the history in Prometheus has every outage and its end", None if seen >= expected else f"{seen} changes of {expected}")
     probed = watched.prometheus.query(f'min_over_time(probe_success{{instance="patient"}}[{long}s])')
     verdict("health: so has what /probe told", None if float(probed[0]["value"][1]) == 0 else "it always succeeded")

@@ -1,11 +1,13 @@
-"""An MCP server that falls ill as it is told: `POST /control` with {"illness": NAME}, or {"illness": "slow", "delay": SECONDS}.
+"""An MCP server that falls ill as it is told: `POST /control` with {"illness": NAME}, {"delay": SECONDS}, or, where it speaks TLS,
+{"certificate": FILE}, which it shows from then on.
 
-    python patient.py [PORT]
+    python patient.py PORT [CERTIFICATE KEY]
 
 Its first line on stdout says where it listens: {"listen": PORT}.
 """
 
 import json
+import ssl
 import sys
 import time
 import uuid
@@ -22,6 +24,8 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
         if self.path == "/control":
             state.update(body)
+            if "certificate" in body:
+                context.load_cert_chain(body["certificate"], sys.argv[3])
             return self.respond(200, "application/json", b"{}")
         time.sleep(state["delay"])
         illness = state["illness"]
@@ -82,7 +86,10 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-server = Server(("127.0.0.1", port), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+if len(sys.argv) > 2:
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 print(json.dumps({"listen": server.server_address[1]}), flush=True)
 server.serve_forever()
