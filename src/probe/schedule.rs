@@ -39,7 +39,7 @@ struct Shared {
 
 struct Known {
     health: Mutex<Health>,
-    /// Held while it is probed: one at a time. When the last probe began and ended, to be shared by who waited.
+    /// Held while it is probed: one at a time. The last report and when it came, to be shared by who waited.
     probing: AsyncMutex<Option<(Instant, Arc<Report>)>>,
 }
 
@@ -84,7 +84,7 @@ impl Watch {
     }
 
     /// Probes a server now, by its name and within `timeout`; `None` = there is no such server. Where a probe is under way
-    /// this one waits for it, and takes its report if that one began no earlier than this was asked for.
+    /// this one waits for it and takes its report: two in a row would take longer than who asks may wait.
     pub async fn probe(&self, name: &str, timeout: Option<Duration>) -> Option<Arc<Report>> {
         let config = self.config();
         let (at, server) = config.running().find(|(_, server)| server.name == name)?;
@@ -151,16 +151,15 @@ impl Watch {
         let asked = Instant::now();
         let known = self.known(at);
         let mut last = known.probing.lock().await;
-        if let Some((_, report)) = last.as_ref().filter(|(began, _)| *began >= asked) {
+        if let Some((_, report)) = last.as_ref().filter(|(ended, _)| *ended >= asked) {
             return Arc::clone(report);
         }
-        let began = Instant::now();
         let mut settings = server.probe.clone().unwrap_or_default();
         settings.timeout = timeout.unwrap_or(settings.timeout).min(settings.timeout);
         let era = lock(&known.health).era;
         let subject = Subject { server: server.clone(), probe: settings, era, explains: false };
         let report = Arc::new(self.without_secrets(probe(&subject).await, &known));
-        *last = Some((began, Arc::clone(&report)));
+        *last = Some((Instant::now(), Arc::clone(&report)));
         drop(last);
         self.tell(at, server, &known, &report);
         report
