@@ -8,7 +8,7 @@ use http_body_util::Full;
 use serde_json::{Map, Value, json};
 
 use super::pages::{JSON, page};
-use crate::probe::{Baseline, ServerHealth, Watch};
+use crate::probe::{Baseline, FaultKind, Past, ServerHealth, Watch};
 
 /// The answer: `{ "servers": […] }`, in the order of the configuration.
 pub(super) fn answer(watch: &Watch) -> Response<Full<Bytes>> {
@@ -57,18 +57,15 @@ fn told(server: &ServerHealth) -> Value {
         }
         told
     });
-    let history: Vec<Value> = server
-        .reports
-        .iter()
-        .map(|(report, at)| {
-            json!({
-                "at": unix(*at),
-                "status": report.status().as_str(),
-                "fault": report.fault.as_ref().map(|fault| fault.kind.as_str()),
-                "duration_seconds": report.took.as_secs_f64(),
-            })
+    let past = |past: &Past| {
+        json!({
+            "at": unix(past.at),
+            "status": past.status.as_str(),
+            "fault": past.fault.map(FaultKind::as_str),
+            "duration_seconds": past.took.as_secs_f64(),
         })
-        .collect();
+    };
+    let history: Vec<Value> = server.history.iter().map(past).collect();
     json!({
         "name": server.name,
         "url": server.url,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::ask::Subject;
 use super::report::{Fault, FaultKind, Report, Server};
 use super::talk::{Reading, Refused, SESSION, Talk, Trouble, answers};
-use crate::mcp::{Era, Message, Version, challenge_parameters, resolve};
+use crate::mcp::{Answer, Era, Message, Version, challenge_parameters, resolve};
 use crate::observe::ProbePhase;
 
 /// In the order in which a client that knows nothing tries them.
@@ -21,6 +21,9 @@ const MODERN: Version = Version::V2026_07_28;
 
 /// Pages of a list of tools that are read.
 const PAGES_MAX: usize = 100;
+
+/// Of a version that nobody knows, so many bytes are told.
+const VERSION_BYTES_MAX: usize = 64;
 
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -303,7 +306,8 @@ impl<'a> Conversation<'a> {
     /// `initialize` was answered.
     fn settled(&mut self, era: Era, message: &Message) -> Result<(), Trouble> {
         let introduction: Introduction = read(message)?;
-        let Some(version) = introduction.protocol_version.clone() else {
+        let version = introduction.protocol_version.clone();
+        let Some(version) = version.filter(|version| version.len() <= VERSION_BYTES_MAX) else {
             let text = "the answer to `initialize` names no protocolVersion";
             return Err(Trouble::new(FaultKind::NotMcp, text.to_owned()));
         };
@@ -327,11 +331,19 @@ impl<'a> Conversation<'a> {
     }
 
     async fn list_tools(&mut self) -> Result<(), Trouble> {
-        let mut names = Vec::new();
+        let mut names: Vec<String> = Vec::new();
+        let mut bytes = 0;
         let mut params = json!({});
         for _ in 0..PAGES_MAX {
             let page: Page = read(&self.ask("tools/list", params).await?)?;
-            names.extend(page.tools.into_iter().map(|tool| tool.name));
+            for Tool { name } in page.tools {
+                bytes += name.len();
+                if names.len() == Answer::TOOLS_MAX || bytes > Answer::TOOL_NAMES_BYTES_MAX {
+                    let message = "it lists more tools than are remembered of a server".to_owned();
+                    return Err(Trouble::new(FaultKind::NotMcp, message));
+                }
+                names.push(name);
+            }
             let Some(cursor) = page.next_cursor else { break };
             params = json!({ "cursor": cursor });
         }

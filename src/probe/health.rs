@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use super::history::{Baseline, Minutes, Share, Times};
-use super::report::Report;
+use super::report::{FaultKind, Report};
 use crate::mcp::Era;
-use crate::observe::{HealthChange, HealthState, Traffic};
+use crate::observe::{HealthChange, HealthState, ProbeStatus, Traffic};
 
 /// Reports of a server that are kept.
 const REPORTS_MAX: usize = 50;
@@ -46,8 +46,8 @@ pub struct ServerHealth {
     pub is_probed: bool,
     /// The last probe, and when it ended.
     pub last: Option<(Arc<Report>, SystemTime)>,
-    /// Older ones, the oldest first: whether each was fine, and how long it took.
-    pub reports: Vec<(Arc<Report>, SystemTime)>,
+    /// The last ones in short, the oldest first.
+    pub history: Vec<Past>,
     /// Probes of the last hour.
     pub hour: Share,
     /// Probes of the last day.
@@ -60,10 +60,23 @@ pub struct ServerHealth {
     pub expires: Option<i64>,
 }
 
+/// A probe in short.
+#[derive(Debug, Clone, Copy)]
+pub struct Past {
+    /// When it ended.
+    pub at: SystemTime,
+    /// How it went.
+    pub status: ProbeStatus,
+    /// What was wrong.
+    pub fault: Option<FaultKind>,
+    /// How long it took.
+    pub took: Duration,
+}
+
 /// What is known of one server.
 pub(super) struct Health {
     pub(super) last: Option<(Arc<Report>, SystemTime)>,
-    pub(super) reports: VecDeque<(Arc<Report>, SystemTime)>,
+    history: VecDeque<Past>,
     pub(super) failures: u64,
     pub(super) expires: Option<i64>,
     minutes: Minutes,
@@ -82,7 +95,7 @@ impl Health {
     pub(super) fn new() -> Self {
         Self {
             last: None,
-            reports: VecDeque::new(),
+            history: VecDeque::new(),
             failures: 0,
             expires: None,
             minutes: Minutes::new(Instant::now()),
@@ -114,9 +127,10 @@ impl Health {
         self.expires = report.expires.or(self.expires);
         let at = SystemTime::now();
         self.last = Some((Arc::clone(report), at));
-        self.reports.push_back((Arc::clone(report), at));
-        if self.reports.len() > REPORTS_MAX {
-            self.reports.pop_front();
+        let fault = report.fault.as_ref().map(|fault| fault.kind);
+        self.history.push_back(Past { at, status: report.status(), fault, took: report.took });
+        if self.history.len() > REPORTS_MAX {
+            self.history.pop_front();
         }
     }
 
@@ -228,7 +242,7 @@ impl Health {
             failures,
             is_probed,
             last: self.last.clone(),
-            reports: self.reports.iter().cloned().collect(),
+            history: self.history.iter().copied().collect(),
             hour: self.minutes.share(60, now),
             day: self.minutes.share(24 * 60, now),
             baseline: self.baseline(),
@@ -240,9 +254,7 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::super::report::{Fault, FaultKind};
+    use super::super::report::Fault;
     use super::*;
     use crate::observe::ProbePhase;
 
@@ -313,7 +325,7 @@ mod tests {
             health.probed(&report(10, (round % 2 == 0).then_some(FaultKind::Timeout)));
             health.saw(traffic(None, round, 0));
         }
-        assert_eq!((health.reports.len(), health.traffic.len()), (REPORTS_MAX, LOOKS + 1));
+        assert_eq!((health.history.len(), health.traffic.len()), (REPORTS_MAX, LOOKS + 1));
         assert_eq!(health.told(&crate::config::Server::new("x", url())).hour, Share { fine: 500, of: 1000 });
     }
 

@@ -14,7 +14,7 @@ mod schedule;
 mod talk;
 
 pub use ask::{Subject, probe};
-pub use health::ServerHealth;
+pub use health::{Past, ServerHealth};
 pub use history::{Baseline, Share};
 pub use report::{Fault, FaultKind, Report, Server};
 pub use schedule::Watch;

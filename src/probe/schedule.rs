@@ -172,8 +172,11 @@ impl Watch {
             report.fault =
                 Some(Fault { kind: FaultKind::ToolsMissing, phase: ProbePhase::ToolsList, message });
         }
-        if let Some(fault) = &mut report.fault {
-            fault.message = self.shared.redactor.kept(&Text::new(&fault.message)).into_owned();
+        let said = report.fault.iter_mut().map(|fault| &mut fault.message);
+        let server =
+            report.server.iter_mut().flat_map(|server| [&mut server.name, &mut server.release]).flatten();
+        for text in said.chain(server).chain(&mut report.hints).chain(report.tools.iter_mut().flatten()) {
+            *text = self.shared.redactor.kept(&Text::new(text)).into_owned();
         }
         report
     }

@@ -174,6 +174,17 @@ async fn what_a_server_says_is_told_without_secrets() {
 }
 
 #[tokio::test]
+async fn where_a_server_sends_a_probe_is_told_without_secrets() {
+    let patient = Patient::of(Era::Modern).await;
+    let fields: &[(&str, &str)] = &[("location", "/mcp/?access_token=abcdefghijklmnop0123456789")];
+    patient.has(Illness::Answers(307, fields, ""));
+    let watched = Watched::over(&patient);
+    let ill = watched.until(|server| server.health == HealthState::Down).await;
+    let hints = ill.last.unwrap().0.hints.join("");
+    assert!(hints.contains("it redirects: ask /mcp/") && !hints.contains("abcdefghij"), "{hints}");
+}
+
+#[tokio::test]
 async fn a_reload_begins_and_ends_probes() {
     let patient = Patient::of(Era::Modern).await;
     let config = Config { servers: vec![server(patient.address)], ..Config::default() };
