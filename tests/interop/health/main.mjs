@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { firstLine, start, startEverything, stopAll } from './processes.mjs';
@@ -17,6 +18,8 @@ const PROBES = 200;
 const GROWTH_MAX = 6 << 20;
 /** Pools, caches and compiled code grow at first, and garbage is collected when it is: a round without growth is enough. */
 const ROUNDS_MAX = 8;
+/** How long a server may take to notice that a connection is closed. */
+const NOTICED_MS = 10_000;
 const logs = join(WORK, 'health-logs');
 
 mkdirSync(logs, { recursive: true });
@@ -131,8 +134,16 @@ async function ask(admin, name, times) {
     }
 }
 
-/** server-everything says what becomes of its sessions. */
-function sessionsLeft(log) {
+/** server-everything says what becomes of its sessions: of one whose connection is closed, when it has noticed. */
+async function sessionsLeft(log) {
+    for (let waited = 0; ; waited += 50) {
+        const told = sessionsTold(log);
+        if (told.left === 0 || waited >= NOTICED_MS) return told;
+        await setTimeout(50);
+    }
+}
+
+function sessionsTold(log) {
     const text = readFileSync(join(logs, log), 'utf8');
     const count = pattern => text.match(pattern)?.length ?? 0;
     const begun = count(/Session initialized with ID|Client Connected/g);
@@ -152,7 +163,7 @@ async function leavesNothing(admin, endpoint, pid) {
     if (sizes.at(-1) - sizes.at(-2) > GROWTH_MAX) return `its memory grows with each ${PROBES} probes: ${told} MiB`;
     if (openFiles(pid) > files + 5) return `it had ${files} files open before and has ${openFiles(pid)}`;
     if (!endpoint.name.startsWith('everything')) return undefined;
-    const { begun, left } = sessionsLeft(`${endpoint.name}.log`);
+    const { begun, left } = await sessionsLeft(`${endpoint.name}.log`);
     if (begun < PROBES) return `only ${begun} sessions are told of in its log`;
     return left === 0 ? undefined : `${left} of ${begun} sessions are left in it`;
 }
