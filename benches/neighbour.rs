@@ -1,13 +1,15 @@
 //! What calls to a quiet server feel of another server behind the same proxy that hangs, is slow, floods or fails: p50 and
 //! p99 alone and beside it, in one run, rounds interleaved. `cargo bench --bench neighbour`.
 //!
-//! Calls come at a fixed rate, and count from the moment they were due. Beside them the same calls go to the quiet server
-//! directly, which shows what the machine, whose cores all share, makes of the noise.
+//! Calls come at a fixed rate, and count from the moment they were due. The same is done with nginx, where it is installed,
+//! in the proxy's place. Beside them the same calls go to the quiet server directly, which shows what the machine, whose
+//! cores all share, makes of the noise.
 
 #![expect(clippy::cast_precision_loss, reason = "counts of calls are far below 2^53")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -53,6 +55,13 @@ const NOISES: [(Noise, &str); 5] = [
     (Noise::Fails, "fails: 800 calls a second, its circuit opens"),
 ];
 
+/// What stands before the two servers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proxy {
+    Sightglass,
+    Nginx,
+}
+
 /// What a round showed.
 #[derive(Default)]
 struct Figures {
@@ -65,10 +74,15 @@ struct Figures {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let quiet = raw::stub()?;
-    let mut all: Vec<Figures> = NOISES.iter().map(|_| Figures::default()).collect();
+    let proxies: &[Proxy] =
+        if raw::has_nginx() { &[Proxy::Sightglass, Proxy::Nginx] } else { &[Proxy::Sightglass] };
+    let mut all: Vec<_> = NOISES
+        .iter()
+        .flat_map(|noise| proxies.iter().map(move |proxy| (noise, *proxy, Figures::default())))
+        .collect();
     for _ in 0..ROUNDS {
-        for ((noise, _), figures) in NOISES.iter().zip(&mut all) {
-            round(*noise, quiet, figures)?;
+        for ((noise, _), proxy, figures) in &mut all {
+            round(*noise, *proxy, quiet, figures)?;
         }
     }
     println!(
@@ -76,24 +90,53 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         u128::from(CLIENTS) * 1000 / EVERY.as_millis()
     );
     println!(
-        "| the other server | p50 | p99 | p50 directly | p99 directly | it: answered/s | refused/s | MB/s |"
+        "| the other server | behind | p50 | p99 | p50 directly | p99 directly | it: answered/s | refused/s | MB/s |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    for ((_, name), figures) in NOISES.iter().zip(&mut all) {
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for ((_, name), proxy, figures) in &mut all {
         let [p50, p99] = figures.proxied.each_mut().map(|values| median(values));
         let [direct_p50, direct_p99] = figures.direct.each_mut().map(|values| median(values));
         let (answered, refused) = (median(&mut figures.answered), median(&mut figures.refused));
-        let megabytes = median(&mut figures.megabytes);
+        let (megabytes, proxy) = (median(&mut figures.megabytes), proxy.name());
         println!(
-            "| {name} | {p50:.0} | {p99:.0} | {direct_p50:.0} | {direct_p99:.0} | {answered:.0} | {refused:.0} | {megabytes:.0} |"
+            "| {name} | {proxy} | {p50:.0} | {p99:.0} | {direct_p50:.0} | {direct_p99:.0} | {answered:.0} | {refused:.0} | {megabytes:.0} |"
         );
     }
     Ok(())
 }
 
-fn round(noise: Noise, quiet: SocketAddr, figures: &mut Figures) -> Result<(), Box<dyn std::error::Error>> {
-    let other = other(noise)?;
-    let Started { mut child, address, .. } = raw::start(&configuration(quiet, other))?;
+impl Proxy {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sightglass => "sightglass",
+            Self::Nginx => "nginx",
+        }
+    }
+
+    fn start(
+        self,
+        quiet: SocketAddr,
+        other: SocketAddr,
+    ) -> Result<(Child, SocketAddr), Box<dyn std::error::Error>> {
+        match self {
+            Self::Sightglass => {
+                let Started { child, address, .. } = raw::start(&configuration(quiet, other))?;
+                Ok((child, address))
+            }
+            Self::Nginx => {
+                raw::nginx(&[("/quiet", quiet), ("/noisy", other)])?.ok_or_else(|| "nginx is gone".into())
+            }
+        }
+    }
+}
+
+fn round(
+    noise: Noise,
+    proxy: Proxy,
+    quiet: SocketAddr,
+    figures: &mut Figures,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut child, address) = proxy.start(quiet, other(noise)?)?;
     let crowd = Crowd::of(noise, address)?;
     thread::sleep(WARM_UP);
     crowd.counts.reset();
@@ -111,9 +154,8 @@ fn round(noise: Noise, quiet: SocketAddr, figures: &mut Figures) -> Result<(), B
             kept.push(micros(times[times.len() * share / 100]));
         }
     }
+    raw::end(&mut child);
     crowd.stop();
-    child.kill()?;
-    child.wait()?;
     Ok(())
 }
 

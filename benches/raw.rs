@@ -1,7 +1,9 @@
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy; and the proxy, as users start it.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -135,6 +137,84 @@ pub(crate) fn start(configuration: &str) -> Result<Started, Box<dyn std::error::
     let address = |told: &serde_json::Value| told.as_str().unwrap_or_default().parse::<SocketAddr>();
     let (address, admin) = (address(&started["listen"][0])?, address(&started["admin"])?);
     Ok(Started { child, address, admin })
+}
+
+const NGINX: &str = "/usr/sbin/nginx";
+
+/// Whether nginx is installed.
+pub(crate) fn has_nginx() -> bool {
+    Path::new(NGINX).exists()
+}
+
+/// nginx, with a worker for each core, in front of these servers, each at its path; `None` where it is not installed.
+pub(crate) fn nginx(
+    servers: &[(&str, SocketAddr)],
+) -> Result<Option<(Child, SocketAddr)>, Box<dyn std::error::Error>> {
+    if !has_nginx() {
+        println!("nginx is not installed: left out (`apt-get install nginx-light` adds it)\n");
+        return Ok(None);
+    }
+    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let folder = std::env::temp_dir().join(format!("sightglass-bench-nginx-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("nginx.conf");
+    let at = folder.display();
+    let (mut upstreams, mut locations) = (String::new(), String::new());
+    for (number, (path, server)) in servers.iter().enumerate() {
+        let _ = writeln!(
+            upstreams,
+            "upstream s{number} {{ server {server}; keepalive 256; keepalive_requests 100000000; }}"
+        );
+        let _ = writeln!(
+            locations,
+            "location {path} {{ proxy_pass http://s{number}; proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_buffering off; }}"
+        );
+    }
+    std::fs::write(
+        &file,
+        format!(
+            "daemon off; worker_processes auto; pid {at}/pid; error_log {at}/error.log;\n\
+             events {{ worker_connections 4096; }}\n\
+             http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b; fastcgi_temp_path {at}/c;\n\
+             uwsgi_temp_path {at}/d; scgi_temp_path {at}/e; keepalive_requests 100000000;\n\
+             {upstreams}server {{ listen {address};\n{locations} }} }}\n"
+        ),
+    )?;
+    let child = Command::new(NGINX)
+        .arg("-c")
+        .arg(&file)
+        .arg("-p")
+        .arg(&folder)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    until_it_answers(address)?;
+    Ok(Some((child, address)))
+}
+
+fn until_it_answers(address: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+    let until = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(address).is_err() {
+        if Instant::now() > until {
+            return Err(format!("nothing listens on {address}").into());
+        }
+        thread::yield_now();
+    }
+    Ok(())
+}
+
+/// Asks a process to end, as nginx's workers end with it alone, and waits until it has.
+pub(crate) fn end(child: &mut Child) {
+    let _ = Command::new("kill").arg(child.id().to_string()).status();
+    let _ = child.wait();
+}
+
+/// Seconds of processor time that a process has used.
+pub(crate) fn cpu_of(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
 }
 
 pub(crate) fn median(values: &mut [f64]) -> f64 {

@@ -9,12 +9,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[path = "raw.rs"]
 mod raw;
@@ -59,9 +58,7 @@ struct Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // SIGTERM rather than SIGKILL: nginx ends its workers itself.
-            let _ = Command::new("kill").arg(child.id().to_string()).status();
-            let _ = child.wait();
+            raw::end(child);
         }
     }
 }
@@ -187,17 +184,6 @@ fn lost(admin: SocketAddr) -> std::io::Result<f64> {
     Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
-fn until_it_answers(address: SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
-    let until = Instant::now() + Duration::from_secs(5);
-    while TcpStream::connect(address).is_err() {
-        if Instant::now() > until {
-            return Err(format!("nothing listens on {address}").into());
-        }
-        thread::yield_now();
-    }
-    Ok(())
-}
-
 /// Takes OTLP over HTTP and throws it away.
 struct Collector {
     address: SocketAddr,
@@ -246,39 +232,8 @@ impl Sent {
 
 /// nginx as a plain reverse proxy that keeps its connections, where it is installed.
 fn nginx(upstream: SocketAddr) -> Result<Option<Target>, Box<dyn std::error::Error>> {
-    let binary = Path::new("/usr/sbin/nginx");
-    if !binary.exists() {
-        println!("nginx is not installed: left out (`apt-get install nginx-light` adds it)\n");
-        return Ok(None);
-    }
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let folder = std::env::temp_dir().join(format!("sightglass-bench-nginx-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let file = folder.join("nginx.conf");
-    let at = folder.display();
-    std::fs::write(
-        &file,
-        format!(
-            "daemon off; worker_processes auto; pid {at}/pid; error_log {at}/error.log;\n\
-             events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b; fastcgi_temp_path {at}/c;\n\
-             uwsgi_temp_path {at}/d; scgi_temp_path {at}/e; keepalive_requests 100000000;\n\
-             upstream stub {{ server {upstream}; keepalive 256; keepalive_requests 100000000; }}\n\
-             server {{ listen {address}; location / {{ proxy_pass http://stub; proxy_http_version 1.1;\n\
-             proxy_set_header Connection \"\"; proxy_buffering off; }} }} }}\n"
-        ),
-    )?;
-    let child = Command::new(binary)
-        .arg("-c")
-        .arg(&file)
-        .arg("-p")
-        .arg(&folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let target = Target { name: "nginx", address, admin: None, child: Some(child) };
-    until_it_answers(address)?;
-    Ok(Some(target))
+    let started = raw::nginx(&[("/", upstream)])?;
+    Ok(started.map(|(child, address)| Target { name: "nginx", address, admin: None, child: Some(child) }))
 }
 
 /// CPU seconds of a target and its direct children; 0 where there is none.
@@ -287,12 +242,5 @@ fn cpu(target: &Target) -> f64 {
     let children =
         std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
     let ids = children.split_whitespace().filter_map(|id| id.parse().ok()).chain([child.id()]);
-    ids.map(cpu_of).sum()
-}
-
-fn cpu_of(process: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
+    ids.map(raw::cpu_of).sum()
 }

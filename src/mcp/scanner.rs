@@ -182,18 +182,21 @@ impl Scanner {
         // What the open payload has of these bytes begins here.
         let mut from = 0;
         let mut at = 0;
+        let mut is_open = self.capture.as_ref().is_some_and(|capture| capture.is_open());
         while let Some(&byte) = bytes.get(at) {
-            if self.begins(byte, at - from) {
+            if matches!(self.state, State::Value) && self.slot.is_payload() && self.begins(byte, at - from) {
                 from = at;
+                is_open = true;
             }
             let used = self.step(&bytes[at..], sink);
             at += used;
             self.offset += used as u64;
-            if self.ends(at - from) {
+            if is_open && matches!(self.state, State::AfterValue) && self.ends(at - from) {
                 self.captured(&bytes[from..at]);
+                is_open = false;
             }
         }
-        if let Some(capture) = self.capture.as_mut().filter(|capture| capture.is_open()) {
+        if is_open && let Some(capture) = &mut self.capture {
             capture.push(&bytes[from.min(at)..]);
         }
     }
@@ -222,18 +225,15 @@ impl Scanner {
         }
     }
 
-    /// Whether a wanted payload begins with `byte`.
+    /// Whether the value that begins with `byte` is a wanted payload.
     fn begins(&mut self, byte: u8, pending: usize) -> bool {
-        let (State::Value, Some(capture), false) = (self.state, &mut self.capture, is_blank(byte)) else {
-            return false;
-        };
+        let (Some(capture), false) = (&mut self.capture, is_blank(byte)) else { return false };
         capture.begin(self.slot, self.depth, pending)
     }
 
-    /// Whether a payload that is kept ended with the last step.
+    /// Whether the value that ended is the payload that is kept.
     fn ends(&mut self, pending: usize) -> bool {
-        let (State::AfterValue, Some(capture)) = (self.state, &mut self.capture) else { return false };
-        capture.ends(self.depth, pending)
+        self.capture.as_mut().is_some_and(|capture| capture.ends(self.depth, pending))
     }
 
     /// The payload ended with these bytes.

@@ -64,6 +64,13 @@ pub(super) enum Slot {
     MetaField(Owner, MetaField),
 }
 
+impl Slot {
+    /// Whether it is one that may be kept as it is written.
+    pub(super) fn is_payload(self) -> bool {
+        matches!(self, Self::Params | Self::Arguments | Self::Result | Self::Structured)
+    }
+}
+
 /// Whose `_meta` it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {

@@ -36,7 +36,7 @@ pub(super) struct Facts {
     pub(super) endpoint: Option<Arc<Scope>>,
     pub(super) mirrored: Mirrored,
     /// What the head says of who calls, where the configuration asks.
-    pub(super) heard: Option<Box<Heard>>,
+    pub(super) heard: Option<Heard>,
     pub(super) head: Arc<Head>,
 }
 
@@ -83,10 +83,7 @@ impl Facts {
             resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
             is_resume,
             endpoint,
-            heard: inner
-                .identities
-                .as_ref()
-                .map(|who| Box::new(who.hear(&head.headers, &inner.hashes, started))),
+            heard: inner.identities.as_ref().map(|who| who.hear(&head.headers, &inner.hashes, started)),
             mirrored: Mirrored {
                 method: said.method.map(mirrored),
                 name: said.name.map(mirrored),

@@ -246,8 +246,7 @@ impl Place {
     fn in_head<'h>(&self, headers: &'h HeaderMap) -> Option<Cow<'h, str>> {
         match self {
             Self::Header(name) => {
-                // A head has few fields: to look at each costs less than to look one up.
-                let value = headers.iter().find(|(known, _)| *known == name)?.1.to_str().ok()?;
+                let value = headers.get(name)?.to_str().ok()?;
                 is_usable(value).then(|| value.into())
             }
             Self::Baggage(key, _) => {

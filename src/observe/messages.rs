@@ -253,13 +253,13 @@ impl Shared {
         message: &Message,
     ) -> Option<Arc<Session>> {
         let identities = self.inner.identities.as_ref().filter(|_| era == Era::Modern)?;
-        let (place, name) = identities.session(self.facts.heard.as_deref()?, message)?;
+        let (place, name) = identities.session(self.facts.heard.as_ref()?, message)?;
         Some(self.inner.keyed_session(server, (place, &name), who, self.facts.started))
     }
 
     fn caller(&self, message: &Message, now: Instant) -> Option<Arc<Caller>> {
         let identities = self.inner.identities.as_ref()?;
-        let heard = self.facts.heard.as_deref()?;
+        let heard = self.facts.heard.as_ref()?;
         Some(identities.caller(heard, message, &self.inner.hashes, now))
     }
 
