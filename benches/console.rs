@@ -66,11 +66,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let consoles = Consoles::open(*many, admin);
             thread::sleep(WARM_UP);
             let (read, before) = (consoles.read.load(Ordering::Relaxed), raw::cpu_of(child.id()));
-            let mut times = paced(address)?;
+            let over = Instant::now() + ROUND;
+            let times = raw::times(raw::callers((address, "/mcp"), CLIENTS, EVERY, over)?)?;
             let seconds = ROUND.as_secs_f64();
             figures.cpu.push((raw::cpu_of(child.id()) - before) / seconds);
             figures.kilobytes.push((consoles.read.load(Ordering::Relaxed) - read) as f64 / seconds / 1000.0);
-            times.sort_unstable();
             figures.p50.push(micros(times[times.len() / 2]));
             figures.p99.push(micros(times[times.len() * 99 / 100]));
             consoles.slowest.store(0, Ordering::Relaxed);
@@ -101,34 +101,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     Ok(())
-}
-
-/// Calls at the fixed rate; each counts from the moment it was due.
-fn paced(address: SocketAddr) -> std::io::Result<Vec<Duration>> {
-    let over = Instant::now() + ROUND;
-    let caller = |number: u32| {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(thread::spawn(move || {
-            let (request, mut buffer) = (raw::request("/mcp"), vec![0; 4096]);
-            let mut due = Instant::now() + EVERY * number / CLIENTS;
-            let mut times = Vec::new();
-            while due < over {
-                thread::sleep(due.saturating_duration_since(Instant::now()));
-                stream.write_all(&request)?;
-                raw::read_message(&mut stream, &mut buffer)?;
-                times.push(due.elapsed());
-                due += EVERY;
-            }
-            Ok::<_, std::io::Error>(times)
-        }))
-    };
-    let callers: Vec<_> = (0..CLIENTS).map(caller).collect::<std::io::Result<_>>()?;
-    let mut all = Vec::new();
-    for caller in callers {
-        all.extend(caller.join().map_err(|_panic| std::io::Error::other("a call failed"))??);
-    }
-    Ok(all)
 }
 
 /// Who looks.

@@ -141,10 +141,10 @@ fn round(
     thread::sleep(WARM_UP);
     crowd.counts.reset();
     let over = Instant::now() + ROUND;
-    let proxied = callers(address, "/quiet", over)?;
-    let direct = callers(quiet, "/mcp", over)?;
+    let proxied = raw::callers((address, "/quiet"), CLIENTS, EVERY, over)?;
+    let direct = raw::callers((quiet, "/mcp"), CLIENTS, EVERY, over)?;
     let took = ROUND.as_secs_f64();
-    let (proxied, direct) = (times(proxied)?, times(direct)?);
+    let (proxied, direct) = (raw::times(proxied)?, raw::times(direct)?);
     let per_second = |count: &AtomicUsize| count.load(Ordering::Relaxed) as f64 / took;
     figures.answered.push(per_second(&crowd.counts.answered));
     figures.refused.push(per_second(&crowd.counts.refused));
@@ -167,41 +167,6 @@ fn configuration(quiet: SocketAddr, other: SocketAddr) -> String {
          bulkhead = {{ max = {RUNNING}, queue = {WAITING}, wait = \"1h\" }}\n\
          circuit_breaker = {{ failures = 20, open_for = \"1s\" }}\n"
     )
-}
-
-type Caller = JoinHandle<std::io::Result<Vec<Duration>>>;
-
-/// Clients that call at their rate until the time is over; how long each call took since it was due.
-fn callers(address: SocketAddr, path: &'static str, over: Instant) -> std::io::Result<Vec<Caller>> {
-    let caller = |number: u32| {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(thread::spawn(move || {
-            let (request, mut buffer) = (raw::request(path), vec![0; 4096]);
-            let mut due = Instant::now() + EVERY * number / CLIENTS;
-            let mut times = Vec::new();
-            while due < over {
-                thread::sleep(due.saturating_duration_since(Instant::now()));
-                stream.write_all(&request)?;
-                raw::read_message(&mut stream, &mut buffer)?;
-                assert!(buffer.starts_with(b"HTTP/1.1 200"), "a call to the quiet server failed");
-                times.push(due.elapsed());
-                due += EVERY;
-            }
-            Ok(times)
-        }))
-    };
-    (0..CLIENTS).map(caller).collect()
-}
-
-/// In order.
-fn times(callers: Vec<Caller>) -> std::io::Result<Vec<Duration>> {
-    let mut all = Vec::new();
-    for caller in callers {
-        all.extend(caller.join().map_err(|_panic| std::io::Error::other("a call failed"))??);
-    }
-    all.sort_unstable();
-    Ok(all)
 }
 
 /// A server that does so on each connection.

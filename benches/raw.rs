@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Barrier};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Every client calls until the time is over; the time of each call.
@@ -41,6 +41,47 @@ pub(crate) fn round(
     for client in clients {
         all.extend(client.join().map_err(|_panic| std::io::Error::other("a client panicked"))??);
     }
+    Ok(all)
+}
+
+pub(crate) type Caller = JoinHandle<std::io::Result<Vec<Duration>>>;
+
+/// Clients that each call the server at this path every so often until the time is over; how long each call took since it
+/// was due.
+pub(crate) fn callers(
+    (address, path): (SocketAddr, &'static str),
+    many: u32,
+    every: Duration,
+    over: Instant,
+) -> std::io::Result<Vec<Caller>> {
+    let caller = |number: u32| {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(thread::spawn(move || {
+            let (request, mut buffer) = (request(path), vec![0; 4096]);
+            let mut due = Instant::now() + every * number / many;
+            let mut times = Vec::new();
+            while due < over {
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                stream.write_all(&request)?;
+                read_message(&mut stream, &mut buffer)?;
+                assert!(buffer.starts_with(b"HTTP/1.1 200"), "a call failed");
+                times.push(due.elapsed());
+                due += every;
+            }
+            Ok(times)
+        }))
+    };
+    (0..many).map(caller).collect()
+}
+
+/// How long the calls of all of them took, in order.
+pub(crate) fn times(callers: Vec<Caller>) -> std::io::Result<Vec<Duration>> {
+    let mut all = Vec::new();
+    for caller in callers {
+        all.extend(caller.join().map_err(|_panic| std::io::Error::other("a call failed"))??);
+    }
+    all.sort_unstable();
     Ok(all)
 }
 

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 #[path = "raw.rs"]
+#[expect(dead_code, reason = "not all of it is asked for here")]
 mod raw;
 
 use raw::{Started, median, micros, read_message};
