@@ -259,7 +259,7 @@ impl Crowd {
         };
         for _ in 0..held {
             let mut stream = TcpStream::connect(address)?;
-            stream.write_all(&raw::request("/noisy"))?;
+            stream.write_all(&raw::request("/noisy", 0))?;
             crowd.held.push(stream);
         }
         for _ in 0..clients {
@@ -285,7 +285,7 @@ fn call(address: SocketAddr, pause: Duration, counts: &Counts, over: &AtomicBool
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    let (request, mut buffer) = (raw::request("/noisy"), vec![0; 16 << 10]);
+    let (request, mut buffer) = (raw::request("/noisy", 0), vec![0; 16 << 10]);
     while !over.load(Ordering::Relaxed) {
         stream.write_all(&request)?;
         let read = stream.read(&mut buffer)?;

@@ -17,7 +17,7 @@ pub(crate) fn round(
 ) -> std::io::Result<Vec<Duration>> {
     let start = Arc::new(Barrier::new(concurrency));
     let clients: Vec<_> = (0..concurrency)
-        .map(|_| {
+        .map(|person| {
             let start = Arc::clone(&start);
             let mut stream = TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
@@ -26,7 +26,7 @@ pub(crate) fn round(
                 let over = Instant::now() + time;
                 let mut times = Vec::new();
                 let mut buffer = vec![0; 4096];
-                let request = request("/mcp");
+                let request = request("/mcp", person);
                 while Instant::now() < over {
                     let begun = Instant::now();
                     stream.write_all(&request)?;
@@ -58,7 +58,7 @@ pub(crate) fn callers(
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(thread::spawn(move || {
-            let (request, mut buffer) = (request(path), vec![0; 4096]);
+            let (request, mut buffer) = (request(path, number as usize), vec![0; 4096]);
             let mut due = Instant::now() + every * number / many;
             let mut times = Vec::new();
             while due < over {
@@ -85,14 +85,15 @@ pub(crate) fn times(callers: Vec<Caller>) -> std::io::Result<Vec<Duration>> {
     Ok(all)
 }
 
-pub(crate) fn request(path: &str) -> Vec<u8> {
+/// A call by one of many people, each in a conversation of their own.
+pub(crate) fn request(path: &str, person: usize) -> Vec<u8> {
     let text = "x".repeat(810);
     let body = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"message":"{text}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","openai/session":"a-conversation"}}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"echo","arguments":{{"message":"{text}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","openai/session":"conversation-{person}"}}}}}}"#
     );
     format!(
         "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-         mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\nx-user: ada\r\nx-plan: pro\r\ncontent-length: {}\r\n\r\n{body}",
+         mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: echo\r\nx-user: person-{person}\r\nx-plan: pro\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
