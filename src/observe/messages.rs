@@ -199,7 +199,7 @@ impl Shared {
         }
         let resumed = self.facts.resumes.as_ref().and_then(|scope| scope.find(direction, id));
         let call = resumed.or_else(|| self.scope(state, now)?.find(direction, id))?;
-        if self.facts.is_resume && self.inner.spans {
+        if self.facts.is_resume && self.inner.keeps_passed(now) {
             call.passed(Passed::Resumed, self.facts.started);
         }
         Some(call)
@@ -347,7 +347,7 @@ impl Shared {
     /// The call that something on the stream belongs to: by its progress token, else the only one that is open here.
     /// SDKs take the request's id as its token, which finds it where many calls share one stream.
     fn passes(&self, state: &State, token: Option<&Id>, what: Passed, now: Instant) -> Option<Arc<Call>> {
-        if !self.inner.spans {
+        if !self.inner.keeps_passed(now) {
             return None;
         }
         let mut open = state.calls.open();
