@@ -149,7 +149,7 @@ function way({ timeline: times, event }) {
   const lane = el("div", { class: "way", "aria-hidden": "true" });
   if (times.sent_ms !== undefined) lane.append(placed(el("div", { class: "span" }), times.sent_ms / end, Math.max(0, (end - times.sent_ms) / end)));
   const steps = [["received", times.received_ms], [asks ? "passed to the client" : "sent to the server", times.sent_ms], ["first byte of the answer", times.first_byte_ms], ["first event", times.first_event_ms],
-    ...(times.passed ?? []).map(({ ms, what }) => [what, ms]), ["answer complete", times.ended_ms]].filter(([, ms]) => ms !== undefined);
+    ...(times.passed ?? []).filter(({ what }) => what !== "first_event").map(({ ms, what }) => [what, ms]), ["answer complete", times.ended_ms]].filter(([, ms]) => ms !== undefined);
   const rows = steps.sort(([, a], [, b]) => a - b);
   for (const [, ms] of rows) lane.append(placed(el("div", { class: "mark" }), Math.min(1, ms / end)));
   return el("section", {}, el("h3", {}, "Its way"), lane,

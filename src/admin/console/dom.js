@@ -88,6 +88,8 @@ export function bytes(value) {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+export const dollars = (value) => (value === null || value === undefined ? "–" : `$${value.toFixed(value > 0 && value < 0.01 ? 6 : value < 1 ? 4 : 2)}`);
+
 /** A moment of today, from unix seconds or a timestamp. */
 export function clock(at, digits = 0) {
   const date = new Date(typeof at === "number" ? 1000 * at : at);
@@ -101,6 +103,13 @@ const TONES = { success: "good", ok: "good", healthy: "good", error: "bad", down
 export const tone = (word) => TONES[word] ?? "soft";
 
 export const badge = (word) => el("span", { class: `badge ${tone(word)} ${word === "down" ? "down" : ""}` }, word);
+
+/** Lets a browser save a text as a file. */
+export function download(name, type, text) {
+  const link = el("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
 
 /** A button that stays pressed. */
 export function toggle(text, pressed, change) {
