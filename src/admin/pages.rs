@@ -116,13 +116,11 @@ impl Pages {
     pub(super) async fn answer(&self, request: &request::Parts) -> Response<Body> {
         if request.uri.path() == live::PATH && request.method == Method::GET {
             let refused = self.access.refusal(request).or_else(|| too_large(&request.headers));
-            return match refused {
-                Some(refusal) => refusal.map(Either::Left),
-                None => {
-                    self.observer.watched();
-                    live::answer(&self.recent, &self.live, &self.shutdown, request)
-                }
-            };
+            if let Some(refusal) = refused {
+                return refusal.map(Either::Left);
+            }
+            self.observer.watched();
+            return live::answer(&self.recent, &self.live, &self.shutdown, request);
         }
         self.page(request).await.map(Either::Left)
     }

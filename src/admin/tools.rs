@@ -17,6 +17,9 @@ use crate::config::{Config, Price};
 use crate::export::{Heat, Prometheus, quantile};
 use crate::observe::{Defined, Observer};
 
+/// All tools that have no name of their own here.
+const OTHER: &str = "_other";
+
 /// What the names of series about lists begin with.
 const LIST: &str = "mcp_tools_list";
 
@@ -56,7 +59,9 @@ impl Asked {
         let tools = tools.iter().filter(|((server, name), _)| self.is_about(server) && self.wants(name));
         let told = |(key, tool): (&(String, String), &Tool)| {
             let mut told = tool.told(key, rates.get(key).copied());
-            told["price"] = json!(Price::of(&config.prices, &key.0, &key.1));
+            // Of those that have no name here each may have another.
+            let price = Price::of(&config.prices, &key.0, &key.1).filter(|_| key.1 != OTHER);
+            told["price"] = json!(price);
             if self.one().is_some() {
                 told["buckets"] = tool.buckets();
                 told["heat"] = prometheus.heat(&key.0, &key.1).as_ref().map_or(Value::Null, warmth);
