@@ -1,6 +1,6 @@
 // Calls as they end, and each with its way and its links.
 
-import { Table, clock, el, facts, field, hold, number, placed, plain, say, time, toggle, tone } from "./dom.js";
+import { Table, clock, el, facts, field, hold, number, placed, plain, say, time, toggle, tone, written } from "./dom.js";
 import { events, get, query } from "./api.js";
 
 /** Calls that stand in the table. */
@@ -131,13 +131,14 @@ export function one(call, about) {
     });
     return whole && el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, name);
   }).filter(Boolean);
-  const said = new Set(["timeline", "message"]);
+  const said = new Set(["timeline", "message", "arguments", "result"]);
   const rest = Object.entries(call).filter(([key]) => !said.has(key));
   return [
     el("div", { class: "bar" }, el("h2", { class: "foreign" }, target(call)), el("a", { href: "#/calls" }, "Close")),
     el("p", { class: "foreign" }, call.message),
     links.length > 0 && el("p", {}, links.flatMap((link) => [link, " "])),
     way(call),
+    ["arguments", "result"].filter((key) => call[key] !== undefined).map((key) => el("details", { open: true }, el("summary", {}, `Its ${key}, redacted`), el("pre", { class: "wrapped", tabindex: 0, "aria-label": key }, written(call[key])))),
     facts(rest.map(([key, value]) => [key, key === "session_id" ? el("a", { href: `#/sessions/${encodeURIComponent(value)}` }, value) : String(value)])),
   ];
 }

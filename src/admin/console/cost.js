@@ -20,8 +20,9 @@ const name = (tool) => `${tool.tool_name} of ${tool.server}`;
 /** What a price asks for. */
 function rate(price) {
   if (!price) return null;
-  const parts = [["per_call", "a call"], ["per_kilobyte", "a kilobyte"], ["per_1k_tokens", "1,000 tokens"]];
-  return parts.filter(([key]) => price[key] > 0).map(([key, what]) => `${dollars(price[key])} ${what}`).join(" + ") || "free";
+  const parts = [["per_call", "a call"], ["per_kilobyte", "a kilobyte"], ["per_1k_tokens", "for 1,000 tokens"]];
+  // As it is configured, to the last digit.
+  return parts.filter(([key]) => price[key] > 0).map(([key, what]) => `$${price[key]} ${what}`).join(" + ") || "free";
 }
 
 export async function cost({ root, signal, failed }) {
@@ -57,7 +58,7 @@ export async function cost({ root, signal, failed }) {
     [allTokens, allCost] = [total(tools, tokens), total(tools, (tool) => tool.cost_usd)];
     const isPriced = tools.some((tool) => tool.cost_usd !== null || tool.price);
     say(counter, COUNTERS[told.tokens_counter] ?? told.tokens_counter);
-    say(money, isPriced ? "Cost is what the prices of the configuration make of calls that a server has done; it is exact as far as what it is made of."
+    say(money, isPriced ? "Cost is what the prices of the configuration make of calls that a server has done; it is as exact as what it is made of."
       : "No price is configured: [[price]] says what a call, a kilobyte or 1,000 tokens cost.");
     const calls = total(tools, (tool) => tool.calls);
     for (const [name, text] of Object.entries({

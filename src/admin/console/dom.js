@@ -8,6 +8,24 @@ export function plain(text) {
   return String(text).replace(UNSEEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 }
 
+/** Characters of a text that are shown of it. */
+const WRITTEN = 64 * 1024;
+
+/** A text of several lines, or JSON, which is spread over several, for a `pre`. */
+export function written(text) {
+  const whole = spread(text);
+  const lines = (whole.length > WRITTEN ? `${whole.slice(0, WRITTEN)}…` : whole).split("\n");
+  return lines.flatMap((line) => [line, document.createTextNode("\n")]);
+}
+
+function spread(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
 /** An element: attributes (`on…` are listeners, false ones are left out), then children. */
 export function el(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);

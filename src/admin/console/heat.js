@@ -34,7 +34,7 @@ export function heatmap({ at, bounds, counts }) {
   picture.style.height = `${shown.length * ROW}px`;
   return [
     el("div", { class: "heat-map" }, el("div", { class: "heat-names", "aria-hidden": "true" }, shown.map((row) => el("span", {}, name(row)))), picture),
-    el("div", { class: "axis" }, el("span", {}, `${clock(at[0])} – ${clock(at.at(-1))}`), el("span", {}, `the darkest: ${number(most)} in ten seconds`)),
+    el("div", { class: "axis" }, el("span", {}, `${clock(at[0])} – ${clock(at.at(-1))}`), el("span", {}, `the strongest colour: ${number(most)} calls`)),
     table(at, counts, name),
   ];
 }

@@ -1,6 +1,6 @@
 // What tools do: all of them, and one.
 
-import { Table, bars, bytes, clock, dollars, el, facts, field, hold, number, rate, say, share, time, tone } from "./dom.js";
+import { Table, bars, bytes, clock, dollars, el, facts, field, hold, number, rate, say, share, time, tone, written } from "./dom.js";
 import { every, get, query } from "./api.js";
 import { heatmap } from "./heat.js";
 
@@ -100,9 +100,6 @@ async function one({ root, path: [server, name], signal, failed }) {
 const PARTS = { description: "Description", input_schema: "Input schema", output_schema: "Output schema", annotations: "Annotations" };
 const CHANGES = { added: "it came", removed: "it went", description: "another description", input_schema: "another input schema", output_schema: "another output schema", annotations: "other annotations" };
 
-/** Characters of a part that are shown. */
-const SHOWN = 64 * 1024;
-
 /** What its server says it is, and when that changed. */
 function defined(definition) {
   if (!definition) return el("p", { class: "empty" }, "its server has not listed it since the proxy began");
@@ -112,21 +109,6 @@ function defined(definition) {
     facts([["Listed last", moment(definition.listed)], ["State", definition.removed ? "removed: it stands in no list any more" : "listed"],
       ["Changes", changes.length ? changes.toReversed().map(({ at, change }) => el("div", {}, `${moment(at)}: ${CHANGES[change] ?? change}`)) : "none since the proxy began"]]),
     Object.entries(PARTS).filter(([key]) => key in parts).map(([key, title]) => el("details", { open: key !== "output_schema" && key !== "annotations" }, el("summary", {}, title),
-      el("pre", { class: "wrapped", tabindex: 0, "aria-label": title }, written(parts[key])))),
+      el("pre", { class: "wrapped", tabindex: 0, "aria-label": title }, parts[key] === null ? "too large to keep" : written(parts[key])))),
   ];
-}
-
-function written(text) {
-  if (text === null) return "too large to keep";
-  const shown = pretty(text);
-  const lines = (shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown).split("\n");
-  return lines.flatMap((line) => [line, document.createTextNode("\n")]);
-}
-
-function pretty(text) {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
 }

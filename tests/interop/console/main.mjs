@@ -58,10 +58,15 @@ async function narrowAndClean(page, what) {
   if (pictures) await page.screenshot({ path: join(pictures, `${what.replace("a ", "one-")}.png`), fullPage: true });
 }
 
-/** What was saved has all that HAR 1.2 requires, and times that add up. */
-async function isArchive(saved) {
+/** The archive that a session's page saves. */
+async function archived(page) {
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save as HAR" }).click()]);
   expect(/^session-\w+\.har$/.test(saved.suggestedFilename()), `it is called ${saved.suggestedFilename()}`);
-  const { log } = JSON.parse(await readFile(await saved.path(), "utf8"));
+  return JSON.parse(await readFile(await saved.path(), "utf8"));
+}
+
+/** It has all that HAR 1.2 requires, and times that add up. */
+function isArchive({ log }) {
   expect(log.version === "1.2" && log.creator.name === "sightglass" && log.creator.version, "it does not say what it is");
   expect(log.entries.length > 0, "it holds no call");
   for (const { startedDateTime, time, request, response, cache, timings, _mcp } of log.entries) {
@@ -165,8 +170,7 @@ async function withDemo() {
     await page.locator("main tbody tr a").first().click();
     await until("its sequence", async () => /-->\||--/.test((await page.locator("pre").textContent()) ?? ""));
     await narrowAndClean(page, "a session");
-    const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save as HAR" }).click()]);
-    await isArchive(saved);
+    isArchive(await archived(page));
     await page.getByRole("button", { name: "Debug on" }).click();
     await until("it is debugged or gone", async () => /logged for|no such session/.test(await page.locator("main [role=status]").first().textContent()));
     // A session that has gone meanwhile answers 404, which the browser tells.
@@ -213,7 +217,7 @@ async function withToken() {
     }
     const cost = /^mcp_cost_usd_total\{.*tool_name="echo"\} (\S+)$/m.exec(metrics);
     expect(cost && (await shown(9)) === `$${Number(cost[1]).toFixed(2)}`, `cost: ${await shown(9)} is not ${cost?.[1]}`);
-    expect((await shown(11)) === "$0.5000 a call" && (await page.locator("main").textContent()).includes("tokens.counter is"), "it does not say what that is made of");
+    expect((await shown(11)) === "$0.5 a call" && (await page.locator("main").textContent()).includes("tokens.counter is"), "it does not say what that is made of");
     fine(page);
   });
   await check("console: hostile names do nothing", async () => {
@@ -233,6 +237,22 @@ async function withToken() {
     const link = page.locator("aside a", { hasText: "trace" });
     await link.waitFor();
     expect(/^https:\/\/g\.example\.com\/[0-9a-f]{32}$/.test(await link.getAttribute("href")), await link.getAttribute("href"));
+  });
+  await check("console: payloads are shown and archived where a session is debugged, redacted", async () => {
+    await view(page, "sessions");
+    await page.locator("main tbody tr a").first().click();
+    await page.getByRole("button", { name: "Debug on" }).click();
+    await until("it is debugged", async () => /logged for/.test(await page.locator("main [role=status]").first().textContent()));
+    await call("echo", { city: "<b>Bern</b>", password: "hunter2" });
+    const payloads = async () => (await archived(page)).log.entries.filter(({ request }) => request.postData);
+    await until("it is archived", async () => (await payloads()).length === 1);
+    const [{ request, response }] = await payloads();
+    expect(request.postData.text === '{"city":"<b>Bern</b>","password":"[redacted]"}' && JSON.parse(response.content.text).content[0].text === "fine", `it is ${JSON.stringify({ request, response })}`);
+    await view(page, "calls");
+    await page.locator("main tbody tr a").first().click();
+    await until("it is shown", async () => (await page.locator("aside pre[aria-label=arguments]").textContent()).includes("<b>Bern</b>"));
+    expect((await page.locator("main b:text-is('Bern')").count()) === 0, "it is markup");
+    fine(page);
   });
   await check("console: the configuration is read again", async () => {
     await view(page, "proxy");

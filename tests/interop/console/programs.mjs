@@ -85,7 +85,7 @@ export async function served(settings) {
   };
   const begun = await ask("initialize", { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "<u>checker</u>", version: "1" } });
   session["mcp-session-id"] = begun.headers.get("mcp-session-id");
-  return { admin: `http://127.0.0.1:${admin}`, call: (name) => ask("tools/call", { name, arguments: {} }), close: () => server.close() };
+  return { admin: `http://127.0.0.1:${admin}`, call: (name, given = {}) => ask("tools/call", { name, arguments: given }), close: () => server.close() };
 }
 
 async function free(many) {

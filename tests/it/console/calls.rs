@@ -213,3 +213,23 @@ async fn nobody_is_told_of_calls_where_nothing_is_looked_at() {
         drop(observer);
     }
 }
+
+#[tokio::test]
+async fn payloads_are_told_where_they_were_captured_and_without_secrets() {
+    let watched = Watched::new();
+    watched.begin("a-long-id");
+    let call = CALL.replace("{}}", r#"{"city":"Bern","password":"hunter2"}}"#);
+    let ask = || watched.observed.post(&[("mcp-session-id", "a-long-id")], &call).json(200, GOOD);
+    ask();
+    let told = watched.get("/api/calls?tool=echo").await;
+    assert!(
+        told["calls"][0].get("arguments").is_none() && told["calls"][0].get("result").is_none(),
+        "{told}"
+    );
+    let id = told["calls"][0]["session_id"].as_str().unwrap();
+    assert!(watched.observed.observer.debug_session(id, Duration::from_secs(60)));
+    ask();
+    let told = watched.get("/api/calls?tool=echo&limit=1").await;
+    assert_eq!(told["calls"][0]["arguments"], r#"{"city":"Bern","password":"[redacted]"}"#);
+    assert_eq!(told["calls"][0]["result"], r#"{"content":[]}"#);
+}

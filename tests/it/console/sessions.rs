@@ -6,7 +6,7 @@ use sightglass::observe::End;
 use super::{CALL, GOOD, Watched};
 
 impl Watched {
-    fn begin(&self, id: &str) {
+    pub(super) fn begin(&self, id: &str) {
         let ask = json!({"jsonrpc":"2.0","id":0,"method":"initialize","params":{
             "protocolVersion":"2025-06-18","clientInfo":{"name":"ide","version":"2"}}});
         let begun = json!({"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}).to_string();
