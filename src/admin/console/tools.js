@@ -4,6 +4,9 @@ import { Table, bars, bytes, clock, dollars, el, facts, field, hold, number, rat
 import { every, get, query } from "./api.js";
 import { heatmap } from "./heat.js";
 
+/** How outcomes are drawn that are no errors. */
+const KINDS = { ok: "good", cancelled: "warn", client_disconnect: "warn", auth_challenge: "warn", refused: "warn", input_required: "", task: "" };
+
 const link = (tool) => `#/tools/${encodeURIComponent(tool.server)}/${encodeURIComponent(tool.tool_name)}`;
 
 export async function tools(view) {
@@ -84,7 +87,7 @@ async function one({ root, path: [server, name], signal, failed }) {
       ["Tokens in, out", `${number(tool.tokens.input)}, ${number(tool.tokens.output)}`],
       ["Cost", dollars(tool.cost_usd)], ["Oldest open call", tool.oldest_inflight_seconds ? time(tool.oldest_inflight_seconds) : "none"],
     ]));
-    hold(outcomes, some(counts(tool.outcomes).map(([outcome, count]) => [outcome, count, outcome === "ok" ? "good" : "bad"])));
+    hold(outcomes, some(counts(tool.outcomes).map(([outcome, count]) => [outcome, count, KINDS[outcome] ?? "bad"])));
     const bounds = tool.buckets.bounds;
     const rows = tool.buckets.counts.map((count, at) => [at < bounds.length ? `≤ ${time(bounds[at])}` : `> ${time(bounds.at(-1))}`, count]);
     const used = rows.findLastIndex(([, count]) => count > 0);

@@ -182,7 +182,7 @@ async function withDemo() {
 }
 
 async function withToken() {
-  const { admin, call, close } = await served(`token = "${TOKEN}"\nlinks = { trace = "https://g.example.com/{trace_id}" }\n[tracing]\nenabled = true\n[[price]]\ntool = "echo"\nper_call = 0.5`);
+  const { admin, call, list, close } = await served(`token = "${TOKEN}"\nlinks = { trace = "https://g.example.com/{trace_id}" }\n[tracing]\nenabled = true\n[[price]]\ntool = "echo"\nper_call = 0.5`);
   for (const [tool, times] of [["echo", 5], ["broken", 2], [HOSTILE, 3]]) for (let time = 0; time < times; time += 1) await call(tool);
   const page = await opened(admin);
   await check("console: it asks for the token once, and says when it is wrong", async () => {
@@ -229,6 +229,17 @@ async function withToken() {
       expect(!(await page.locator("main").textContent()).includes("\u202e"), `${name} turns the text`);
     }
     expect((await page.evaluate(() => window.hacked)) === undefined, "a script of the traffic ran");
+    fine(page);
+  });
+  await check("console: what a tool is, and when that changed, is text", async () => {
+    await list();
+    await list();
+    await view(page, "tools/fixture/echo");
+    await until("it is told", async () => (await page.locator("pre[aria-label=Description]").textContent()).trim() === '<img src=x onerror="window.hacked=1"> version 2');
+    const told = await page.locator("main").textContent();
+    expect(/: another description/.test(told) && told.includes('"<b>": {}'), `it says ${told.slice(0, 2000)}`);
+    expect((await page.locator("main img").count()) === 0 && (await page.evaluate(() => window.hacked)) === undefined, "it is markup");
+    await narrowAndClean(page, "a hostile tool");
     fine(page);
   });
   await check("console: links are made of a call's ids", async () => {

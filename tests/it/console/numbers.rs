@@ -132,6 +132,9 @@ async fn the_price_that_is_told_is_the_one_that_was_charged() {
         is(cost, price * told["calls"].as_f64().unwrap(), tool);
         is(cost, scrape.metric("mcp_cost_usd_total").label("tool_name", tool).sum(), tool);
     }
+    watched.call("nobody", BAD);
+    let other = watched.get("/api/tools?tool=_other").await["tools"][0].clone();
+    assert_eq!((&other["price"], &other["cost_usd"]), (&Value::Null, &1.0.into()));
     let free = Watched::new();
     free.call("read", GOOD);
     let told = free.get("/api/tools").await;
