@@ -64,8 +64,8 @@ pub(super) struct Inner {
     pub(super) insight: Insight,
     /// How traces that begin with a server's request are sampled; `None` = tracing is off.
     pub(super) sampler: Option<Sampler>,
-    /// Whether spans are exported, so that what passes on a stream is worth keeping.
-    spans: bool,
+    /// Whether spans are exported.
+    pub(super) spans: bool,
     /// Whether anybody tells what the heads of requests said.
     pub(super) heads: bool,
     /// What is kept of payloads for every call.

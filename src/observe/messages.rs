@@ -289,7 +289,8 @@ impl Shared {
         }
         let scope = self.stream_scope(state, now);
         let method = message.known_method();
-        let above = self.passes(state, None, Passed::Request(method), now);
+        // Whether somebody looks changes no trace.
+        let above = self.passes(state, None, Passed::Request(method), now).filter(|_| self.inner.spans);
         let session = self.session(state).cloned();
         let trace = self.asked_trace(message, above.as_deref(), session.as_deref());
         let arguments = self.inner.hold(message.params.arguments.clone());
