@@ -10,7 +10,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::pages::{JSON, page, refusal};
-use super::probe::decoded;
+use super::query::decoded;
 use crate::config;
 use crate::export::{Kept, Recent};
 

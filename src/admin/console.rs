@@ -41,7 +41,7 @@ macro_rules! assets {
     };
 }
 
-static ASSETS: [Asset; 13] = assets![
+static ASSETS: [Asset; 16] = assets![
     "/" HTML "index.html",
     "/console/style.css" CSS "style.css",
     "/console/icon.svg" IMAGE "icon.svg",
@@ -51,8 +51,11 @@ static ASSETS: [Asset; 13] = assets![
     "/console/charts.js" SCRIPT "charts.js",
     "/console/overview.js" SCRIPT "overview.js",
     "/console/tools.js" SCRIPT "tools.js",
+    "/console/heat.js" SCRIPT "heat.js",
+    "/console/cost.js" SCRIPT "cost.js",
     "/console/calls.js" SCRIPT "calls.js",
     "/console/sessions.js" SCRIPT "sessions.js",
+    "/console/har.js" SCRIPT "har.js",
     "/console/health.js" SCRIPT "health.js",
     "/console/proxy.js" SCRIPT "proxy.js",
 ];

@@ -9,6 +9,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::pages::{JSON, page, refusal};
+use super::query::decoded;
 use crate::export::{Every, Point, Prometheus};
 
 /// The answer: `{ "every_seconds": 1, "servers": [{ "name": …, "points": { "at": […], … } }] }`; the first one, without a
@@ -21,7 +22,7 @@ pub(super) fn answer(prometheus: &Arc<Prometheus>, query: &str) -> Response<Full
             ("every", Ok(10)) => every = Every::TenSeconds,
             ("last", Ok(many)) => last = many,
             _ => {
-                let error = format!("`{}` cannot be read", super::probe::decoded(name));
+                let error = format!("`{}` cannot be read", decoded(name));
                 return refusal(
                     StatusCode::BAD_REQUEST,
                     &error,

@@ -8,6 +8,7 @@ mod history;
 mod live;
 mod pages;
 mod probe;
+mod query;
 mod reload;
 mod running;
 mod servers;

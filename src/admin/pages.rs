@@ -116,10 +116,11 @@ impl Pages {
     pub(super) async fn answer(&self, request: &request::Parts) -> Response<Body> {
         if request.uri.path() == live::PATH && request.method == Method::GET {
             let refused = self.access.refusal(request).or_else(|| too_large(&request.headers));
-            return match refused {
-                Some(refusal) => refusal.map(Either::Left),
-                None => live::answer(&self.recent, &self.live, &self.shutdown, request),
-            };
+            if let Some(refusal) = refused {
+                return refusal.map(Either::Left);
+            }
+            self.observer.watched();
+            return live::answer(&self.recent, &self.live, &self.shutdown, request);
         }
         self.page(request).await.map(Either::Left)
     }
@@ -154,8 +155,13 @@ impl Pages {
         match request.uri.path() {
             "/metrics" => self.metrics(&request.headers).await,
             "/api/sessions" => sessions::answer(&self.observer, query),
-            "/api/calls" => calls::answer(&self.recent, query).await,
-            "/api/tools" => tools::answer(&self.prometheus, &self.observer, query).await,
+            "/api/calls" => {
+                self.observer.watched();
+                calls::answer(&self.recent, query).await
+            }
+            "/api/tools" => {
+                tools::answer(&self.prometheus, &self.observer, self.shown.running(), query).await
+            }
             "/api/history" => history::answer(&self.prometheus, query),
             "/api/console" => self.told.answer(),
             // Its head alone.

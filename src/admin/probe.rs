@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, Response, StatusCode};
 use http_body_util::Full;
 
 use super::pages::{page, refusal};
+use super::query::told;
 use crate::observe::{ProbePhase, ProbeStatus};
 use crate::probe::{Report, Watch};
 
@@ -26,16 +27,12 @@ const FOR_THE_ANSWER: f64 = 0.5;
 
 /// The answer: 200 with the page whatever came of the probe, 400 where nobody can be asked.
 pub(super) async fn answer(watch: &Watch, query: &str, headers: &HeaderMap) -> Response<Full<Bytes>> {
-    let told = |name: &str| {
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next_back()
-    };
     let known = || format!("known are: {}", watch.names().join(", "));
-    if let Some(module) = told("module").filter(|module| module != MODULE) {
+    if let Some(module) = told(query, "module").filter(|module| module != MODULE) {
         let error = format!("there is no module `{module}`");
         return refusal(StatusCode::BAD_REQUEST, &error, "the only one is `mcp`");
     }
-    let Some(target) = told("target").filter(|target| !target.is_empty()) else {
+    let Some(target) = told(query, "target").filter(|target| !target.is_empty()) else {
         let error = "`target` is missing: the name of a server";
         return refusal(StatusCode::BAD_REQUEST, error, &known());
     };
@@ -50,24 +47,6 @@ fn within(headers: &HeaderMap) -> Option<Duration> {
     let seconds: f64 = headers.get(SCRAPE_TIMEOUT)?.to_str().ok()?.parse().ok()?;
     let left = if seconds > 2.0 * FOR_THE_ANSWER { seconds - FOR_THE_ANSWER } else { seconds / 2.0 };
     Duration::try_from_secs_f64(left).ok().filter(|left| !left.is_zero())
-}
-
-/// Of what queries escape, names of servers hold nothing; what is escaped all the same is read.
-pub(super) fn decoded(value: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = value.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = (byte == b'%').then(|| after.get(..2)).flatten();
-        let escaped = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(meant) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(meant);
-            rest = after.get(2..).unwrap_or_default();
-        } else {
-            bytes.push(if byte == b'+' { b' ' } else { byte });
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A page of gauges.
@@ -165,15 +144,6 @@ mod tests {
         assert_eq!(within("0.5"), Some(0.25));
         for nothing in ["", "soon", "-1", "0", "NaN", "inf"] {
             assert_eq!(within(nothing), None, "{nothing}");
-        }
-    }
-
-    #[test]
-    fn what_a_query_escapes_is_read() {
-        for (written, meant) in
-            [("github", "github"), ("a%20b+c", "a b c"), ("%", "%"), ("%4", "%4"), ("%zz", "%zz")]
-        {
-            assert_eq!(decoded(written), meant, "{written}");
         }
     }
 }

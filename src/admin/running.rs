@@ -25,6 +25,11 @@ impl Shown {
         self.0.store(Arc::new(config.clone()));
     }
 
+    /// The one that runs now.
+    pub(super) fn running(&self) -> Arc<Config> {
+        self.0.load_full()
+    }
+
     pub(super) fn answer(&self) -> Response<Full<Bytes>> {
         answer(&self.0.load())
     }

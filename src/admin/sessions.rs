@@ -1,4 +1,5 @@
-//! `GET /api/sessions?limit=`: the sessions that are open, each with its last calls, for whoever looks now.
+//! `GET /api/sessions?limit=`: the sessions that are open, each with its last calls, for whoever looks now; and those that
+//! ended last.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::pages::{JSON, page};
-use crate::observe::{Label, Observer, Recent, Session, Version};
+use super::query;
+use crate::observe::{Ended, Label, Observer, Recent, Session, Version};
 
 /// Sessions where nobody says how many.
 const USUAL: usize = 100;
@@ -15,18 +17,20 @@ const USUAL: usize = 100;
 /// Sessions of one answer.
 const MOST: usize = 1000;
 
-/// The answer: `{ "sessions": […], "open": n }`, in no order. What clients call themselves is told without secrets, ids
+/// The answer: `{ "sessions": […], "open": n, "ended": […] }`, the open ones in no order, the others from the newest. What clients call themselves is told without secrets, ids
 /// are as lines tell them.
 pub(super) fn answer(observer: &Observer, query: &str) -> Response<Full<Bytes>> {
-    let said = query.split('&').filter_map(|pair| pair.strip_prefix("limit=")).next_back();
-    let Ok(limit) = said.map_or(Ok(USUAL), str::parse) else {
+    let said = query::told(query, "limit");
+    let Ok(limit) = said.map_or(Ok(USUAL), |said| said.parse()) else {
         let body = json!({ "error": "`limit` is no number", "hint": "write digits alone: ?limit=100" });
         return page(StatusCode::BAD_REQUEST, JSON, body.to_string());
     };
     let now = Instant::now();
     let sessions = observer.sessions(limit.min(MOST));
     let sessions: Vec<Value> = sessions.iter().map(|session| told(observer, session, now)).collect();
-    let body = json!({ "sessions": sessions, "open": observer.usage().sessions });
+    let ended = observer.ended_sessions(limit.min(MOST));
+    let ended: Vec<Value> = ended.iter().map(|session| over(observer, session, now)).collect();
+    let body = json!({ "sessions": sessions, "open": observer.usage().sessions, "ended": ended });
     page(StatusCode::OK, JSON, body.to_string())
 }
 
@@ -41,6 +45,21 @@ fn told(observer: &Observer, session: &Session, now: Instant) -> Value {
         "age_seconds": now.saturating_duration_since(session.started).as_secs_f64(),
         "tool_calls": session.tool_calls(),
         "recent": session.recent().iter().map(call).collect::<Vec<_>>(),
+    })
+}
+
+fn over(observer: &Observer, session: &Ended, now: Instant) -> Value {
+    json!({
+        "session_id": session.id,
+        "server": observer.server_name(session.server),
+        "client_name": session.client_name.as_ref().map(|name| observer.without_secrets(name)),
+        "client_version": session.client_version.as_ref().map(|version| observer.without_secrets(version)),
+        "protocol_version": session.version.map(Version::as_str),
+        "user_tier": session.tier.as_ref().map(Label::as_str),
+        "tool_calls": session.tool_calls,
+        "duration_seconds": session.lasted.as_secs_f64(),
+        "ended_seconds": now.saturating_duration_since(session.at).as_secs_f64(),
+        "end_reason": session.reason.as_str(),
     })
 }
 

@@ -1,51 +1,153 @@
-//! `GET /api/tools?server=&tool=`: what is known of each tool, from the page of `/metrics` as it stands now: the numbers are
-//! the same because they are the same.
+//! `GET /api/tools?server=&tool=`: what is known of each tool, and what each server's list of them costs, from the page of
+//! `/metrics` as it stands now: the numbers are the same because they are the same.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::pages::{JSON, page, refusal};
-use super::probe::decoded;
-use crate::export::{Prometheus, quantile};
-use crate::observe::Observer;
+use super::query::told;
+use crate::config::{Config, Price};
+use crate::export::{Heat, Prometheus, quantile};
+use crate::observe::{Defined, Observer};
+
+/// All tools that have no name of their own here.
+const OTHER: &str = "_other";
+
+/// What the names of series about lists begin with.
+const LIST: &str = "mcp_tools_list";
 
 const SHARES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)];
 
-/// The answer: `{ "tools": […] }`, by server and name. With both said, the one tool's buckets stand in it, too.
+/// The answer: `{ "tools": […], "lists": […], "tokens_counter": … }`, by server and name. With both said, the one tool's
+/// buckets and its last fifteen minutes stand in it, too, and beside it its `definition`.
 pub(super) async fn answer(
     prometheus: &Arc<Prometheus>,
     observer: &Observer,
+    config: Arc<Config>,
     query: &str,
 ) -> Response<Full<Bytes>> {
-    let told = |name: &str| {
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next_back()
-    };
-    let (server, tool) = (told("server"), told("tool"));
+    let asked = Asked { server: told(query, "server"), tool: told(query, "tool") };
     let (prometheus, observer) = (Arc::clone(prometheus), observer.clone());
     // Rendering takes milliseconds of one core: not on a thread that waits for others.
-    let answered = tokio::task::spawn_blocking(move || {
-        observer.catch_up();
-        let rates = prometheus.tool_rates(Instant::now());
-        let tools = read(&prometheus.page(observer.usage()));
-        let wanted = |(of, name): &(String, String)| {
-            server.as_ref().is_none_or(|server| server == of) && tool.as_ref().is_none_or(|tool| tool == name)
-        };
-        let is_one = server.is_some() && tool.is_some();
-        let tools = tools.into_iter().filter(|(key, _)| wanted(key));
-        tools.map(|(key, tool)| tool.told(&key, rates.get(&key).copied(), is_one)).collect::<Vec<Value>>()
-    });
+    let answered = tokio::task::spawn_blocking(move || asked.answer(&prometheus, &observer, &config));
     match answered.await {
-        Ok(tools) => page(StatusCode::OK, JSON, json!({ "tools": tools }).to_string()),
+        Ok(told) => page(StatusCode::OK, JSON, told.to_string()),
         Err(_panicked) => {
             refusal(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be read", "ask again")
         }
+    }
+}
+
+/// Which tools are asked for.
+struct Asked {
+    server: Option<String>,
+    tool: Option<String>,
+}
+
+impl Asked {
+    fn answer(&self, prometheus: &Prometheus, observer: &Observer, config: &Config) -> Value {
+        observer.catch_up();
+        let rates = prometheus.tool_rates(Instant::now());
+        let (tools, lists) = read(&prometheus.page(observer.usage()));
+        let tools = tools.iter().filter(|((server, name), _)| self.is_about(server) && self.wants(name));
+        let told = |(key, tool): (&(String, String), &Tool)| {
+            let mut told = tool.told(key, rates.get(key).copied());
+            // Of those that have no name here each may have another.
+            let price = Price::of(&config.prices, &key.0, &key.1).filter(|_| key.1 != OTHER);
+            told["price"] = json!(price);
+            if self.one().is_some() {
+                told["buckets"] = tool.buckets();
+                told["heat"] = prometheus.heat(&key.0, &key.1).as_ref().map_or(Value::Null, warmth);
+            }
+            told
+        };
+        let tools: Vec<Value> = tools.map(told).collect();
+        let lists = lists.iter().filter(|(server, _)| self.is_about(server));
+        let mut body = json!({
+            "tools": tools,
+            "lists": lists.map(|(server, list)| list.told(server)).collect::<Vec<Value>>(),
+            "tokens_counter": config.tokens.counter,
+        });
+        if let Some((server, tool)) = self.one() {
+            body["definition"] = observer.defined(server, tool).as_ref().map_or(Value::Null, defined);
+        }
+        body
+    }
+
+    fn is_about(&self, server: &str) -> bool {
+        self.server.as_ref().is_none_or(|wanted| wanted == server)
+    }
+
+    fn wants(&self, tool: &str) -> bool {
+        self.tool.as_ref().is_none_or(|wanted| wanted == tool)
+    }
+
+    /// The only one that is asked for.
+    fn one(&self) -> Option<(&str, &str)> {
+        Some((self.server.as_deref()?, self.tool.as_deref()?))
+    }
+}
+
+/// Calls by when they ended and how long they took.
+fn warmth(heat: &Heat) -> Value {
+    json!({
+        "at": heat.at.iter().map(|at| unix(*at)).collect::<Vec<f64>>(),
+        "bounds": heat.bounds,
+        "counts": heat.counts,
+    })
+}
+
+/// What its server says a tool is; a part that is `null` is too large to be kept.
+fn defined(definition: &Defined) -> Value {
+    let when = |at: Instant| unix(SystemTime::now().checked_sub(at.elapsed()).unwrap_or(UNIX_EPOCH));
+    let parts = definition.parts.iter();
+    let changes = definition.changes.iter();
+    json!({
+        "listed": when(definition.listed),
+        "removed": definition.is_removed,
+        "parts": parts.map(|(part, text)| (part.as_str().to_owned(), json!(text))).collect::<Map<_, _>>(),
+        "changes": changes.map(|(at, change)| json!({ "at": when(*at), "change": change.as_str() })).collect::<Vec<_>>(),
+    })
+}
+
+/// Unix seconds, to the millisecond.
+fn unix(at: SystemTime) -> f64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+/// What the page says of a server's list of tools.
+#[derive(Debug, Default)]
+struct List {
+    tools: f64,
+    bytes: f64,
+    tokens: f64,
+}
+
+impl List {
+    fn add(&mut self, series: &Series<'_>) {
+        match series.name {
+            "mcp_tools_listed" => self.tools = series.value,
+            "mcp_tools_list_bytes" => self.bytes = series.value,
+            "mcp_tools_list_tokens" => self.tokens = series.value,
+            _ => {}
+        }
+    }
+
+    fn told(&self, server: &str) -> Value {
+        json!({
+            "server": server,
+            "tools": whole(self.tools),
+            "bytes": whole(self.bytes),
+            "tokens": whole(self.tokens),
+        })
     }
 }
 
@@ -66,8 +168,9 @@ struct Tool {
     follows: BTreeMap<String, f64>,
 }
 
-fn read(metrics: &str) -> BTreeMap<(String, String), Tool> {
+fn read(metrics: &str) -> (BTreeMap<(String, String), Tool>, BTreeMap<String, List>) {
     let mut tools: BTreeMap<(String, String), Tool> = BTreeMap::new();
+    let mut lists: BTreeMap<String, List> = BTreeMap::new();
     for series in metrics.lines().filter_map(Series::of) {
         let server = series.label("server");
         let key = |label: &str| (server.to_owned(), series.label(label).to_owned());
@@ -79,11 +182,13 @@ fn read(metrics: &str) -> BTreeMap<(String, String), Tool> {
             *tools.entry(target).or_default().follows.entry(of(&source)).or_default() += series.value;
         } else if !series.label("tool_name").is_empty() {
             tools.entry(key("tool_name")).or_default().add(&series);
+        } else if series.name.starts_with(LIST) {
+            lists.entry(server.to_owned()).or_default().add(&series);
         }
     }
     // What neither ended nor waits was not called: it is only timed, or its name became known while it was.
     tools.retain(|_, tool| !tool.outcomes.is_empty() || tool.oldest.is_some_and(|oldest| oldest > 0.0));
-    tools
+    (tools, lists)
 }
 
 impl Tool {
@@ -114,18 +219,11 @@ impl Tool {
         }
     }
 
-    fn told(&self, (server, name): &(String, String), rate: Option<f64>, with_buckets: bool) -> Value {
+    fn told(&self, (server, name): &(String, String), rate: Option<f64>) -> Value {
         let calls: f64 = self.outcomes.values().sum();
         let of = |status: &str| self.statuses.get(status).copied().unwrap_or_default();
         let (errors, judged) = (of("error"), of("error") + of("success"));
-        let bounds: Vec<f64> =
-            self.buckets.iter().map(|(bound, _)| *bound).filter(|bound| bound.is_finite()).collect();
-        let mut below = 0.0;
-        let counts: Vec<u64> = self
-            .buckets
-            .iter()
-            .map(|(_, count)| whole(count - std::mem::replace(&mut below, *count)))
-            .collect();
+        let (bounds, counts) = self.counts();
         let mut told = json!({
             "server": server,
             "tool_name": name,
@@ -146,10 +244,25 @@ impl Tool {
         for (key, share) in SHARES {
             told[key] = json!(quantile(share, &bounds, &counts));
         }
-        if with_buckets {
-            told["buckets"] = json!({ "bounds": bounds, "counts": counts });
-        }
         told
+    }
+
+    fn buckets(&self) -> Value {
+        let (bounds, counts) = self.counts();
+        json!({ "bounds": bounds, "counts": counts })
+    }
+
+    /// The bounds of the buckets, and how many calls were in each.
+    fn counts(&self) -> (Vec<f64>, Vec<u64>) {
+        let bounds: Vec<f64> =
+            self.buckets.iter().map(|(bound, _)| *bound).filter(|bound| bound.is_finite()).collect();
+        let mut below = 0.0;
+        let counts: Vec<u64> = self
+            .buckets
+            .iter()
+            .map(|(_, count)| whole(count - std::mem::replace(&mut below, *count)))
+            .collect();
+        (bounds, counts)
     }
 }
 

@@ -219,3 +219,14 @@ pub struct Price {
     /// For each 1,000 tokens of arguments and result together.
     pub per_1k_tokens: f64,
 }
+
+impl Price {
+    /// Which of `prices` holds for calls of a tool: the most specific one; of two alike the last.
+    pub fn of<'a>(prices: &'a [Self], server: &str, tool: &str) -> Option<&'a Self> {
+        let fits = |price: &&Self| {
+            price.server.as_deref().is_none_or(|of| of == server)
+                && price.tool.as_deref().is_none_or(|of| of == tool)
+        };
+        prices.iter().filter(fits).max_by_key(|price| (price.tool.is_some(), price.server.is_some()))
+    }
+}

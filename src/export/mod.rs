@@ -19,7 +19,7 @@ pub use self::log::{Console, LineSink, Log, json, pretty};
 pub use self::losses::{Exporter, Losses, QueueName};
 pub use self::openmetrics::to_openmetrics;
 pub use self::otlp::{Otlp, OtlpError, Started};
-pub use self::prometheus::{Every, Point, Prometheus, quantile};
+pub use self::prometheus::{Every, Heat, Point, Prometheus, quantile};
 pub use self::recent::{Kept, Recent};
 
 use crate::config::Config;

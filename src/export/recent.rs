@@ -12,19 +12,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::log::CallLines;
 use super::losses::Losses;
 use crate::config::Config;
-use crate::observe::{Call, DropReason, DroppedWhat, Ending, Event, Export, Milestone, Passed};
+use crate::observe::{Call, Captured, DropReason, DroppedWhat, Ending, Event, Export, Milestone, Passed};
 
 /// Bytes that a call may take on average.
 const USUAL_BYTES: usize = 2 * 1024;
 
 /// What is put behind a line.
 const TIMELINE_BYTES: usize = 160;
+
+/// So many calls with captured payloads have room at least: of larger ones the payloads are left out.
+const PAYLOADS_MIN: usize = 16;
 
 /// A few large calls have room in the smallest one.
 const LEAST_BYTES: usize = 256 * 1024;
@@ -56,7 +60,8 @@ pub struct Kept {
     pub number: u64,
     /// When it ended.
     pub at: SystemTime,
-    /// One JSON object: the keys of its log line, and `number` and `timeline`.
+    /// One JSON object: the keys of its log line, `number` and `timeline`, and where they were captured `arguments` and
+    /// `result`.
     pub json: Vec<u8>,
 }
 
@@ -76,9 +81,22 @@ struct Ring {
 
 struct Entry {
     said: Said,
-    times: Times,
+    beside: Beside,
     /// Bytes beside the text.
     weight: usize,
+}
+
+/// What is kept of a call beside its line.
+#[derive(Clone)]
+struct Beside {
+    times: Times,
+    payload: Option<Arc<Payload>>,
+}
+
+/// What was captured of a call for the log; secrets are looked for when somebody asks.
+struct Payload {
+    arguments: Option<Captured>,
+    result: Option<Captured>,
 }
 
 enum Said {
@@ -180,27 +198,30 @@ impl Recent {
     }
 
     /// What is between the numbers that `which` says.
-    fn copy(&self, which: impl FnOnce(&Ring) -> (u64, u64)) -> Vec<(u64, Copied, Times)> {
+    fn copy(&self, which: impl FnOnce(&Ring) -> (u64, u64)) -> Vec<(u64, Copied, Beside)> {
         let ring = self.lock();
         let (start, end) = which(&ring);
         let (start, end) = (start.max(ring.first), end.min(ring.end()));
         let copied = (start..end).filter_map(|number| {
             let entry = ring.entries.get(place(number - ring.first))?;
-            Some((number, ring.said(entry), entry.times.clone()))
+            Some((number, ring.said(entry), entry.beside.clone()))
         });
         copied.collect()
     }
 
-    fn kept(&self, (number, copied, times): (u64, Copied, Times)) -> Kept {
+    fn kept(&self, (number, copied, Beside { times, payload }): (u64, Copied, Beside)) -> Kept {
         let mut json = match copied {
             Copied::Line(line) => line,
             Copied::Call(call) => self.lines.late(&call.0, &call.1),
         };
         // The brace that closes it, and the line break.
         json.truncate(json.len().saturating_sub(2));
-        let more = json!({ "number": number, "timeline": times.told() }).to_string();
+        let mut more = json!({ "number": number, "timeline": times.told() });
+        for (key, captured) in payload.iter().flat_map(|payload| payload.parts()) {
+            more[key] = json!(self.lines.payload(captured));
+        }
         json.push(b',');
-        json.extend_from_slice(more.as_bytes().get(1..).unwrap_or_default());
+        json.extend_from_slice(more.to_string().as_bytes().get(1..).unwrap_or_default());
         let now = SystemTime::now();
         let at = now.checked_sub(times.at.elapsed()).unwrap_or(now);
         Kept { number, at, json }
@@ -226,16 +247,17 @@ impl Recent {
         if self.is_dozing(ending.at) {
             return;
         }
-        let (times, mut whole) = (Times::of(call, ending), None);
+        let payload = Payload::of(ending, self.bytes_max / PAYLOADS_MIN);
+        let (beside, mut whole) = (Beside { times: Times::of(call, ending), payload }, None);
         let is_line = CallLines::written(call, ending, |line| {
-            whole = self.lock().add(Wanted::Line(line), times.clone(), self);
+            whole = self.lock().add(Wanted::Line(line), beside.clone(), self);
         });
         if !is_line {
             let mut kept = ending.clone();
             (kept.arguments, kept.result) = (None, None);
             let weight = call.weight() + kept.weight();
             let said = Wanted::Call(Arc::new((Arc::clone(call), kept)), weight);
-            whole = self.lock().add(said, times, self);
+            whole = self.lock().add(said, beside, self);
         }
         if whole.is_none() {
             self.losses.lose(DroppedWhat::Recent, DropReason::TooLarge, 1);
@@ -277,11 +299,10 @@ impl Ring {
     }
 
     /// Adds one, in the place of as many of the oldest as it takes; `None` = it is larger than all of this.
-    fn add(&mut self, wanted: Wanted<'_>, times: Times, of: &Recent) -> Option<()> {
-        let beside = times.passed.capacity() * size_of::<(Duration, Passed)>();
+    fn add(&mut self, wanted: Wanted<'_>, beside: Beside, of: &Recent) -> Option<()> {
         let (line, weight) = match &wanted {
-            Wanted::Line(line) => (line.len(), beside),
-            Wanted::Call(_, weight) => (0, beside + weight),
+            Wanted::Line(line) => (line.len(), beside.weight()),
+            Wanted::Call(_, weight) => (0, beside.weight() + weight),
         };
         if line + weight > of.bytes_max {
             return None;
@@ -300,7 +321,7 @@ impl Ring {
             Wanted::Call(call, _) => Said::Call(call),
         };
         self.others += weight;
-        self.entries.push_back(Entry { said, times, weight });
+        self.entries.push_back(Entry { said, beside, weight });
         Some(())
     }
 
@@ -331,6 +352,38 @@ impl Ring {
             Said::Call(call) => Copied::Call(Arc::clone(call)),
         }
     }
+}
+
+impl Beside {
+    fn weight(&self) -> usize {
+        let payload = self.payload.as_ref().map_or(0, |payload| payload.weight());
+        self.times.passed.capacity() * size_of::<(Duration, Passed)>() + payload
+    }
+}
+
+impl Payload {
+    /// `None` where nothing was captured, or it is larger than so many bytes. Copied: what was captured may be a part of
+    /// something larger.
+    fn of(ending: &Ending, bytes_max: usize) -> Option<Arc<Self>> {
+        let (arguments, result) = (ending.arguments.as_ref(), ending.result.as_ref());
+        let bytes = |captured: Option<&Captured>| captured.map_or(0, |captured| captured.bytes.len());
+        let is_any = arguments.is_some() || result.is_some();
+        (is_any && bytes(arguments) + bytes(result) <= bytes_max)
+            .then(|| Arc::new(Self { arguments: arguments.map(copy), result: result.map(copy) }))
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&'static str, &Captured)> {
+        let parts = [("arguments", &self.arguments), ("result", &self.result)];
+        parts.into_iter().filter_map(|(key, captured)| Some((key, captured.as_ref()?)))
+    }
+
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.parts().map(|(_, captured)| captured.bytes.len()).sum::<usize>()
+    }
+}
+
+fn copy(captured: &Captured) -> Captured {
+    Captured { bytes: Bytes::copy_from_slice(&captured.bytes), ..*captured }
 }
 
 impl Times {
@@ -411,10 +464,11 @@ mod tests {
             passed: Vec::new(),
             more: 0,
         };
+        let beside = Beside { times, payload: None };
         let line = |number: usize| format!("{{\"n\":\"{number} {}\"}}\n", "x".repeat(number * 37 % 5000));
         let mut seen = 0;
         for number in 0..5000 {
-            let added = recent.lock().add(Wanted::Line(line(number).as_bytes()), times.clone(), &recent);
+            let added = recent.lock().add(Wanted::Line(line(number).as_bytes()), beside.clone(), &recent);
             assert!(added.is_some());
             let (kept, lost) = recent.from(seen, 3);
             let Some(newest) = kept.last() else { continue };
@@ -431,6 +485,6 @@ mod tests {
         let (_, lost) = recent.from(0, 1);
         assert_eq!(lost, 5000 - kept.len() as u64);
         let whole = vec![b'x'; recent.bytes_max + 1];
-        assert!(recent.lock().add(Wanted::Line(&whole), times, &recent).is_none());
+        assert!(recent.lock().add(Wanted::Line(&whole), beside, &recent).is_none());
     }
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::call::{Call, Held, Kept};
-use super::catalogue::ANYBODY;
+use super::catalogue::{ANYBODY, Change, Defined};
+use super::ended::EndedSessions;
 use super::event::{
     Captured, Direction, DropReason, DroppedWhat, Ending, ErrorType, Event, LabelName, Outcome, SessionEnd,
 };
@@ -41,6 +42,9 @@ const LISTED: u32 = 1 << 30;
 /// How long a task that nobody asks about is remembered.
 const TASK_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long what passes on streams is kept after somebody looked at calls.
+const WATCHED: Duration = Duration::from_secs(15 * 60);
+
 /// Entries of this table leave with what they belong to, not by age.
 const NEVER_IDLE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -60,7 +64,7 @@ pub(super) struct Inner {
     pub(super) insight: Insight,
     /// How traces that begin with a server's request are sampled; `None` = tracing is off.
     pub(super) sampler: Option<Sampler>,
-    /// Whether spans are exported, so that what passes on a stream is worth keeping.
+    /// Whether spans are exported.
     pub(super) spans: bool,
     /// Whether anybody tells what the heads of requests said.
     pub(super) heads: bool,
@@ -96,6 +100,10 @@ pub(super) struct Memory {
     open_calls: AtomicUsize,
     call_number: AtomicU64,
     orphans: Mutex<VecDeque<Orphan>>,
+    pub(super) ended: EndedSessions,
+    begun: Instant,
+    /// Until when what passes on streams is kept for who looks at calls, in seconds from then; 0 = nobody ever did.
+    watched_until: AtomicU64,
     pub(super) budget: Arc<Budget>,
     pub(super) connections: AtomicUsize,
     pub(super) streams: AtomicUsize,
@@ -154,6 +162,9 @@ impl Memory {
             open_calls: AtomicUsize::new(0),
             call_number: AtomicU64::new(0),
             orphans: Mutex::default(),
+            ended: EndedSessions::default(),
+            begun: Instant::now(),
+            watched_until: AtomicU64::new(0),
             budget: Budget::new(limits.observe_bytes),
             connections: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
@@ -219,6 +230,19 @@ impl Inner {
         self.export.reload(config);
     }
 
+    /// Whether what passes on a stream is worth keeping: spans will tell it, or somebody looks at calls.
+    pub(super) fn keeps_passed(&self, now: Instant) -> bool {
+        let since = || now.saturating_duration_since(self.begun).as_secs();
+        self.spans
+            || matches!(self.watched_until.load(Ordering::Relaxed), until if until > 0 && since() < until)
+    }
+
+    /// Somebody looks at calls.
+    pub(super) fn watched(&self, now: Instant) {
+        let until = now.saturating_duration_since(self.begun) + WATCHED;
+        self.watched_until.store(until.as_secs(), Ordering::Relaxed);
+    }
+
     /// A key that a hostile peer cannot aim at another's.
     pub(super) fn key(&self, server: usize, text: &str) -> Key {
         (server, self.hasher.hash_one(text))
@@ -281,6 +305,20 @@ impl Inner {
     fn widget(&self, server: usize, name: &Text) -> Option<Widget> {
         let state = self.servers.get(server).filter(|state| state.has_widgets.load(Ordering::Acquire))?;
         [Widget::McpApp, Widget::OpenAi].into_iter().find(|widget| state.widgets_of(*widget).knows(name))
+    }
+
+    /// What is known of a tool, without secrets.
+    pub(super) fn defined(&self, server: &str, tool: &str) -> Option<Defined> {
+        let server = self.servers.iter().position(|state| state.name == server)?;
+        let mut defined = self.insight.defined(server, tool)?;
+        for (part, text) in &mut defined.parts {
+            let is_text = *part == Change::Description;
+            let told = |text: &mut String| {
+                if is_text { self.redactor.text(text).into_owned() } else { self.redactor.schema(text) }
+            };
+            *text = text.as_mut().map(told);
+        }
+        Some(defined)
     }
 
     /// The label of a client's name, within the cap that claimed names have.

@@ -1,14 +1,15 @@
 //! What is made of payloads beside their lengths: custom metrics, costs, tokens, lists of tools. Whatever needs a payload
 //! itself happens off the path; what does not costs a look-up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::Export;
 use super::call::{Call, Held};
-use super::catalogue::{Catalogues, Page};
+use super::catalogue::{Catalogues, Defined, Page};
 use super::event::{Captured, Direction, DropReason, DroppedWhat, Event, Outcome};
 use super::label::Label;
 use super::later::Later;
+use super::lock;
 use super::price::{self, NanoDollars, Prices};
 use super::reader::Budget;
 use super::rules::{ByPart, Facts, RuleSet, Rules, Verdict};
@@ -39,6 +40,8 @@ struct Elsewhere {
     /// Counts exactly; `None` = tokens are estimated.
     tokenizer: Option<Tokenizer>,
     lists: Later<List>,
+    /// What they told.
+    catalogues: Arc<Mutex<Catalogues>>,
 }
 
 /// What becomes of lists of tools.
@@ -98,10 +101,12 @@ impl Insight {
     pub(super) fn new(config: &Config, export: &Arc<dyn Export>, budget: &Arc<Budget>) -> Self {
         let is_exact = config.tokens.counter == TokenCounter::O200k;
         let catalogues = Catalogues::new(names(config), config.drift.state.as_deref(), is_exact);
+        let catalogues = Arc::new(Mutex::new(catalogues));
         let elsewhere = Elsewhere {
             rules: judging(Arc::clone(export)),
             tokenizer: if is_exact { Tokenizer::start() } else { None },
-            lists: listing(catalogues, Arc::clone(export)),
+            lists: listing(Arc::clone(&catalogues), Arc::clone(export)),
+            catalogues,
         };
         Self {
             rules: Rules::new(config).map(Arc::new),
@@ -256,9 +261,15 @@ impl Insight {
             tools: result.tools.len() as u64,
             bytes: result.bytes,
             tokens: tokens::estimate(result.model_bytes()),
+            at: call.started,
             result: kept.zip(share).map(|(captured, share)| (captured.bytes.clone(), share)),
         };
         self.elsewhere.lists.push(List::Page(page));
+    }
+
+    /// What is known of a tool. Where lists are compared with a file, it may take as long as that does.
+    pub(super) fn defined(&self, server: usize, tool: &str) -> Option<Defined> {
+        lock::lock(&self.elsewhere.catalogues).defined(server, tool)
     }
 
     /// Does what waits, so that whoever asks now is told of all that passed before; but nothing that may take long.
@@ -379,15 +390,15 @@ fn names(config: &Config) -> Vec<String> {
 const LINES_MAX: usize = 50;
 
 /// Who compares lists of tools.
-fn listing(mut catalogues: Catalogues, export: Arc<dyn Export>) -> Later<List> {
+fn listing(catalogues: Arc<Mutex<Catalogues>>, export: Arc<dyn Export>) -> Later<List> {
     let mut last_problem = None;
     Later::new("tools", move |list: List| {
         let page = match list {
             List::Page(page) => page,
-            List::Servers(names) => return catalogues.grow(names),
+            List::Servers(names) => return lock::lock(&catalogues).grow(names),
         };
         let server = page.server;
-        let learned = catalogues.page(page);
+        let learned = lock::lock(&catalogues).page(page);
         if let Some(listed) = &learned.listed {
             let (tools, bytes, tokens) = (listed.tools, listed.bytes, listed.tokens);
             export.event(&Event::ToolsListed { server, tools, bytes, tokens });

@@ -199,7 +199,7 @@ impl Shared {
         }
         let resumed = self.facts.resumes.as_ref().and_then(|scope| scope.find(direction, id));
         let call = resumed.or_else(|| self.scope(state, now)?.find(direction, id))?;
-        if self.facts.is_resume && self.inner.spans {
+        if self.facts.is_resume && self.inner.keeps_passed(now) {
             call.passed(Passed::Resumed, self.facts.started);
         }
         Some(call)
@@ -289,7 +289,8 @@ impl Shared {
         }
         let scope = self.stream_scope(state, now);
         let method = message.known_method();
-        let above = self.passes(state, None, Passed::Request(method), now);
+        // Whether somebody looks changes no trace.
+        let above = self.passes(state, None, Passed::Request(method), now).filter(|_| self.inner.spans);
         let session = self.session(state).cloned();
         let trace = self.asked_trace(message, above.as_deref(), session.as_deref());
         let arguments = self.inner.hold(message.params.arguments.clone());
@@ -347,7 +348,7 @@ impl Shared {
     /// The call that something on the stream belongs to: by its progress token, else the only one that is open here.
     /// SDKs take the request's id as its token, which finds it where many calls share one stream.
     fn passes(&self, state: &State, token: Option<&Id>, what: Passed, now: Instant) -> Option<Arc<Call>> {
-        if !self.inner.spans {
+        if !self.inner.keeps_passed(now) {
             return None;
         }
         let mut open = state.calls.open();

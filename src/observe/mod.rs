@@ -5,6 +5,7 @@ mod call;
 mod catalogue;
 mod connection;
 mod decode;
+mod ended;
 mod event;
 mod exchange;
 mod facts;
@@ -45,7 +46,8 @@ use http::{HeaderValue, StatusCode, request, response};
 use tokio::time::Instant;
 
 pub use self::call::{Call, Head, Introduction};
-pub use self::catalogue::{Change, Changed};
+pub use self::catalogue::{Change, Changed, Defined};
+pub use self::ended::Ended;
 pub use self::event::{
     AuthReason, BulkheadChange, Captured, Credentials, Direction, DropReason, DroppedWhat, Ending, ErrorType,
     Event, HealthChange, HealthState, KeysFrom, LabelName, LeftBecause, Listener, Milestone, MirroredHeader,
@@ -343,6 +345,24 @@ impl Observer {
     /// The sessions that are remembered, at most `most` of them, in no order.
     pub fn sessions(&self, most: usize) -> Vec<Arc<Session>> {
         self.inner.as_ref().map_or_else(Vec::new, |inner| inner.load().known_sessions(most))
+    }
+
+    /// The sessions that ended last, at most `most` of them, the newest first.
+    pub fn ended_sessions(&self, most: usize) -> Vec<Arc<Ended>> {
+        self.inner.as_ref().map_or_else(Vec::new, |inner| inner.load().ended.last(most))
+    }
+
+    /// What is known of a tool of the server of this name, without secrets; `None` where it has listed no such tool. Not
+    /// to be called where traffic passes.
+    pub fn defined(&self, server: &str, tool: &str) -> Option<Defined> {
+        self.inner.as_ref()?.load().defined(server, tool)
+    }
+
+    /// Somebody looks at calls: what passes on their streams is kept for a while.
+    pub fn watched(&self) {
+        if let Some(inner) = &self.inner {
+            inner.load().watched(Instant::now());
+        }
     }
 
     /// The name of the server at this position of the configuration.

@@ -108,12 +108,9 @@ impl Inner {
         }
         self.abandoned(session.server, session.steps.close());
         if session.announced {
-            self.tell(&Event::SessionEnded {
-                session,
-                lasted: now.duration_since(session.started),
-                reason,
-                calls: session.tool_calls(),
-            });
+            let lasted = now.duration_since(session.started);
+            self.tell(&Event::SessionEnded { session, lasted, reason, calls: session.tool_calls() });
+            self.ended.add(session, reason, now);
         }
     }
 

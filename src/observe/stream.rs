@@ -79,7 +79,7 @@ impl Shared {
                     self.event_id(state, server, id, now);
                 }
                 let is_priming = event.kind == EventKind::Priming;
-                if is_priming && self.inner.spans {
+                if is_priming && self.inner.keeps_passed(now) {
                     state.calls.open().for_each(|call| call.passed(Passed::Priming, now));
                 }
                 is_priming.then_some(StreamItem::Priming)
@@ -139,7 +139,7 @@ impl Shared {
         let transport = if is_legacy { Transport::Sse } else { Transport::StreamableHttp };
         let after = now.duration_since(self.facts.started);
         stream.first_event = Some(after);
-        if self.inner.spans {
+        if self.inner.keeps_passed(now) {
             state.calls.open().for_each(|call| call.passed(Passed::FirstEvent, now));
         }
         self.inner.tell(&Event::StreamFirstEvent { server, transport, after });

@@ -1,6 +1,6 @@
 // Calls as they end, and each with its way and its links.
 
-import { Table, clock, el, facts, field, hold, number, placed, plain, say, time, toggle, tone } from "./dom.js";
+import { Table, clock, el, facts, field, hold, number, placed, plain, say, time, toggle, tone, written } from "./dom.js";
 import { events, get, query } from "./api.js";
 
 /** Calls that stand in the table. */
@@ -131,13 +131,14 @@ export function one(call, about) {
     });
     return whole && el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, name);
   }).filter(Boolean);
-  const said = new Set(["timeline", "message"]);
+  const said = new Set(["timeline", "message", "arguments", "result"]);
   const rest = Object.entries(call).filter(([key]) => !said.has(key));
   return [
     el("div", { class: "bar" }, el("h2", { class: "foreign" }, target(call)), el("a", { href: "#/calls" }, "Close")),
     el("p", { class: "foreign" }, call.message),
     links.length > 0 && el("p", {}, links.flatMap((link) => [link, " "])),
     way(call),
+    ["arguments", "result"].filter((key) => call[key] !== undefined).map((key) => el("details", { open: true }, el("summary", {}, `Its ${key}, redacted`), el("pre", { class: "wrapped", tabindex: 0, "aria-label": key }, written(call[key])))),
     facts(rest.map(([key, value]) => [key, key === "session_id" ? el("a", { href: `#/sessions/${encodeURIComponent(value)}` }, value) : String(value)])),
   ];
 }
@@ -149,7 +150,7 @@ function way({ timeline: times, event }) {
   const lane = el("div", { class: "way", "aria-hidden": "true" });
   if (times.sent_ms !== undefined) lane.append(placed(el("div", { class: "span" }), times.sent_ms / end, Math.max(0, (end - times.sent_ms) / end)));
   const steps = [["received", times.received_ms], [asks ? "passed to the client" : "sent to the server", times.sent_ms], ["first byte of the answer", times.first_byte_ms], ["first event", times.first_event_ms],
-    ...(times.passed ?? []).map(({ ms, what }) => [what, ms]), ["answer complete", times.ended_ms]].filter(([, ms]) => ms !== undefined);
+    ...(times.passed ?? []).filter(({ what }) => what !== "first_event").map(({ ms, what }) => [what, ms]), ["answer complete", times.ended_ms]].filter(([, ms]) => ms !== undefined);
   const rows = steps.sort(([, a], [, b]) => a - b);
   for (const [, ms] of rows) lane.append(placed(el("div", { class: "mark" }), Math.min(1, ms / end)));
   return el("section", {}, el("h3", {}, "Its way"), lane,

@@ -8,6 +8,24 @@ export function plain(text) {
   return String(text).replace(UNSEEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 }
 
+/** Characters of a text that are shown of it. */
+const WRITTEN = 64 * 1024;
+
+/** A text of several lines, or JSON, which is spread over several, for a `pre`. */
+export function written(text) {
+  const whole = spread(text);
+  const lines = (whole.length > WRITTEN ? `${whole.slice(0, WRITTEN)}…` : whole).split("\n");
+  return lines.flatMap((line) => [line, document.createTextNode("\n")]);
+}
+
+function spread(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
 /** An element: attributes (`on…` are listeners, false ones are left out), then children. */
 export function el(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
@@ -88,6 +106,8 @@ export function bytes(value) {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+export const dollars = (value) => (value === null || value === undefined ? "–" : `$${value.toFixed(value > 0 && value < 0.01 ? 6 : value < 1 ? 4 : 2)}`);
+
 /** A moment of today, from unix seconds or a timestamp. */
 export function clock(at, digits = 0) {
   const date = new Date(typeof at === "number" ? 1000 * at : at);
@@ -101,6 +121,13 @@ const TONES = { success: "good", ok: "good", healthy: "good", error: "bad", down
 export const tone = (word) => TONES[word] ?? "soft";
 
 export const badge = (word) => el("span", { class: `badge ${tone(word)} ${word === "down" ? "down" : ""}` }, word);
+
+/** Lets a browser save a text as a file. */
+export function download(name, type, text) {
+  const link = el("a", { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
 
 /** A button that stays pressed. */
 export function toggle(text, pressed, change) {

@@ -4,13 +4,14 @@ import { el, hold, say } from "./dom.js";
 import { get, login } from "./api.js";
 import { overview } from "./overview.js";
 import { tools } from "./tools.js";
+import { cost } from "./cost.js";
 import { calls } from "./calls.js";
 import { sessions } from "./sessions.js";
 import { health } from "./health.js";
 import { proxy } from "./proxy.js";
 
-const VIEWS = { overview, tools, calls, sessions, health, proxy };
-const TITLES = { overview: "Overview", tools: "Tools", calls: "Calls", sessions: "Sessions", health: "Health", proxy: "Proxy" };
+const VIEWS = { overview, tools, cost, calls, sessions, health, proxy };
+const TITLES = { overview: "Overview", tools: "Tools", cost: "Cost & context", calls: "Calls", sessions: "Sessions", health: "Health", proxy: "Proxy" };
 
 const main = document.getElementById("main");
 const state = document.getElementById("state");

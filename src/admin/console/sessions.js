@@ -1,8 +1,9 @@
 // Who talks to the servers, and what each said.
 
-import { Table, clock, el, facts, field, hold, number, placed, plain, say, svg, time, toggle, tone } from "./dom.js";
+import { Table, clock, download, el, facts, field, hold, number, placed, plain, say, svg, time, toggle, tone } from "./dom.js";
 import { every, get, query, send } from "./api.js";
 import { target } from "./calls.js";
+import { archive } from "./har.js";
 
 /** Calls of a session that are looked at. */
 const CALLS = 500;
@@ -13,7 +14,7 @@ export async function sessions(view) {
 }
 
 async function all({ root, signal, failed }) {
-  let ended = [];
+  let kept = new Map();
   const count = el("span", { class: "soft", role: "status" });
   const columns = (more) => [
     { title: "Session", of: (session) => session.session_id, shown: (session) => el("a", { href: `#/sessions/${encodeURIComponent(session.session_id)}` }, session.session_id.slice(0, 16)) },
@@ -27,28 +28,35 @@ async function all({ root, signal, failed }) {
     { title: "Calls of tools", number: true, of: (session) => session.tool_calls, shown: (session) => number(session.tool_calls) },
     { title: "Its last calls", of: (session) => session.recent.length, shown: (session) => el("span", { class: "strip", role: "img", "aria-label": told(session.recent) }, session.recent.map((call) => el("i", { class: call.status === "error" ? "bad" : "", title: `${plain(call.tool_name ?? call.method)} ${call.outcome}` }))) },
   ]), { key: (session) => session.session_id, sort: 4, none: "no session is open" });
-  const recent = new Table("Ended, or forgotten, of which calls are still kept", columns([
+  const recent = new Table("Ended lately, or forgotten with calls that are still kept", columns([
+    { title: "Why it ended", of: (session) => session.end_reason ?? "not known" },
+    { title: "Ended", number: true, of: (session) => session.ended_seconds, shown: (session) => (session.ended_seconds === undefined ? "–" : `${time(session.ended_seconds)} ago`) },
+    { title: "Was open for", number: true, of: (session) => session.duration_seconds, shown: (session) => time(session.duration_seconds) },
+    { title: "Calls of tools", number: true, of: (session) => session.tool_calls, shown: (session) => number(session.tool_calls) },
     { title: "Calls kept", number: true, of: (session) => session.calls, shown: (session) => number(session.calls) },
-    { title: "Last call", of: (session) => session.last, shown: (session) => clock(session.last) },
-  ]), { key: (session) => session.session_id, sort: 5, none: "none" });
+    { title: "Last call", of: (session) => session.last, shown: (session) => (session.last ? clock(session.last) : "–") },
+  ]), { key: (session) => session.session_id, sort: 5, descending: false, none: "none" });
   hold(root, el("div", { class: "bar" }, el("h1", {}, "Sessions"), count), el("section", { class: "card" }, live.element), el("section", { class: "card" }, recent.element));
   let rounds = 0;
   const look = async () => {
-    const { sessions: open, open: many } = await get("/api/sessions?limit=200", signal);
+    const { sessions: open, open: many, ended } = await get("/api/sessions?limit=200", signal);
     say(count, `${number(many)} open${many > open.length ? `, ${number(open.length)} shown` : ""}`);
     live.show(open);
     if (rounds++ % 5 === 0) {
       const { calls } = await get("/api/calls?limit=2000", signal);
       const known = new Map();
       for (const call of calls.filter(({ session_id: id }) => id)) {
-        const session = known.get(call.session_id) ?? { ...call, calls: 0, last: call.timestamp };
+        const { session_id, server, client_name, client_version, protocol_version } = call;
+        const session = known.get(session_id) ?? { session_id, server, client_name, client_version, protocol_version, calls: 0, last: call.timestamp };
         session.calls += 1;
-        known.set(call.session_id, session);
+        known.set(session_id, session);
       }
-      ended = [...known.values()];
+      kept = known;
     }
-    const ids = new Set(open.map(({ session_id: id }) => id));
-    recent.show(ended.filter(({ session_id: id }) => !ids.has(id)));
+    const over = new Map(kept);
+    for (const session of ended) over.set(session.session_id, { calls: 0, ...over.get(session.session_id), ...session });
+    open.forEach(({ session_id: id }) => over.delete(id));
+    recent.show([...over.values()]);
   };
   await look();
   every(2000, look, signal, failed);
@@ -56,7 +64,7 @@ async function all({ root, signal, failed }) {
 
 const told = (calls) => `the last ${calls.length} calls, ${calls.filter(({ status }) => status === "error").length} of them failed`;
 
-async function one({ root, path: [id], signal, failed }) {
+async function one({ root, path: [id], signal, failed, about: program }) {
   const [about, gantt, drawing, note] = [el("div"), el("div", { class: "gantt" }), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Sequence" }), el("span", { class: "soft", role: "status" })];
   const written = el("pre", { tabindex: 0, "aria-label": "The sequence as text" });
   const long = el("select", {}, ["1m", "10m", "1h"].map((text) => el("option", { value: text, selected: text === "10m" }, text)));
@@ -69,25 +77,34 @@ async function one({ root, path: [id], signal, failed }) {
     }
   };
   let text = "";
-  const save = el("button", { type: "button", onclick: () => {
-    const link = el("a", { download: `session-${id.slice(0, 12)}.txt`, href: URL.createObjectURL(new Blob([text], { type: "text/plain" })) });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  } }, "Save as text");
+  let order = [];
+  const file = (ending) => `session-${id.slice(0, 12).replace(/\W/g, "_")}.${ending}`;
+  const save = el("button", { type: "button", onclick: () => download(file("txt"), "text/plain", text) }, "Save as text");
+  const saveArchive = el("button", { type: "button", title: "its kept calls as an HTTP archive (HAR 1.2)", onclick: async () => {
+    try {
+      const { servers } = await get("/api/servers", signal);
+      const har = archive(order, { version: program.version, servers: new Map(servers.map(({ name, url }) => [name, url])) });
+      download(file("har"), "application/json", JSON.stringify(har, null, 2));
+    } catch (problem) {
+      say(note, problem.message);
+    }
+  } }, "Save as HAR");
   hold(root, el("div", { class: "bar" }, el("h1", {}, "Session ", el("span", { class: "mono foreign" }, id.slice(0, 20))), el("a", { href: "#/sessions" }, "All sessions")),
     el("div", { class: "grid" }, el("section", { class: "card" }, el("h2", {}, "What is known"), about),
     el("section", { class: "card" }, el("h2", {}, "Debugging"), el("div", { class: "left bar" }, field("Log its payloads for", long),
       el("button", { type: "button", onclick: () => debug(long.value) }, "Debug on"), el("button", { type: "button", onclick: () => debug("0s") }, "Debug off"), note))),
     el("div", { class: "grid pair" }, el("section", { class: "card" }, el("h2", {}, "Timeline"), gantt),
-    el("section", { class: "card" }, el("div", { class: "bar" }, el("h2", {}, "Sequence"), save), drawing, el("details", {}, el("summary", {}, "As text"), written))));
+    el("section", { class: "card" }, el("div", { class: "bar" }, el("h2", {}, "Sequence"), el("div", { class: "left" }, save, saveArchive)), drawing, el("details", {}, el("summary", {}, "As text"), written))));
   const look = async () => {
-    const [{ calls }, { sessions: open }] = await Promise.all([get(`/api/calls${query({ session: id, limit: CALLS })}`, signal), get("/api/sessions?limit=1000", signal)]);
+    const [{ calls }, { sessions: open, ended }] = await Promise.all([get(`/api/calls${query({ session: id, limit: CALLS })}`, signal), get("/api/sessions?limit=1000", signal)]);
     if (signal.aborted) return;
     const session = open.find(({ session_id }) => session_id === id);
-    const first = session ?? calls.at(-1) ?? {};
+    const over = ended.find(({ session_id }) => session_id === id);
+    const first = session ?? over ?? calls.at(-1) ?? {};
     hold(about, facts([["Id", id], ["Server", first.server], ["Client", [first.client_name, first.client_version].filter(Boolean).join(" ")], ["Protocol", first.protocol_version], ["Tier", first.user_tier],
-      ["State", session ? `open for ${time(session.age_seconds)}` : "not open any more"], ["Calls of tools", session && number(session.tool_calls)], ["Calls kept", number(calls.length)]]));
-    const order = calls.toReversed().map((call) => {
+      ["State", session ? `open for ${time(session.age_seconds)}` : over ? `ended ${time(over.ended_seconds)} ago: ${over.end_reason}` : "not open any more"],
+      ["Was open for", over && time(over.duration_seconds)], ["Calls of tools", (session ?? over) && number((session ?? over).tool_calls)], ["Calls kept", number(calls.length)]]));
+    order = calls.toReversed().map((call) => {
       const end = Date.parse(call.timestamp);
       return { ...call, begin: end - call.duration_ms, end };
     }).sort((a, b) => a.begin - b.begin);

@@ -1,7 +1,11 @@
 // What tools do: all of them, and one.
 
-import { Table, bars, bytes, clock, el, facts, field, hold, number, rate, say, share, time, tone } from "./dom.js";
+import { Table, bars, bytes, clock, dollars, el, facts, field, hold, number, rate, say, share, time, tone, written } from "./dom.js";
 import { every, get, query } from "./api.js";
+import { heatmap } from "./heat.js";
+
+/** How outcomes are drawn that are no errors. */
+const KINDS = { ok: "good", cancelled: "warn", client_disconnect: "warn", auth_challenge: "warn", refused: "warn", input_required: "", task: "" };
 
 const link = (tool) => `#/tools/${encodeURIComponent(tool.server)}/${encodeURIComponent(tool.tool_name)}`;
 
@@ -24,7 +28,7 @@ async function all({ root, signal, failed }) {
     { title: "Sent", number: true, of: (tool) => tool.bytes.client_to_server, shown: (tool) => bytes(tool.bytes.client_to_server) },
     { title: "Received", number: true, of: (tool) => tool.bytes.server_to_client, shown: (tool) => bytes(tool.bytes.server_to_client) },
     { title: "Tokens", number: true, of: (tool) => (tool.tokens.input ?? 0) + (tool.tokens.output ?? 0), shown: (tool) => number((tool.tokens.input ?? 0) + (tool.tokens.output ?? 0)) },
-    { title: "Cost", number: true, of: (tool) => tool.cost_usd, shown: (tool) => cost(tool.cost_usd) },
+    { title: "Cost", number: true, of: (tool) => tool.cost_usd, shown: (tool) => dollars(tool.cost_usd) },
     { title: "Oldest open", number: true, of: (tool) => tool.oldest_inflight_seconds, shown: (tool) => (tool.oldest_inflight_seconds ? time(tool.oldest_inflight_seconds) : "–") },
   ], { key: (tool) => `${tool.server} ${tool.tool_name}`, sort: 2, none: "no tool was called yet" });
   hold(root, el("div", { class: "bar" }, el("h1", {}, "Tools"), field("Name or server", search)), el("section", { class: "card" }, table.element));
@@ -40,10 +44,9 @@ async function all({ root, signal, failed }) {
   every(2000, look, signal, failed);
 }
 
-const cost = (dollars) => (dollars === null || dollars === undefined ? "–" : `$${dollars.toFixed(dollars < 1 ? 4 : 2)}`);
-
 async function one({ root, path: [server, name], signal, failed }) {
-  const [figures, outcomes, latency, errors, before, after] = [0, 1, 2, 3, 4, 5].map(() => el("div"));
+  const [figures, outcomes, latency, errors, before, after, heat, what] = [0, 1, 2, 3, 4, 5, 6, 7].map(() => el("div"));
+  let [warm, known] = [null, null];
   const recent = new Table("Its last calls", [
     { title: "Ended", of: (call) => call.timestamp, shown: (call) => el("a", { href: `#/calls/${call.number}` }, clock(call.timestamp, 1)) },
     { title: "Outcome", of: (call) => call.outcome, shown: (call) => el("span", { class: tone(call.status) }, call.outcome) },
@@ -55,24 +58,36 @@ async function one({ root, path: [server, name], signal, failed }) {
   hold(root, el("div", { class: "bar" }, el("h1", {}, el("span", { class: "foreign" }, name), el("span", { class: "soft" }, ` of ${server}`)), el("a", { href: "#/tools" }, "All tools")),
     el("div", { class: "grid" }, card("Figures", figures), card("How it ends", outcomes), card("How long it takes", latency), card("Errors by type", errors),
       card("What comes before it", before), card("What comes after it", after)),
+    card("How long it took, the last fifteen minutes", heat), card("What it is", what),
     el("section", { class: "card" }, recent.element));
   const counts = (counts) => Object.entries(counts).sort(([, a], [, b]) => b - a);
   const some = (rows) => (rows.length ? bars(rows) : el("p", { class: "empty" }, "none"));
   const look = async () => {
-    const { tools: [tool] } = await get(`/api/tools${query({ server, tool: name })}`, signal);
+    const { tools: [tool], definition } = await get(`/api/tools${query({ server, tool: name })}`, signal);
     const { calls } = await get(`/api/calls${query({ server, tool: name, limit: 20 })}`, signal);
     if (signal.aborted) return;
     recent.show(calls);
+    // What is unfolded, or has the focus, stays so.
+    const told = JSON.stringify(definition);
+    if (told !== known) hold(what, defined(definition));
+    known = told;
     if (!tool) return hold(figures, el("p", { class: "empty" }, "this tool was not called yet"));
+    const drawn = tool.heat?.at.at(-1) ?? 0;
+    if (drawn !== warm) {
+      const isUnfolded = heat.querySelector("details")?.open;
+      hold(heat, tool.heat ? heatmap(tool.heat) : el("p", { class: "empty" }, "too many other tools were called: nothing is kept of this one"));
+      heat.querySelector("details")?.toggleAttribute("open", Boolean(isUnfolded));
+    }
+    warm = drawn;
     hold(figures, facts([
       ["Calls", number(tool.calls)], ["Calls a second", rate(tool.rate_per_second)], ["Share of errors", share(tool.error_share)],
       ["Median", time(tool.p50)], ["95 %, 99 %, 99.9 %", `${time(tool.p95)}, ${time(tool.p99)}, ${time(tool.p99_9)}`],
       ["Mean", time(tool.calls ? tool.duration_seconds_sum / tool.calls : null)],
       ["Arguments, results", `${bytes(tool.bytes.client_to_server)}, ${bytes(tool.bytes.server_to_client)}`],
       ["Tokens in, out", `${number(tool.tokens.input)}, ${number(tool.tokens.output)}`],
-      ["Cost", cost(tool.cost_usd)], ["Oldest open call", tool.oldest_inflight_seconds ? time(tool.oldest_inflight_seconds) : "none"],
+      ["Cost", dollars(tool.cost_usd)], ["Oldest open call", tool.oldest_inflight_seconds ? time(tool.oldest_inflight_seconds) : "none"],
     ]));
-    hold(outcomes, some(counts(tool.outcomes).map(([outcome, count]) => [outcome, count, outcome === "ok" ? "good" : "bad"])));
+    hold(outcomes, some(counts(tool.outcomes).map(([outcome, count]) => [outcome, count, KINDS[outcome] ?? "bad"])));
     const bounds = tool.buckets.bounds;
     const rows = tool.buckets.counts.map((count, at) => [at < bounds.length ? `≤ ${time(bounds[at])}` : `> ${time(bounds.at(-1))}`, count]);
     const used = rows.findLastIndex(([, count]) => count > 0);
@@ -83,4 +98,20 @@ async function one({ root, path: [server, name], signal, failed }) {
   };
   await look();
   every(2000, look, signal, failed);
+}
+
+const PARTS = { description: "Description", input_schema: "Input schema", output_schema: "Output schema", annotations: "Annotations" };
+const CHANGES = { added: "it came", removed: "it went", description: "another description", input_schema: "another input schema", output_schema: "another output schema", annotations: "other annotations" };
+
+/** What its server says it is, and when that changed. */
+function defined(definition) {
+  if (!definition) return el("p", { class: "empty" }, "its server has not listed it since the proxy began");
+  const moment = (at) => new Date(1000 * at).toLocaleString("en-GB");
+  const { parts, changes } = definition;
+  return [
+    facts([["Listed last", moment(definition.listed)], ["State", definition.removed ? "removed: it stands in no list any more" : "listed"],
+      ["Changes", changes.length ? changes.toReversed().map(({ at, change }) => el("div", {}, `${moment(at)}: ${CHANGES[change] ?? change}`)) : "none since the proxy began"]]),
+    Object.entries(PARTS).filter(([key]) => key in parts).map(([key, title]) => el("details", { open: key !== "output_schema" && key !== "annotations" }, el("summary", {}, title),
+      el("pre", { class: "wrapped", tabindex: 0, "aria-label": title }, parts[key] === null ? "too large to keep" : written(parts[key])))),
+  ];
 }

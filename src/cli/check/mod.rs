@@ -28,8 +28,9 @@ pub fn run(args: &CheckArgs, env: &dyn Fn(&str) -> Option<String>) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// A configuration for people: what listens where, what is mounted where, what goes where of traces and lines, who
-/// calls, what is counted of payloads, which limits are not the default ones, and what else should be known. Secrets are masked.
+/// A configuration for people: what listens where, where calls lead to, what is mounted where, what goes where of traces and
+/// lines, who calls, what is counted of payloads, which limits are not the default ones, and what else should be known.
+/// Secrets are masked.
 pub fn describe(config: &Config) -> String {
     let mut lines = vec!["The configuration is valid.".to_owned(), String::new()];
     let tls = |tls: &Option<_>| if tls.is_some() { " (TLS)" } else { "" };
@@ -37,6 +38,9 @@ pub fn describe(config: &Config) -> String {
     lines.extend(config.proxy.listen.iter().map(|address| format!("listen  {address}{of_proxy}")));
     lines.push(format!("admin   {}{} (/metrics, /health)", config.admin.listen, tls(&config.admin.tls)));
     lines.extend(config.admin.token.iter().map(|_| "        asks for admin.token: ***".to_owned()));
+    lines.extend(config.admin.links.iter().map(|(name, link)| {
+        format!("        calls lead to {name}: {}", config.from_environment.hide_in(link))
+    }));
     lines.push(String::new());
     lines.extend(config.servers.iter().flat_map(|server| mount(config, server)));
     if !config.metrics.enabled {
@@ -265,6 +269,18 @@ mod tests {
              logs    pretty on a terminal, else JSON; level info, with a line for each call\n\
              tokens  estimated: one for every four bytes\n";
         assert_eq!(describe(&one()), expected);
+    }
+
+    #[test]
+    fn links_of_calls_are_listed_without_what_the_environment_gave() {
+        let text = "[[server]]\nname = \"a\"\nurl = \"http://127.0.0.1:1/mcp\"\n[admin.links]\ntrace = \"https://${HOST}/{trace_id}\"\nlogs = \"https://l.example.com/\"\n";
+        let host = |name: &str| (name == "HOST").then(|| "hidden.example.com".to_owned());
+        let told = describe(&crate::config::parse(text, "config.toml", &host).expect("a configuration"));
+        for line in
+            ["calls lead to trace: https://***/{trace_id}\n", "calls lead to logs: https://l.example.com/\n"]
+        {
+            assert!(told.contains(line), "{told}");
+        }
     }
 
     #[test]

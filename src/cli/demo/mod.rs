@@ -183,9 +183,16 @@ fn configuration(port: Option<u16>, server: SocketAddr) -> Config {
     let admin = if port == Some(0) || data == ADMIN_PORT { 0 } else { free(ADMIN_PORT) };
     config.proxy.listen = vec![loopback(data)];
     config.admin.listen = loopback(admin);
+    config.prices = vec![price(None, 0.0005, 0.01), price(Some("slow_report"), 0.02, 0.01)];
     // The welcome says where everything is.
     config.logs.level = LogLevel::Warn;
     config
+}
+
+/// What calls of a tool, or of all, might cost.
+fn price(tool: Option<&str>, per_call: f64, per_1k_tokens: f64) -> config::Price {
+    let tool = tool.map(str::to_owned);
+    config::Price { server: None, tool, per_call, per_kilobyte: 0.0, per_1k_tokens }
 }
 
 /// The port, or 0 (any) where another program has it.

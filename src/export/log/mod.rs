@@ -40,7 +40,7 @@ use self::writer::Writer;
 use super::line::Line;
 use super::losses::{Losses, QueueName};
 use crate::config::{Config, LogLevel};
-use crate::observe::{Call, DropReason, DroppedWhat, Ending, Event, Export};
+use crate::observe::{Call, Captured, DropReason, DroppedWhat, Ending, Event, Export};
 
 /// Where the lines for people or collectors go.
 pub struct Console {
@@ -249,6 +249,11 @@ impl CallLines {
         });
         // A thread that ends has no desk any more.
         told.unwrap_or(false)
+    }
+
+    /// What was captured of a payload, as lines tell it.
+    pub(super) fn payload(&self, captured: &Captured) -> String {
+        self.lines.redactor.json(captured, self.lines.payload_bytes)
     }
 
     /// The line of a call that ended before, secrets looked for.

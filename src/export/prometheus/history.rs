@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::heat::Columns;
 use super::histogram::quantile;
 use super::{Prometheus, as_f64};
 
@@ -30,7 +31,7 @@ const COUNTS: usize = 7;
 const RATES_FROM: f64 = 1.0;
 
 const REQUESTS: &str = "mcp_request_duration_seconds";
-const TOOLS: &str = "mcp_tool_duration_seconds";
+pub(super) const TOOLS: &str = "mcp_tool_duration_seconds";
 
 /// How far apart points are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +65,15 @@ pub struct Point {
 
 /// What is remembered.
 #[derive(Default)]
-pub(super) struct History(Mutex<Tracks>);
+pub(super) struct History(pub(super) Mutex<Tracks>);
 
 #[derive(Default)]
-struct Tracks {
+pub(super) struct Tracks {
     /// By server; all together under the empty name, which no server has.
     servers: BTreeMap<String, Track>,
     /// Calls of tools by the labels of their series, the oldest first.
     tools: VecDeque<(Instant, HashMap<Arc<str>, u64>)>,
+    pub(super) columns: Columns,
     looks: u32,
 }
 
@@ -113,8 +115,10 @@ impl Prometheus {
             tracks.servers.entry(server).or_default().look((now, totals), &bounds, is_coarse);
         }
         if is_coarse || tracks.tools.is_empty() {
+            let series = self.histograms.counts(TOOLS);
+            tracks.columns.look(SystemTime::now(), &series);
             let count = |(labels, buckets): (Arc<str>, Vec<u64>)| (labels, buckets.iter().sum());
-            let counts = self.histograms.counts(TOOLS).into_iter().map(count).collect();
+            let counts = series.into_iter().map(count).collect();
             tracks.tools.push_back((now, counts));
             if tracks.tools.len() > COUNTS {
                 tracks.tools.pop_front();
@@ -231,7 +235,7 @@ fn point(before: &(Instant, Totals), now: &(Instant, Totals), bounds: &[f64]) ->
 }
 
 /// A label of a series as the page writes it. Names of servers and tools, and our own words, need no escapes.
-fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
     let mut rest = labels;
     loop {
         let (found, after) = rest.split_once("=\"")?;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::super::reader::Reserved;
 use super::Definition;
@@ -30,6 +31,8 @@ pub(in crate::observe) struct Page {
     /// The result's length as written.
     pub(in crate::observe) bytes: u64,
     pub(in crate::observe) tokens: u64,
+    /// When it was asked for.
+    pub(in crate::observe) at: Instant,
     /// The result itself, with its share of the memory for observation; `None` where it could not be kept whole.
     pub(in crate::observe) result: Option<(Bytes, Reserved)>,
 }
@@ -49,6 +52,8 @@ pub(in crate::observe) struct Listed {
     pub(in crate::observe) tools: u64,
     pub(in crate::observe) bytes: u64,
     pub(in crate::observe) tokens: u64,
+    /// When its last page was asked for.
+    pub(super) at: Instant,
     pages: usize,
     /// `None` where a page could not be read.
     pub(super) definitions: Option<Vec<Definition>>,
@@ -103,6 +108,7 @@ impl Listed {
             tools: 0,
             bytes: 0,
             tokens: 0,
+            at: page.at,
             pages: 0,
             definitions: Some(Vec::new()),
             shares: Vec::new(),
@@ -113,6 +119,7 @@ impl Listed {
         self.tools += page.tools;
         self.bytes += page.bytes;
         self.tokens += page.tokens;
+        self.at = page.at;
         self.pages += 1;
         let more = page.result.and_then(|(result, share)| {
             self.shares.push(share);

@@ -6,6 +6,7 @@
 //! misses it; from a list of credentials never seen before it may be missing for another reason, and only when it stays
 //! away from [`MISSES_MAX`] lists in a row it counts as removed, too. A definition is the server's own whoever asks.
 
+mod defined;
 mod listing;
 mod state;
 
@@ -14,7 +15,10 @@ use std::hash::BuildHasher;
 use std::path::Path;
 
 use hashlink::LruCache;
+use tokio::time::Instant;
 
+pub use self::defined::Defined;
+use self::defined::Past;
 use self::listing::Listings;
 pub(super) use self::listing::{Listed, Page};
 use self::state::{Remembered, State};
@@ -137,7 +141,7 @@ impl Catalogues {
         let definitions = listed.definitions.take();
         let Some(catalogue) = self.servers.get_mut(listed.server) else { return Learned::default() };
         let (changes, problem) = match definitions {
-            Some(definitions) => catalogue.learn(&definitions, listed.audience, self.state.as_mut()),
+            Some(definitions) => catalogue.learn(&definitions, &listed, self.state.as_mut()),
             None => (Vec::new(), None),
         };
         Learned { listed: Some(listed), changes, problem }
@@ -154,6 +158,7 @@ impl Catalogues {
             // Where a tool is missing, each list without it counts.
             let is_settled = catalogue.tools.values().all(|tool| tool.misses == 0 || tool.is_removed);
             if known.audience == page.audience && page.is_whole() && is_settled {
+                catalogue.listed = Some(page.at);
                 return true;
             }
         } else if self.is_exact {
@@ -181,6 +186,9 @@ pub(super) struct Catalogue {
     audiences: LruCache<u64, HashSet<u64>>,
     hasher: foldhash::quality::RandomState,
     last: Option<Last>,
+    /// When the list was asked for that came last.
+    listed: Option<Instant>,
+    past: Past,
     /// A whole list was seen, by this process or by who wrote the file.
     has_list: bool,
     /// The file was looked into.
@@ -215,6 +223,8 @@ impl Catalogue {
             audiences: LruCache::new(AUDIENCES_MAX),
             hasher,
             last: None,
+            listed: None,
+            past: Past::default(),
             has_list: false,
             has_state: false,
         }
@@ -225,10 +235,10 @@ impl Catalogue {
     fn learn(
         &mut self,
         definitions: &[Definition],
-        audience: u64,
+        listed: &Listed,
         state: Option<&mut State>,
     ) -> (Vec<Changed>, Option<String>) {
-        let list = List::of(definitions, audience);
+        let list = List::of(definitions, listed);
         let Some(state) = state else { return (self.apply(&list), None) };
         if self.has_state && self.has_list && self.changes(&list).is_empty() {
             return (self.apply(&list), None);
@@ -263,6 +273,8 @@ impl Catalogue {
         let had = list.tools.keys().map(|name| self.hasher.hash_one(name)).collect();
         self.audiences.insert(list.audience, had);
         self.has_list = true;
+        self.listed = Some(list.at);
+        self.past.add(&changes, list.at);
         self.make_room();
         changes
     }
@@ -316,6 +328,7 @@ impl Catalogue {
         while self.tools.len() > TOOLS_MAX {
             self.tools.pop_last();
         }
+        self.past.keep(&self.tools);
         let mut room = TEXT_MAX;
         for part in self.tools.values_mut().flat_map(|tool| tool.parts.iter_mut().flatten()) {
             let length = part.text.as_ref().map_or(0, String::len);
@@ -331,10 +344,11 @@ impl Catalogue {
 struct List {
     tools: BTreeMap<String, [Option<Part>; 4]>,
     audience: u64,
+    at: Instant,
 }
 
 impl List {
-    fn of(definitions: &[Definition], audience: u64) -> Self {
+    fn of(definitions: &[Definition], listed: &Listed) -> Self {
         let is_readable = |definition: &&Definition| definition.name.len() <= NAME_MAX;
         let tools = definitions.iter().filter(is_readable).take(TOOLS_MAX).map(|definition| {
             let Definition { name, description, input_schema, output_schema, annotations } = definition;
@@ -343,7 +357,7 @@ impl List {
                 [description, input_schema, output_schema, annotations].map(|text| Part::of(text.as_ref())),
             )
         });
-        Self { tools: tools.collect(), audience }
+        Self { tools: tools.collect(), audience: listed.audience, at: listed.at }
     }
 }
 

@@ -14,6 +14,7 @@ mod json;
 mod keys;
 mod known;
 mod pairs;
+mod schema;
 mod shapes;
 
 use std::borrow::Cow;
@@ -91,6 +92,11 @@ impl Redactor {
         let end = uri.find(['?', '#']).unwrap_or(uri.len());
         let uri = uri.get(..end).unwrap_or_default();
         self.text(&without_user(uri)).into_owned()
+    }
+
+    /// JSON that says what a tool is, whose keys are no names of secrets.
+    pub fn schema(&self, json: &str) -> String {
+        schema::redacted(self, json)
     }
 
     /// A payload, redacted and then cut to `max_bytes`; `…` stands after what was cut. It needs not be whole, nor

@@ -52,6 +52,8 @@ export async function demo() {
 
 /** An MCP server that answers every call, and a proxy in front of it. */
 export async function served(settings) {
+  let lists = 0;
+  const listed = () => ({ tools: [{ name: "echo", description: `<img src=x onerror="window.hacked=1"> version ${(lists += 1)}`, inputSchema: { type: "object", properties: { "<b>": {} } } }] });
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const part of request) body += part;
@@ -59,7 +61,7 @@ export async function served(settings) {
     const failed = params?.name === "broken";
     const result = method === "initialize"
       ? { protocolVersion: "2025-06-18", capabilities: {}, serverInfo: { name: "fixture", version: "1" } }
-      : { content: [{ type: "text", text: failed ? "it is <b>broken</b>" : "fine" }], isError: failed };
+      : method === "tools/list" ? listed() : { content: [{ type: "text", text: failed ? "it is <b>broken</b>" : "fine" }], isError: failed };
     const more = method === "initialize" ? { "mcp-session-id": `session-${Math.random()}` } : {};
     response.writeHead(id === undefined ? 202 : 200, { "content-type": "application/json", ...more });
     response.end(id === undefined ? "" : JSON.stringify({ jsonrpc: "2.0", id, result }));
@@ -85,7 +87,7 @@ export async function served(settings) {
   };
   const begun = await ask("initialize", { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "<u>checker</u>", version: "1" } });
   session["mcp-session-id"] = begun.headers.get("mcp-session-id");
-  return { admin: `http://127.0.0.1:${admin}`, call: (name) => ask("tools/call", { name, arguments: {} }), close: () => server.close() };
+  return { admin: `http://127.0.0.1:${admin}`, call: (name, given = {}) => ask("tools/call", { name, arguments: given }), list: () => ask("tools/list", {}), close: () => server.close() };
 }
 
 async function free(many) {

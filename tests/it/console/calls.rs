@@ -69,6 +69,24 @@ async fn a_call_is_told_as_its_line_tells_it_with_the_times_of_its_way() {
 }
 
 #[tokio::test]
+async fn what_passes_on_the_stream_of_a_call_is_kept_from_when_somebody_looks() {
+    let watched = Watched::new();
+    let stream = || {
+        let progress = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}"#;
+        watched.observed.post(&[], CALL).events().event(progress).event(GOOD).end(End::Complete);
+    };
+    stream();
+    let told = watched.get("/api/calls").await;
+    assert_eq!(told["calls"][0]["timeline"].get("passed"), None, "{told}");
+    stream();
+    let timeline = watched.get("/api/calls?limit=1").await["calls"][0]["timeline"].clone();
+    assert_eq!(timeline["passed"][1]["what"], "notifications/progress", "{timeline}");
+    for name in ["received_ms", "sent_ms", "first_byte_ms", "first_event_ms", "ended_ms"] {
+        assert!(timeline[name].is_f64(), "{name}: {timeline}");
+    }
+}
+
+#[tokio::test]
 async fn hostile_names_and_messages_are_text_without_secrets() {
     let watched = Watched::new();
     let hostile = "<img src=x onerror=alert(1)>\u{1b}[2J\u{202e}\u{7f}\u{9b}31m";
@@ -194,4 +212,24 @@ async fn nobody_is_told_of_calls_where_nothing_is_looked_at() {
         assert_eq!(Arc::strong_count(&telemetry.recent) > 1, told);
         drop(observer);
     }
+}
+
+#[tokio::test]
+async fn payloads_are_told_where_they_were_captured_and_without_secrets() {
+    let watched = Watched::new();
+    watched.begin("a-long-id");
+    let call = CALL.replace("{}}", r#"{"city":"Bern","password":"hunter2"}}"#);
+    let ask = || watched.observed.post(&[("mcp-session-id", "a-long-id")], &call).json(200, GOOD);
+    ask();
+    let told = watched.get("/api/calls?tool=echo").await;
+    assert!(
+        told["calls"][0].get("arguments").is_none() && told["calls"][0].get("result").is_none(),
+        "{told}"
+    );
+    let id = told["calls"][0]["session_id"].as_str().unwrap();
+    assert!(watched.observed.observer.debug_session(id, Duration::from_secs(60)));
+    ask();
+    let told = watched.get("/api/calls?tool=echo&limit=1").await;
+    assert_eq!(told["calls"][0]["arguments"], r#"{"city":"Bern","password":"[redacted]"}"#);
+    assert_eq!(told["calls"][0]["result"], r#"{"content":[]}"#);
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sightglass::config::Config;
 use sightglass::export::Recent;
 use sightglass::shutdown::Shutdown;
@@ -12,9 +12,11 @@ use crate::admin::{ask_as, listen_with};
 use crate::support::observed::{Observed, one_server};
 
 mod calls;
+mod definitions;
 mod live;
 mod numbers;
 mod page;
+mod sessions;
 mod top;
 
 const CALL: &str =
@@ -48,6 +50,13 @@ impl Watched {
     fn call(&self, tool: &str, answer: &str) {
         let name = serde_json::to_string(tool).unwrap();
         self.observed.post(&[], &CALL.replace("\"echo\"", &name)).json(200, answer);
+    }
+
+    /// A client lists the server's tools, all on one page.
+    fn lists(&self, tools: &Value) {
+        let ask = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        let answer = json!({"jsonrpc":"2.0","id":1,"result":{"tools":tools}});
+        self.observed.post(&[], ask).json(200, &answer.to_string());
     }
 
     async fn get(&self, path: &str) -> Value {
