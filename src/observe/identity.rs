@@ -69,6 +69,13 @@ struct Claims {
 pub(super) struct Heard {
     /// Who calls, where the head alone decides it.
     caller: Option<Arc<Caller>>,
+    /// Most configurations look for nothing else in a head.
+    others: Option<Box<Others>>,
+}
+
+/// What is in a head beside a caller who is known by it.
+#[derive(Debug)]
+struct Others {
     user: Option<Box<str>>,
     tier: Option<Box<str>>,
     /// One for each place where a session may be named; none where no head names any.
@@ -131,15 +138,15 @@ impl Identities {
             Place::Claim(_) => claim(|claims| claims.tier.as_ref()),
             Place::Header(_) | Place::Meta(_) | Place::Baggage(..) => place.in_head(headers),
         });
-        let in_head = |place: &Place| place.in_head(headers).map(|said| Box::from(&*said));
-        let sessions =
-            if self.has_sessions_in_head { self.sessions.iter().map(in_head).collect() } else { Vec::new() };
-        if self.is_in_head {
-            let caller = Some(self.find(user.as_deref(), tier.as_deref(), hashes, now));
-            return Heard { caller, sessions, ..Heard::default() };
+        let caller = self.is_in_head.then(|| self.find(user.as_deref(), tier.as_deref(), hashes, now));
+        if caller.is_some() && !self.has_sessions_in_head {
+            return Heard { caller, others: None };
         }
         let kept = |said: Option<Cow<'_, str>>| said.map(|said| Box::from(&*said));
-        Heard { caller: None, user: kept(user), tier: kept(tier), sessions }
+        let in_head = |place: &Place| kept(place.in_head(headers));
+        let sessions =
+            if self.has_sessions_in_head { self.sessions.iter().map(in_head).collect() } else { Vec::new() };
+        Heard { caller, others: Some(Box::new(Others { user: kept(user), tier: kept(tier), sessions })) }
     }
 
     /// Who makes the call that `message` is.
@@ -153,8 +160,9 @@ impl Identities {
         if let Some(caller) = &heard.caller {
             return Arc::clone(caller);
         }
-        let user = said(self.user.as_ref(), heard.user.as_deref(), message);
-        let tier = said(self.tier.as_ref(), heard.tier.as_deref(), message);
+        let others = heard.others.as_deref();
+        let user = said(self.user.as_ref(), others.and_then(|others| others.user.as_deref()), message);
+        let tier = said(self.tier.as_ref(), others.and_then(|others| others.tier.as_deref()), message);
         self.find(user.as_deref(), tier.as_deref(), hashes, now)
     }
 
@@ -179,7 +187,7 @@ impl Identities {
         message: &'a Message,
     ) -> Option<(usize, Cow<'a, str>)> {
         self.sessions.iter().enumerate().find_map(|(at, place)| {
-            let heard = heard.sessions.get(at).and_then(Option::as_deref);
+            let heard = heard.others.as_ref().and_then(|others| others.sessions.get(at)?.as_deref());
             Some((at, said(Some(place), heard, message)?))
         })
     }
