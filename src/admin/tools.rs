@@ -26,7 +26,7 @@ const LIST: &str = "mcp_tools_list";
 const SHARES: [(&str, f64); 5] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999)];
 
 /// The answer: `{ "tools": […], "lists": […], "tokens_counter": … }`, by server and name. With both said, the one tool's
-/// buckets and its last fifteen minutes stand in it, too, and beside it its `definition`.
+/// last fifteen minutes stand in it, too, and beside it its `definition`.
 pub(super) async fn answer(
     prometheus: &Arc<Prometheus>,
     observer: &Observer,
@@ -62,8 +62,8 @@ impl Asked {
             // Of those that have no name here each may have another.
             let price = Price::of(&config.prices, &key.0, &key.1).filter(|_| key.1 != OTHER);
             told["price"] = json!(price);
+            told["buckets"] = tool.buckets();
             if self.one().is_some() {
-                told["buckets"] = tool.buckets();
                 told["heat"] = prometheus.heat(&key.0, &key.1).as_ref().map_or(Value::Null, warmth);
             }
             told

@@ -1,6 +1,6 @@
 // What tools do: all of them, and one.
 
-import { Table, bars, bytes, clock, dollars, el, facts, field, hold, number, rate, say, share, time, tone, written } from "./dom.js";
+import { Table, bars, bytes, clock, dollars, el, facts, field, hold, number, rate, share, svg, time, tone, written } from "./dom.js";
 import { every, get, query } from "./api.js";
 import { heatmap } from "./heat.js";
 
@@ -24,6 +24,8 @@ async function all({ root, signal, failed }) {
     { title: "Calls", number: true, of: (tool) => tool.calls, shown: (tool) => number(tool.calls) },
     { title: "Calls/s", number: true, of: (tool) => tool.rate_per_second, shown: (tool) => rate(tool.rate_per_second) },
     { title: "Errors", number: true, of: (tool) => tool.error_share, shown: (tool) => share(tool.error_share) },
+    { title: "How they end", number: true, of: (tool) => tool.error_share, shown: endings },
+    { title: "How long they take", number: true, of: (tool) => tool.p50, shown: durations },
     quantile("Median", "p50"), quantile("90 %", "p90"), quantile("95 %", "p95"), quantile("99 %", "p99"), quantile("99.9 %", "p99_9"),
     { title: "Sent", number: true, of: (tool) => tool.bytes.client_to_server, shown: (tool) => bytes(tool.bytes.client_to_server) },
     { title: "Received", number: true, of: (tool) => tool.bytes.server_to_client, shown: (tool) => bytes(tool.bytes.server_to_client) },
@@ -44,6 +46,33 @@ async function all({ root, signal, failed }) {
   every(2000, look, signal, failed);
 }
 
+const counts = (counts) => Object.entries(counts).sort(([, a], [, b]) => b - a);
+
+/** The share of each outcome, side by side. */
+function endings({ outcomes }) {
+  const all = counts(outcomes);
+  const told = all.map(([outcome, count]) => `${outcome} ${number(count)}`).join(", ");
+  return el("span", { class: "stack", role: "img", "aria-label": told || "none ended yet", title: told }, all.map(([outcome, count]) => {
+    const part = el("i", { class: KINDS[outcome] ?? "bad" });
+    part.style.flexGrow = count;
+    return part;
+  }));
+}
+
+/** The buckets, as they stand in a row: the buckets that any call fell in and those between. */
+function durations({ buckets: { bounds, counts } }) {
+  const first = counts.findIndex((count) => count > 0);
+  const used = first < 0 ? [] : counts.slice(first, counts.findLastIndex((count) => count > 0) + 1);
+  const most = Math.max(...used);
+  const name = (at) => (at < bounds.length ? `up to ${time(bounds[at])}` : `over ${time(bounds.at(-1))}`);
+  const told = used.length ? `most took ${name(first + used.indexOf(most))}, the slowest ${name(first + used.length - 1)}` : "none ended yet";
+  const rows = used.map((count, x) => {
+    const height = count > 0 ? Math.max(1, (16 * count) / most) : 0;
+    return svg("rect", { x: x * 7, y: (16 - height).toFixed(1), width: 6, height: height.toFixed(1) });
+  });
+  return el("span", {}, svg("svg", { class: "spread", width: Math.max(1, used.length * 7), height: 16, role: "img", "aria-label": told }, svg("title", {}, told), rows));
+}
+
 async function one({ root, path: [server, name], signal, failed }) {
   const [figures, outcomes, latency, errors, before, after, heat, what] = [0, 1, 2, 3, 4, 5, 6, 7].map(() => el("div"));
   let [warm, known] = [null, null];
@@ -60,7 +89,6 @@ async function one({ root, path: [server, name], signal, failed }) {
       card("What comes before it", before), card("What comes after it", after)),
     card("How long it took, the last fifteen minutes", heat), card("What it is", what),
     el("section", { class: "card" }, recent.element));
-  const counts = (counts) => Object.entries(counts).sort(([, a], [, b]) => b - a);
   const some = (rows) => (rows.length ? bars(rows) : el("p", { class: "empty" }, "none"));
   const look = async () => {
     const { tools: [tool], definition } = await get(`/api/tools${query({ server, tool: name })}`, signal);

@@ -203,6 +203,9 @@ async function withToken() {
       expect(told.reduce((sum, [, count]) => sum + Number(count), 0) === calls, `/metrics says otherwise of ${tool}`);
       const row = page.locator("main tbody tr", { hasText: tool }).first();
       expect((await row.locator("td").nth(2).textContent()) === String(calls), `the console says otherwise of ${tool}`);
+      const [ended, took] = await row.locator("[role=img]").evaluateAll((all) => all.map((image) => image.getAttribute("aria-label")));
+      expect(ended === (tool === "echo" ? "ok 5" : "tool_error 2"), `how ${tool} ended is told as ${ended}`);
+      expect(/^most took up to .*, the slowest up to /.test(took), `how long ${tool} took is told as ${took}`);
     }
   });
   await check("console: what calls cost is what /metrics says", async () => {
