@@ -111,7 +111,8 @@ pub(super) struct Call(Map<String, Value>);
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Session {
-    pub(super) session_id: String,
+    #[serde(rename = "session_id")]
+    pub(super) id: String,
     pub(super) server: Option<String>,
     pub(super) client_name: Option<String>,
     pub(super) client_version: Option<String>,

@@ -12,7 +12,7 @@ use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Clear, Paragraph, Row, Sparkline, Table, Tabs, Widget};
 
 use super::history::Figures;
-use super::look::Look;
+use super::look::{Look, Mode};
 use super::table::{GAP, Head, Sheet, Tone};
 use super::text::{plain, rate, share, time, width};
 use super::views::{VIEWS, View};
@@ -95,7 +95,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &mut Look, ink: Ink) {
     views(look, &sheet, tabs, buffer);
     rows(look, &sheet, table, ink, buffer);
     Line::styled(footer(look), DIM).render(keys, buffer);
-    if look.is_helping {
+    if look.mode == Mode::Help {
         help(area, buffer);
     }
 }
@@ -175,10 +175,8 @@ fn views(look: &Look, sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
     let names = VIEWS.map(|view| format!("{} {}", view.place() + 1, view.name()));
     let long: usize = names.iter().map(|name| name.len() + 1).sum();
     let last = sheet.top + sheet.rows.len();
-    let mut rows = format!("{}–{last} of {}", (sheet.top + 1).min(last), sheet.many);
-    if let Some(open) = look.more_sessions() {
-        rows.push_str(&format!(", {open} open"));
-    }
+    let open = look.more_sessions().map(|open| format!(", {open} open")).unwrap_or_default();
+    let rows = format!("{}–{last} of {}{open}", (sheet.top + 1).min(last), sheet.many);
     Tabs::new(names)
         .select(look.view.place())
         .padding("", "")
@@ -213,7 +211,7 @@ fn rows(look: &Look, sheet: &Sheet, area: Rect, ink: Ink, buffer: &mut Buffer) {
 
 fn footer(look: &Look) -> String {
     let filter = plain(look.filter());
-    if look.is_typing {
+    if look.mode == Mode::Filter {
         return format!("filter: {filter}_  (Enter keeps it, Esc drops it)");
     }
     let only = if filter.is_empty() { String::new() } else { format!("only `{filter}`  ") };

@@ -26,13 +26,22 @@ pub(super) enum Key {
     Quit,
 }
 
+/// What keys are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Commands,
+    /// A filter is written.
+    Filter,
+    /// The keys are told; the next one is for nothing else.
+    Help,
+}
+
 /// What is looked at, and how.
 pub(super) struct Look {
     pub(super) address: String,
     pub(super) problem: Option<String>,
     pub(super) view: View,
-    pub(super) is_typing: bool,
-    pub(super) is_helping: bool,
+    pub(super) mode: Mode,
     paused: bool,
     /// Something else is looked at than before: the next answer is shown in any case.
     awaited: bool,
@@ -61,8 +70,7 @@ impl Look {
             address: address.to_owned(),
             problem: Some("asking".to_owned()),
             view: View::Tools,
-            is_typing: false,
-            is_helping: false,
+            mode: Mode::Commands,
             paused: false,
             awaited: false,
             pages: VIEWS.map(|view| Page { sight: view.sight(), filter: String::new() }),
@@ -143,34 +151,42 @@ impl Look {
     /// Whether that was the last key.
     pub(super) fn press(&mut self, key: Key) -> bool {
         let before = self.wanted();
-        let is_last = match key {
-            Key::Quit => true,
-            _ if self.is_typing => {
-                self.write(key);
-                false
+        let is_last = match self.mode {
+            Mode::Commands => self.command(key),
+            Mode::Filter => self.write(key),
+            Mode::Help => {
+                self.mode = Mode::Commands;
+                key == Key::Quit
             }
-            _ if std::mem::take(&mut self.is_helping) => false,
-            _ => self.command(key),
         };
         self.awaited |= self.wanted() != before;
         is_last
     }
 
-    /// A key while a filter is written.
-    fn write(&mut self, key: Key) {
+    fn write(&mut self, key: Key) -> bool {
         match key {
-            Key::Enter => self.is_typing = false,
+            Key::Enter => self.mode = Mode::Commands,
             Key::Escape => {
-                self.is_typing = false;
+                self.mode = Mode::Commands;
                 self.refilter(String::clear);
             }
             Key::Letter(letter) => self.refilter(|filter| filter.push(letter)),
             Key::Backspace => self.refilter(|filter| {
                 filter.pop();
             }),
-            Key::Tab | Key::BackTab | Key::Up | Key::Down | Key::Left | Key::Right => {}
-            Key::PageUp | Key::PageDown | Key::Home | Key::End | Key::Quit => {}
+            Key::Tab
+            | Key::BackTab
+            | Key::Up
+            | Key::Down
+            | Key::Left
+            | Key::Right
+            | Key::PageUp
+            | Key::PageDown
+            | Key::Home
+            | Key::End
+            | Key::Quit => {}
         }
+        key == Key::Quit
     }
 
     fn refilter(&mut self, change: impl FnOnce(&mut String)) {
@@ -186,8 +202,8 @@ impl Look {
             Key::Escape if self.filter().is_empty() => return true,
             Key::Escape => self.refilter(String::clear),
             Key::Letter('p' | ' ') => self.paused = !self.paused,
-            Key::Letter('?' | 'h') => self.is_helping = true,
-            Key::Letter('/') => self.is_typing = true,
+            Key::Letter('?' | 'h') => self.mode = Mode::Help,
+            Key::Letter('/') => self.mode = Mode::Filter,
             Key::Letter(digit @ '1'..='4') => {
                 let place = digit.to_digit(10).map_or(0, |digit| digit as usize - 1);
                 self.view = VIEWS.get(place).copied().unwrap_or(self.view);

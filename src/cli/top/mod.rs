@@ -70,7 +70,7 @@ struct Question {
 async fn watch(asker: Arc<Asker>, look: &mut Look, terminal: &mut DefaultTerminal) -> std::io::Result<()> {
     let ink = Ink { color: std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty()) };
     let question = |look: &Look| Question { wanted: look.wanted(), paused: look.is_paused() };
-    let (asked, questions) = watch::channel(question(look));
+    let (wishes, questions) = watch::channel(question(look));
     let (sender, mut answers) = mpsc::channel(1);
     tokio::spawn(keep_asking(asker, questions, sender));
     let mut events = events();
@@ -86,7 +86,7 @@ async fn watch(asker: Arc<Asker>, look: &mut Look, terminal: &mut DefaultTermina
                     return Ok(());
                 }
                 let now = question(look);
-                asked.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
+                wishes.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
             }
             Some(answer) = answers.recv() => look.take(answer),
             _ = terminate.recv() => return Ok(()),
@@ -102,13 +102,13 @@ async fn keep_asking(
     mut questions: watch::Receiver<Question>,
     answers: mpsc::Sender<Result<Picture, String>>,
 ) {
-    let (mut asked, mut answered) = (None, None);
+    let (mut last, mut answered) = (None, None);
     loop {
         let Question { wanted, paused } = questions.borrow_and_update().clone();
-        if !paused || asked.as_ref() != Some(&wanted) {
+        if !paused || last.as_ref() != Some(&wanted) {
             let begun = Instant::now();
             let answer = asker.ask(&wanted, seconds_since(answered)).await;
-            asked = Some(wanted);
+            last = Some(wanted);
             if answer.is_ok() {
                 answered = Some(begun);
             }

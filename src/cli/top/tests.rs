@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ask::{History, More, Picture};
 use super::frame::{self, Ink};
-use super::look::{Key, Look};
+use super::look::{Key, Look, Mode};
 use super::views::VIEWS;
 
 const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{202e}x\r\n\u{7}";
@@ -266,7 +266,7 @@ fn the_keys_are_told() {
     "                                                                                "
     "? help  q quit  p pause  / filter  s sort: CALLS/S  r reverse  Tab view         "
     "#);
-    assert!(!look.press(Key::Escape) && !look.is_helping);
+    assert!(!look.press(Key::Escape) && look.mode == Mode::Commands);
 }
 
 #[test]

@@ -47,9 +47,8 @@ impl View {
     pub(super) fn sight(self) -> Sight {
         let sort = match self {
             Self::Tools => title(TOOLS.columns, "CALLS/S"),
-            Self::Calls => 0,
             Self::Sessions => title(SESSIONS.columns, "AGE"),
-            Self::Servers => 0,
+            Self::Calls | Self::Servers => 0,
         };
         Sight { sort, ..Sight::default() }
     }
@@ -127,15 +126,15 @@ const fn growing<T>(column: Column<T>) -> Column<T> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an order")]
-fn count(many: u64) -> Option<f64> {
-    Some(many as f64)
+fn count(many: u64) -> f64 {
+    many as f64
 }
 
 pub(super) const TOOLS: Kind<Tool> = Kind {
     columns: &[
         growing(text("TOOL", 14, 0, |tool| &tool.name, |tool| tool.name.clone())),
         text("SERVER", 12, 6, |tool| &tool.server, |tool| tool.server.clone()),
-        number("CALLS", 8, 5, |tool| count(tool.calls), |tool| tool.calls.to_string()),
+        number("CALLS", 8, 5, |tool| Some(count(tool.calls)), |tool| tool.calls.to_string()),
         number("CALLS/S", 8, 1, |tool| tool.rate_per_second, |tool| rate(tool.rate_per_second)),
         number("ERRORS", 7, 2, |tool| tool.error_share, |tool| share(tool.error_share)),
         number("MEDIAN", 8, 3, |tool| tool.p50, |tool| time(tool.p50)),
@@ -214,7 +213,7 @@ impl Call {
 
 pub(super) const SESSIONS: Kind<Session> = Kind {
     columns: &[
-        growing(text("SESSION", 12, 0, |session| &session.session_id, |session| session.session_id.clone())),
+        growing(text("SESSION", 12, 0, |session| &session.id, |session| session.id.clone())),
         text(
             "SERVER",
             12,
@@ -238,14 +237,26 @@ pub(super) const SESSIONS: Kind<Session> = Kind {
             |session| said(session.user_tier.as_ref()).to_owned(),
         ),
         number("AGE", 7, 1, |session| Some(session.age_seconds), |session| time(Some(session.age_seconds))),
-        number("CALLS", 6, 3, |session| count(session.tool_calls), |session| session.tool_calls.to_string()),
-        number("FAILED", 7, 4, |session| count(session.failed()), |session| session.failed().to_string()),
+        number(
+            "CALLS",
+            6,
+            3,
+            |session| Some(count(session.tool_calls)),
+            |session| session.tool_calls.to_string(),
+        ),
+        number(
+            "FAILED",
+            7,
+            4,
+            |session| Some(count(session.failed())),
+            |session| session.failed().to_string(),
+        ),
         text("LAST CALL", 16, 8, Session::last, |session| session.last().to_owned()),
     ],
     says: |session, wanted| {
         let said =
             |text: &Option<String>| text.as_ref().is_some_and(|text| text.to_lowercase().contains(wanted));
-        says(&[&session.session_id, session.last()], wanted)
+        says(&[&session.id, session.last()], wanted)
             || said(&session.server)
             || said(&session.client_name)
             || said(&session.protocol_version)
@@ -307,14 +318,14 @@ pub(super) const SERVERS: Kind<Watched> = Kind {
             "SESSIONS",
             9,
             10,
-            |watched| count(watched.figures.sessions),
+            |watched| Some(count(watched.figures.sessions)),
             |watched| watched.figures.sessions.to_string(),
         ),
         number(
             "STREAMS",
             8,
             12,
-            |watched| count(watched.figures.streams),
+            |watched| Some(count(watched.figures.streams)),
             |watched| watched.figures.streams.to_string(),
         ),
         number(
