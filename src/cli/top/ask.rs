@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Calls that are shown.
-const CALLS: usize = 500;
+const CALLS: usize = 200;
 
 /// Sessions that are shown.
 const SESSIONS: usize = 1000;
@@ -40,6 +40,13 @@ pub(super) enum Wanted {
     Calls(String),
     Sessions,
     Servers,
+}
+
+impl Wanted {
+    /// Whether more has to be read for it than what is answered.
+    pub(super) fn is_search(&self) -> bool {
+        matches!(self, Self::Calls(text) if !text.is_empty())
+    }
 }
 
 /// What there is to show.

@@ -70,21 +70,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, look: &mut Look, ink: Ink) {
     let buffer = frame.buffer_mut();
     let from = |height: u16, lines: u16| if area.height >= height { lines } else { 0 };
     let is_tall = area.height >= 26;
-    let lines = [
-        from(6, 1),
-        1,
-        u16::from(look.problem.is_some()),
-        from(7, 1),
-        if is_tall { 3 } else { from(12, 1) },
-        if is_tall { 2 } else { from(14, 1) },
-        from(16, 1),
-    ];
-    let lines = lines.map(Constraint::Length);
-    let rest = [Constraint::Min(0), Constraint::Length(from(5, 1))];
-    let all: [Constraint; 9] = std::array::from_fn(|place| {
-        lines.get(place).or_else(|| rest.get(place - lines.len())).copied().unwrap_or_default()
-    });
-    let [title, tabs, problem, figures, calls, errors, _, table, keys] = Layout::vertical(all).areas(area);
+    let [title, tabs, problem, figures, calls, errors, _, table, keys] = Layout::vertical([
+        Constraint::Length(from(6, 1)),
+        Constraint::Length(1),
+        Constraint::Length(u16::from(look.problem.is_some())),
+        Constraint::Length(from(7, 1)),
+        Constraint::Length(if is_tall { 3 } else { from(12, 1) }),
+        Constraint::Length(if is_tall { 2 } else { from(14, 1) }),
+        Constraint::Length(from(16, 1)),
+        Constraint::Min(0),
+        Constraint::Length(from(5, 1)),
+    ])
+    .areas(area);
     head(look, title, ink, buffer);
     if let Some(told) = &look.problem {
         Line::styled(plain(told), ink.tone(Tone::Bad)).render(problem, buffer);

@@ -43,7 +43,7 @@ pub(super) struct Look {
     pub(super) view: View,
     pub(super) mode: Mode,
     paused: bool,
-    /// Something else is looked at than before: the next answer is shown in any case.
+    /// Something else is looked at than before: its answer is shown in any case.
     awaited: bool,
     /// By their place in [`VIEWS`].
     pages: [Page; VIEWS.len()],
@@ -84,11 +84,17 @@ impl Look {
         }
     }
 
-    /// What came of asking; where nothing did, what was known stays.
-    pub(super) fn take(&mut self, asked: Result<Picture, String>) {
-        if self.paused && !std::mem::take(&mut self.awaited) {
-            return;
+    /// What came of asking for this; a look that is paused takes only what it waits for.
+    pub(super) fn hear(&mut self, wanted: &Wanted, asked: Result<Picture, String>) {
+        let is_awaited = self.awaited && *wanted == self.wanted();
+        if !self.paused || is_awaited {
+            self.awaited &= !is_awaited;
+            self.take(asked);
         }
+    }
+
+    /// Shows what came of asking; where nothing did, what was known stays.
+    pub(super) fn take(&mut self, asked: Result<Picture, String>) {
         match asked {
             Ok(picture) => {
                 self.problem = None;

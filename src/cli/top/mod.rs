@@ -30,6 +30,9 @@ use look::{Key, Look};
 /// How often the proxy is asked.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How often where it has to read all calls that it keeps.
+const SEARCH_EVERY: Duration = Duration::from_secs(3);
+
 /// Seconds of history that are asked for beside those since the last time.
 const OVERLAP_SECONDS: usize = 12;
 
@@ -88,7 +91,7 @@ async fn watch(asker: Arc<Asker>, look: &mut Look, terminal: &mut DefaultTermina
                 let now = question(look);
                 wishes.send_if_modified(|known| std::mem::replace(known, now.clone()) != now);
             }
-            Some(answer) = answers.recv() => look.take(answer),
+            Some((wanted, answer)) = answers.recv() => look.hear(&wanted, answer),
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hangup.recv() => return Ok(()),
@@ -100,24 +103,25 @@ async fn watch(asker: Arc<Asker>, look: &mut Look, terminal: &mut DefaultTermina
 async fn keep_asking(
     asker: Arc<Asker>,
     mut questions: watch::Receiver<Question>,
-    answers: mpsc::Sender<Result<Picture, String>>,
+    answers: mpsc::Sender<(Wanted, Result<Picture, String>)>,
 ) {
     let (mut last, mut answered) = (None, None);
     loop {
         let Question { wanted, paused } = questions.borrow_and_update().clone();
+        let every = if wanted.is_search() { SEARCH_EVERY } else { EVERY };
         if !paused || last.as_ref() != Some(&wanted) {
             let begun = Instant::now();
             let answer = asker.ask(&wanted, seconds_since(answered)).await;
-            last = Some(wanted);
+            last = Some(wanted.clone());
             if answer.is_ok() {
                 answered = Some(begun);
             }
-            if answers.send(answer).await.is_err() {
+            if answers.send((wanted, answer)).await.is_err() {
                 return;
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(every) => {}
             changed = questions.changed() => if changed.is_err() { return },
         }
     }

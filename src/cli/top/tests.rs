@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::ask::{History, More, Picture};
+use super::ask::{History, More, Picture, Wanted};
 use super::frame::{self, Ink};
 use super::look::{Key, Look, Mode};
 use super::views::VIEWS;
@@ -349,17 +349,24 @@ fn tab_goes_round_the_views() {
 
 #[test]
 fn a_paused_look_stays_as_it_is_until_something_else_is_looked_at() {
+    let gone = || Err("it is gone".to_owned());
     let mut look = look();
+    press(&mut look, "21");
+    look.hear(&Wanted::Tools, Ok(picture(tools())));
     press(&mut look, "p");
     let still = drawn(&mut look, (100, 30), true);
     assert!(still.to_string().contains("PAUSED"));
-    look.take(Err("it is gone".to_owned()));
+    look.hear(&Wanted::Tools, gone());
     assert_eq!(drawn(&mut look, (100, 30), true), still);
     press(&mut look, "3");
-    look.take(Err("it is gone".to_owned()));
+    look.hear(&Wanted::Tools, gone());
+    assert!(look.is_current(), "that was asked for before");
+    look.hear(&Wanted::Sessions, gone());
     assert!(!look.is_current());
+    look.hear(&Wanted::Sessions, Ok(picture(sessions())));
+    assert!(!look.is_current(), "once is enough");
     press(&mut look, "1p");
-    look.take(Err("it is gone".to_owned()));
+    look.hear(&Wanted::Tools, gone());
     let shown = drawn(&mut look, (100, 30), true).to_string();
     assert!(shown.contains("it is gone") && shown.contains("read_file"), "what was known stays: {shown}");
 }

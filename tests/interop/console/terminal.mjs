@@ -45,6 +45,8 @@ export async function terminal(origin) {
     await check("top: it pauses and goes on", async () => {
       keys("p");
       await until("it says that it is paused", () => /PAUSED/.test(frame()));
+      // What was asked for when another view was chosen is still shown.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
       const still = frame();
       await new Promise((resolve) => setTimeout(resolve, 2500));
       expect(still === frame(), "a paused frame moved");
@@ -79,7 +81,7 @@ export async function terminal(origin) {
     });
     await check("top: it scrolls", async () => {
       keys("2", "p");
-      await until("calls", () => /PAUSED/.test(frame()) && /1–\d+ of \d{2,}/.test(frame()));
+      await until("calls", () => /PAUSED/.test(frame()) && /1–\d+ of (\d{3,}|[6-9]\d)/.test(frame()));
       for (const [key, first] of [["Down", 2], ["Up", 1], ["NPage", "[23]\\d"], ["PPage", 1]]) {
         keys(key);
         await until(`it is scrolled by ${key}`, () => new RegExp(`\\b${first}–\\d+ of`).test(frame()));
@@ -126,5 +128,31 @@ export async function terminal(origin) {
     } catch {
       // It has ended with its last session.
     }
+  }
+}
+
+/** The same where a token is asked for, and names would act if they were not `told` so. */
+export async function guarded(origin, token, told) {
+  const frame = () => tmux("capture-pane", "-p", "-t", "top");
+  const top = (value) => `SIGHTGLASS_ADMIN_TOKEN='${value}' '${process.env.SIGHTGLASS}' top --admin '${origin}'`;
+  try {
+    tmux("new-session", "-d", "-s", "top", "-x", "220", "-y", "36", "sh");
+    await check("top: it says when the token is wrong", async () => {
+      tmux("send-keys", "-t", "top", "-l", `${top("not-the-token-of-this-listener")}\n`);
+      await until("it says so", () => /not the admin token/.test(frame()) && !frame().includes(told));
+      tmux("send-keys", "-t", "top", "q");
+      await until("it has ended", () => tmux("display", "-p", "-t", "top", "#{alternate_on}").trim() === "0");
+    });
+    await check("top: hostile names do nothing", async () => {
+      tmux("send-keys", "-t", "top", "-l", `clear; ${top(token)}\n`);
+      await until("a frame", () => /1 of 1 servers well/.test(frame()));
+      for (const [key, row] of [["1", told], ["2", told], ["3", "checker"], ["4", "fixture"]]) {
+        tmux("send-keys", "-t", "top", key);
+        await until(`${row} is written out`, () => frame().includes(row));
+        expect(!/[^\n -~–▁-█▼▲…]/u.test(frame()), "something else than text is there");
+      }
+    });
+  } finally {
+    tmux("kill-server");
   }
 }
