@@ -68,9 +68,9 @@ const PROBE_EXAMPLE: &str = "Examples:\n  sightglass probe http://127.0.0.1:3001
      health check of a container.";
 
 const TOP_EXAMPLE: &str = "Examples:\n  sightglass top\n  sightglass top --admin https://proxy.example.com:9464 --token \"$TOKEN\"\n  \
-     sightglass top --once\n\nKeys: 1 to 4 or Tab for tools, calls, sessions and servers; s sorts by another column, r turns the order,\n\
-     / filters, p pauses, arrows and PgUp, PgDn, Home, End scroll, ? tells all keys, q ends. NO_COLOR is heeded.\n\
-     Where the output is no terminal, it is one frame of text, as with --once.";
+     sightglass top --once\n\nKeys: 1 to 4 or Tab for tools, calls, sessions and servers; s sorts by another column, r turns the order, \
+     / filters, p pauses, arrows, PgUp, PgDn, Home and End scroll, ? tells all keys, q ends. NO_COLOR is heeded.\n\n\
+     Where the output is no terminal, it is text, as with --once.";
 
 /// Arguments of `top`.
 #[derive(Debug, Clone, Default, Args)]

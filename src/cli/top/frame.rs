@@ -105,10 +105,13 @@ pub(super) fn lines(look: &mut Look, columns: u16) -> Vec<String> {
     lines.push(spark(look));
     for view in [View::Servers, View::Tools] {
         look.view = view;
-        lines.extend(look.sheet(columns, usize::MAX).lines());
-        lines.push(String::new());
+        let sheet = look.sheet(columns, usize::MAX);
+        lines.extend(sheet.lines());
+        lines.push(if sheet.many == 0 { look.view.empty(false).to_owned() } else { String::new() });
     }
-    lines.pop();
+    if lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
     lines
 }
 

@@ -403,4 +403,7 @@ fn without_a_terminal_it_is_lines() {
     read_file               files              40     1.50    0.0%   2.00ms    160ms     1.5s       - ok 39, tool_error 1
     write_file              files               9     1.50   11.1%   2.00ms    160ms     1.5s       - ok 8, tool_error 1
     "#);
+    let mut look = Look::new("http://127.0.0.1:9464");
+    look.take(Ok(picture(More::Nothing)));
+    assert_eq!(frame::lines(&mut look, 120).last().map(String::as_str), Some("no tool was called yet"));
 }
