@@ -43,7 +43,7 @@ pub enum Command {
     /// Write the rules, alerts, dashboards and datasources that match this version and a configuration
     #[command(after_help = assets::HELP)]
     Assets(AssetsArgs),
-    /// Watch servers and tools in the terminal: calls, errors and latency, of a proxy here or elsewhere
+    /// Watch tools, calls, sessions and servers in the terminal, of a proxy here or elsewhere
     #[command(after_help = TOP_EXAMPLE)]
     Top(TopArgs),
     /// Try everything with nothing to install: an MCP server, a client that keeps calling it, the proxy between
@@ -68,7 +68,9 @@ const PROBE_EXAMPLE: &str = "Examples:\n  sightglass probe http://127.0.0.1:3001
      health check of a container.";
 
 const TOP_EXAMPLE: &str = "Examples:\n  sightglass top\n  sightglass top --admin https://proxy.example.com:9464 --token \"$TOKEN\"\n  \
-     sightglass top --once\n\nKeys: q ends, p pauses, s sorts by another column, r turns the order, / filters, j and k scroll.";
+     sightglass top --once\n\nKeys: 1 to 4 or Tab for tools, calls, sessions and servers; s sorts by another column, r turns the order, \
+     / filters, p pauses, arrows, PgUp, PgDn, Home and End scroll, ? tells all keys, q ends. NO_COLOR is heeded.\n\n\
+     Where the output is no terminal, it is text, as with --once.";
 
 /// Arguments of `top`.
 #[derive(Debug, Clone, Default, Args)]
@@ -82,7 +84,7 @@ pub struct TopArgs {
     /// Trust the authorities in this PEM file instead of the system's
     #[arg(long, value_name = "FILE", env = "SIGHTGLASS_CA")]
     pub ca: Option<PathBuf>,
-    /// Print one frame and end; exits 1 where there is no answer
+    /// Print servers and tools as text and end; exits 1 where there is no answer
     #[arg(long)]
     pub once: bool,
 }

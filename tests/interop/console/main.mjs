@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 import { check, demo, expect, served, stop, until } from "./programs.mjs";
-import { terminal } from "./terminal.mjs";
+import { guarded, terminal } from "./terminal.mjs";
 
 const VIEWS = ["overview", "tools", "cost", "calls", "sessions", "health", "proxy"];
 const TOKEN = "a-token-of-the-console-step";
@@ -275,6 +275,7 @@ async function withToken() {
     expect(!(await page.locator("pre").textContent()).includes(TOKEN), "the token is shown");
     fine(page);
   });
+  await guarded(admin, TOKEN, "\\u{202e}gnp.exe");
   close();
 }
 
