@@ -34,7 +34,7 @@ const CROWD: usize = 32;
 
 /// What the overview asks, and every how many seconds.
 const ASKED: [(&str, u32); 4] = [
-    ("/api/history?every=1s&last=2", 1),
+    ("/api/history?every=1&last=2", 1),
     ("/api/servers", 5),
     ("/api/tools", 5),
     ("/api/calls?status=error&limit=8", 5),

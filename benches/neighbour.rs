@@ -262,6 +262,10 @@ impl Crowd {
             stream.write_all(&raw::request("/noisy", 0))?;
             crowd.held.push(stream);
         }
+        if held > 0 {
+            // They are to have the places, not those who come after.
+            thread::sleep(WARM_UP);
+        }
         for _ in 0..clients {
             let (counts, over) = (Arc::clone(&crowd.counts), Arc::clone(&crowd.over));
             crowd.clients.push(thread::spawn(move || {

@@ -1,6 +1,6 @@
 //! Added latency and requests a second: direct, nginx (where it is installed), the proxy without observation, with
 //! metrics, with traces and log lines beside them, and with all that only a configuration can ask for, in one run, rounds interleaved. `cargo bench --bench wire`; quote
-//! ratios, machines are noisy.
+//! ratios, machines are noisy. `-- --insight` compares what callers, custom metrics and prices cost, alone and often.
 //!
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. Spans go to a collector that
 //! throws them away, log lines into a pipe whose reader does. All share the machine's cores.
@@ -22,21 +22,28 @@ mod raw;
 use raw::{Started, median, micros, read_message};
 
 const ROUNDS: usize = 5;
+/// So that the median tells a few hundredths apart.
+const INSIGHT_ROUNDS: usize = 20;
 const ROUND: Duration = Duration::from_secs(2);
 const WARM_UP: Duration = Duration::from_millis(300);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // `cargo bench` passes `--bench`; a filter is not known here.
+    let is_insight = std::env::args().any(|argument| argument == "--insight");
+    let (rounds, concurrencies) =
+        if is_insight { (INSIGHT_ROUNDS, &[32][..]) } else { (ROUNDS, &[1, 32][..]) };
     let upstream = raw::stub()?;
     let mut targets = vec![Target { name: "direct", address: upstream, admin: None, child: None }];
-    targets.extend(nginx(upstream)?);
+    if !is_insight {
+        targets.extend(nginx(upstream)?);
+    }
     let collector = Collector::start()?;
-    for setup in setups(collector.address) {
+    let setups = setups(collector.address).into_iter();
+    for setup in setups.filter(|setup| !is_insight || setup.compares_insight) {
         targets.push(sightglass(&setup, upstream)?);
     }
-    println!("1 KiB tools/call, keep-alive, {ROUNDS} interleaved rounds of {ROUND:?} each, medians\n");
-    for concurrency in [1, 32] {
-        report(concurrency, &mut measure(&targets, concurrency)?);
+    println!("1 KiB tools/call, keep-alive, {rounds} interleaved rounds of {ROUND:?} each, medians\n");
+    for concurrency in concurrencies {
+        report(*concurrency, &mut measure(&targets, *concurrency, rounds)?);
     }
     for target in &targets {
         if let Some(lost) = target.admin.map(lost).transpose()?.filter(|lost| *lost > 0.0) {
@@ -74,12 +81,12 @@ struct Figures {
     calls: usize,
 }
 
-fn measure(targets: &[Target], concurrency: usize) -> std::io::Result<Vec<Figures>> {
+fn measure(targets: &[Target], concurrency: usize, rounds: usize) -> std::io::Result<Vec<Figures>> {
     let mut all: Vec<Figures> = targets.iter().map(|target| Figures::of(target.name)).collect();
     for target in targets {
         raw::round(target.address, concurrency, WARM_UP)?;
     }
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (target, figures) in targets.iter().zip(&mut all) {
             let before = cpu(target);
             let mut times = raw::round(target.address, concurrency, ROUND)?;
@@ -127,6 +134,8 @@ struct Setup {
     lines: bool,
     /// More tables.
     more: &'static str,
+    /// One of a pair of which one asks for callers, custom metrics and prices.
+    compares_insight: bool,
     collector: SocketAddr,
 }
 
@@ -137,18 +146,27 @@ const INSIGHT: &str = include_str!("../tests/it/support/insight.toml");
 const EXACT: &str = "[tokens]\ncounter = \"o200k\"\n";
 
 fn setups(collector: SocketAddr) -> [Setup; 9] {
-    let row = |name, metrics, tracing, lines| Setup { name, metrics, tracing, lines, more: "", collector };
+    let row = |name, metrics, tracing, lines| Setup {
+        name,
+        metrics,
+        tracing,
+        lines,
+        more: "",
+        compares_insight: false,
+        collector,
+    };
     let with = |setup: Setup, name, more| Setup { name, more, ..setup };
+    let pair = |setup: Setup| Setup { compares_insight: true, ..setup };
     let all = || row("… and traces, 10 % sampled, and log lines", true, Some(0.1), true);
     [
         row("sightglass, observation off", false, None, false),
-        row("sightglass, metrics on", true, None, false),
+        pair(row("sightglass, metrics on", true, None, false)),
         row("… and traces, 10 % sampled", true, Some(0.1), false),
         row("… and traces, all sampled", true, Some(1.0), false),
         row("… and log lines", true, None, true),
-        with(row("", true, None, false), "metrics on, callers, custom metrics, prices", INSIGHT),
-        all(),
-        with(all(), "… and callers, custom metrics, prices", INSIGHT),
+        pair(with(row("", true, None, false), "metrics on, callers, custom metrics, prices", INSIGHT)),
+        pair(all()),
+        pair(with(all(), "… and callers, custom metrics, prices", INSIGHT)),
         with(all(), "… and tokens counted exactly", EXACT),
     ]
 }
