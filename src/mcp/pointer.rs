@@ -28,6 +28,8 @@ pub enum Root {
 pub enum Found {
     /// A string, of which at most the first [`Pointers::TEXT_BYTES_MAX`] bytes are kept, cut at a character's boundary.
     Text(String),
+    /// A string that is longer than any that somebody looks for ([`Pointers::with_texts_of`]).
+    LongText,
     /// A number, as near as an `f64` comes to it; never infinite.
     Number(f64),
     /// A boolean.
@@ -104,7 +106,8 @@ impl Pointers {
         compiled
     }
 
-    /// The same, where so many bytes tell the strings apart that somebody looks for: no more than those are kept.
+    /// The same, where so many bytes tell the strings apart that somebody looks for: no more than those are kept, and
+    /// nothing of a string that is longer however it is written ([`Found::LongText`]).
     #[must_use]
     pub fn with_texts_of(self, bytes: usize) -> Self {
         Self { text_bytes: bytes.min(Self::TEXT_BYTES_MAX), ..self }
@@ -180,6 +183,9 @@ impl Token {
 impl Found {
     /// What a string is that was written so, without its quotes; `None` where it begins with what is no text.
     fn text(inside: &[u8], most: usize) -> Option<Self> {
+        if most < Pointers::TEXT_BYTES_MAX && inside.len() > ESCAPED_BYTES_MAX * most {
+            return Some(Self::LongText);
+        }
         let kept = beginning(inside, most);
         if memchr(b'\\', kept).is_none() {
             return std::str::from_utf8(kept).ok().map(|text| Self::Text(text.to_owned()));
@@ -205,6 +211,9 @@ fn beginning(bytes: &[u8], most: usize) -> &[u8] {
     let Some(kept) = bytes.get(..most) else { return bytes };
     &kept[..kept.len() - broken_tail(kept)]
 }
+
+/// Of a byte of a text (`\u0041`).
+const ESCAPED_BYTES_MAX: usize = 6;
 
 /// The text that is kept never needs more, as a byte of it is written with six (`\u0041`) at most.
 const WRITTEN_BYTES_MAX: usize = 8 * Text::CAP;
@@ -617,6 +626,23 @@ mod tests {
         assert_eq!(one("/result", &written), kept);
         assert_eq!(read(["/result", "/result/a"], written.as_bytes()), [kept, None]);
         assert_eq!(one("/result", &format!("\"{}\"", r"\u0041".repeat(600))), text(&"A".repeat(512)));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_text_that_is_longer_than_any_that_is_looked_for() {
+        let pointers = Pointers::new(["/result/a"]).with_texts_of(10);
+        let longest = "x".repeat(10);
+        for (inside, expected) in [
+            (longest.clone(), text(&longest)),
+            ("x".repeat(60), text(&longest)),
+            (r"\u0041".repeat(10), text(&"A".repeat(10))),
+            ("x".repeat(61), Some(Found::LongText)),
+            (r"\u0041".repeat(11), Some(Found::LongText)),
+        ] {
+            let mut found = [None];
+            pointers.read(Root::Result, format!(r#"{{"a":"{inside}"}}"#).as_bytes(), &mut found);
+            assert_eq!(found, [expected], "{inside}");
+        }
     }
 
     #[test]

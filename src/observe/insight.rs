@@ -1,6 +1,7 @@
 //! What is made of payloads beside their lengths: custom metrics, costs, tokens, lists of tools. Whatever needs a payload
 //! itself happens off the path; what does not costs a look-up.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use super::Export;
@@ -80,7 +81,7 @@ impl Interest {
 struct Carried {
     by: Arc<Rules>,
     rules: RuleSet,
-    facts: Facts,
+    facts: Facts<'static>,
     kept: ByPart<Option<Held>>,
 }
 
@@ -240,6 +241,7 @@ impl Insight {
             // Metrics are exact: what there is no room for is done at once.
             if has_room {
                 let by = Arc::clone(rules);
+                let facts = facts.into_owned();
                 self.elsewhere.rules.push(Carried { by, rules: counting, facts, kept: held });
                 return;
             }
@@ -346,16 +348,16 @@ fn captured(held: Option<&Held>) -> Option<&Captured> {
     held.map(|held| &held.captured)
 }
 
-impl Facts {
-    fn of(remains: &Remains<'_>) -> Self {
+impl<'a> Facts<'a> {
+    fn of(remains: &Remains<'a>) -> Self {
         let call = remains.call;
         Self {
             server: call.server,
             method: call.method,
             outcome: remains.outcome,
-            tool: remains.tool.clone(),
-            tier: call.tier().cloned().unwrap_or_else(Label::none),
-            client: call.client.label.clone(),
+            tool: Cow::Borrowed(remains.tool),
+            tier: call.tier().map_or_else(|| Cow::Owned(Label::none()), Cow::Borrowed),
+            client: Cow::Borrowed(&call.client.label),
         }
     }
 }
@@ -368,7 +370,7 @@ fn judging(export: Arc<dyn Export>) -> Later<Carried> {
     })
 }
 
-fn judge(rules: &Rules, which: RuleSet, facts: &Facts, kept: ByPart<Option<&[u8]>>, export: &dyn Export) {
+fn judge(rules: &Rules, which: RuleSet, facts: &Facts<'_>, kept: ByPart<Option<&[u8]>>, export: &dyn Export) {
     let server = facts.server;
     rules.judge(which, facts, kept, &mut |rule, verdict| match verdict {
         Verdict::Counts { value, labels } => {

@@ -18,6 +18,7 @@ mod later;
 mod lock;
 mod messages;
 mod outcome;
+mod own;
 mod pairs;
 mod price;
 mod reader;
@@ -56,6 +57,7 @@ pub use self::event::{
 };
 pub use self::identity::Caller;
 pub use self::label::Label;
+pub(crate) use self::own::Own;
 pub use self::price::{NanoDollars, price};
 pub use self::redact::Redactor;
 pub use self::rules::{Condition, Example, Verdict, judge};

@@ -87,17 +87,27 @@ struct OfServer {
 }
 
 /// Things that rules ask for, for which there is room without asking for memory.
-const FEW: usize = 8;
+const FEW: usize = 4;
 
-/// A call as rules see it.
+/// A call as rules see it. Labels are borrowed where they can be: to count their owners is a write to memory that all
+/// threads share.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
+pub(super) struct Facts<'a> {
     pub(super) server: usize,
     pub(super) method: Method,
     pub(super) outcome: Outcome,
-    pub(super) tool: Label,
-    pub(super) tier: Label,
-    pub(super) client: Label,
+    pub(super) tool: Cow<'a, Label>,
+    pub(super) tier: Cow<'a, Label>,
+    pub(super) client: Cow<'a, Label>,
+}
+
+impl Facts<'_> {
+    /// The same, for whoever looks at the call after its end.
+    pub(super) fn into_owned(self) -> Facts<'static> {
+        let owned = |label: Cow<'_, Label>| Cow::Owned(label.into_owned());
+        let Self { server, method, outcome, tool, tier, client } = self;
+        Facts { server, method, outcome, tool: owned(tool), tier: owned(tier), client: owned(client) }
+    }
 }
 
 /// What a rule makes of a call.
@@ -182,7 +192,7 @@ impl Rules {
     pub(super) fn judge(
         &self,
         rules: RuleSet,
-        facts: &Facts,
+        facts: &Facts<'_>,
         kept: ByPart<Option<&[u8]>>,
         sink: &mut dyn FnMut(usize, Verdict<'_>),
     ) {
@@ -331,7 +341,7 @@ impl Compiled {
     }
 
     /// What it counts; else its verdict.
-    fn value(&self, facts: &Facts, found: &[Option<Found>]) -> Result<f64, Verdict<'static>> {
+    fn value(&self, facts: &Facts<'_>, found: &[Option<Found>]) -> Result<f64, Verdict<'static>> {
         let places = self.places.get(facts.server).ok_or(Verdict::Other(Condition::Server))?;
         let value = match places.value {
             None => Some(1.0),
@@ -344,7 +354,7 @@ impl Compiled {
     }
 
     /// The values of its labels.
-    fn label<'a>(&'a self, facts: &'a Facts, found: &[Option<Found>], labels: &mut [&'a str]) {
+    fn label<'a>(&'a self, facts: &'a Facts<'_>, found: &[Option<Found>], labels: &mut [&'a str]) {
         let Some(places) = self.places.get(facts.server) else { return };
         for ((label, at), value) in self.rule.labels.iter().zip(&places.labels).zip(labels) {
             let found = at.and_then(|at| found.get(at)?.as_ref());
@@ -362,11 +372,11 @@ fn number(found: &Found) -> Option<f64> {
                 && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
             text.parse().ok().filter(|_| plain)
         }
-        Found::Bool(_) | Found::Null | Found::Container => None,
+        Found::LongText | Found::Bool(_) | Found::Null | Found::Container => None,
     }
 }
 
-fn label_value<'a>(source: &'a LabelSource, facts: &'a Facts, found: Option<&Found>) -> &'a str {
+fn label_value<'a>(source: &'a LabelSource, facts: &'a Facts<'_>, found: Option<&Found>) -> &'a str {
     match source {
         LabelSource::Fact(fact) => fact_value(*fact, facts),
         LabelSource::Pointer { allowed, .. } => {
@@ -374,6 +384,7 @@ fn label_value<'a>(source: &'a LabelSource, facts: &'a Facts, found: Option<&Fou
                 Some(Found::Text(text)) => text.into(),
                 Some(Found::Number(number)) => number.to_string().into(),
                 Some(Found::Bool(is_so)) => is_so.to_string().into(),
+                Some(Found::LongText) => return "_other",
                 Some(Found::Null | Found::Container) | None => return "none",
             };
             allowed.iter().find(|allowed| **allowed == said).map_or("_other", String::as_str)
@@ -381,7 +392,7 @@ fn label_value<'a>(source: &'a LabelSource, facts: &'a Facts, found: Option<&Fou
     }
 }
 
-fn fact_value(fact: Fact, facts: &Facts) -> &str {
+fn fact_value<'a>(fact: Fact, facts: &'a Facts<'_>) -> &'a str {
     match fact {
         Fact::ToolName => facts.tool.as_str(),
         Fact::UserTier => facts.tier.as_str(),
@@ -416,9 +427,9 @@ pub fn judge(config: &Config, example: Example<'_>, sink: &mut dyn FnMut(Verdict
         server: example.server,
         method: example.method,
         outcome: example.outcome,
-        tool: example.tool.map_or_else(Label::none, Label::said),
-        tier: Label::none(),
-        client: Label::none(),
+        tool: Cow::Owned(example.tool.map_or_else(Label::none, Label::said)),
+        tier: Cow::Owned(Label::none()),
+        client: Cow::Owned(Label::none()),
     };
     let of_server = rules.servers.get(example.server).map_or(0, |of_server| of_server.rules);
     let kept = ByPart { params: example.params, result: example.result, ..ByPart::default() };
