@@ -10,7 +10,6 @@ use std::sync::{Arc, RwLock};
 
 use super::Redactor;
 use super::lock;
-use super::own::Own;
 use crate::mcp::Text;
 
 /// A label value that may be shown. Compared by its number within the set it came from.
@@ -34,11 +33,6 @@ impl Label {
     /// A name that stands in no set.
     pub(super) fn said(name: &str) -> Self {
         Self { number: OTHER + 1, text: Arc::from(name) }
-    }
-
-    /// The same, whose owners are counted apart.
-    fn copy(&self) -> Self {
-        Self { number: self.number, text: Arc::from(&*self.text) }
     }
 
     /// The position in its set; stable for the life of the process.
@@ -65,13 +59,10 @@ impl Label {
 const NONE: u32 = 0;
 const OTHER: u32 = 1;
 
-type Map = RwLock<HashMap<Arc<str>, Label, foldhash::fast::RandomState>>;
-
 /// A set of learned names with a cap.
+#[derive(Debug)]
 pub(crate) struct Labels {
-    known: Map,
-    /// What a thread has looked up of that. The labels are its own, too: to count the owners of one is a write as well.
-    seen: Own<Map>,
+    known: RwLock<HashMap<Arc<str>, Label, foldhash::fast::RandomState>>,
     none: Label,
     other: Label,
     /// What its own numbers begin at.
@@ -97,15 +88,7 @@ impl Labels {
 
     /// The same; its labels' numbers begin at `first`, so that they stand beside those of another set.
     pub(crate) fn starting_at(first: u32, max: usize, redactor: Arc<Redactor>) -> Self {
-        Self {
-            known: RwLock::default(),
-            seen: Own::default(),
-            none: Label::none(),
-            other: Label::other(),
-            first,
-            max,
-            redactor,
-        }
+        Self { known: RwLock::default(), none: Label::none(), other: Label::other(), first, max, redactor }
     }
 
     /// The label `none` of this set.
@@ -124,23 +107,13 @@ impl Labels {
         if name == "none" {
             return self.none();
         }
-        self.own(name).unwrap_or_else(|| self.other())
-    }
-
-    /// The calling thread's label of a known name.
-    fn own(&self, name: &str) -> Option<Label> {
-        let own = self.seen.get();
-        if let Some(label) = lock::read(own).get(name) {
-            return Some(label.clone());
-        }
-        let label = lock::read(&self.known).get(name)?.copy();
-        lock::write(own).insert(Arc::from(name), label.clone());
-        Some(label)
+        lock::read(&self.known).get(name).cloned().unwrap_or_else(|| self.other())
     }
 
     /// Whether a name was learned.
     pub(crate) fn knows(&self, name: &Text) -> bool {
-        !name.is_cut() && self.own(&readable(name.as_str())).is_some()
+        let known = lock::read(&self.known);
+        !known.is_empty() && !name.is_cut() && known.contains_key(&*readable(name.as_str()))
     }
 
     /// Makes a name known, where there is room.
@@ -152,12 +125,14 @@ impl Labels {
             "_other" | "" => return Learned::Known(self.other()),
             _ => {}
         }
-        if let Some(label) = self.own(name) {
-            return Learned::Known(label);
+        let seen = lock::read(&self.known);
+        if let Some(label) = seen.get(name) {
+            return Learned::Known(label.clone());
         }
-        if self.len() >= self.max {
+        if seen.len() >= self.max {
             return Learned::Overflow(self.other());
         }
+        drop(seen);
         // As it was written, too: where `_` stands for what parts two words, a secret may look like part of one.
         let is_secret = [written, name].iter().any(|name| matches!(self.redactor.text(name), Cow::Owned(_)));
         let mut known = lock::write(&self.known);

@@ -18,7 +18,6 @@ mod later;
 mod lock;
 mod messages;
 mod outcome;
-mod own;
 mod pairs;
 mod price;
 mod reader;
@@ -57,7 +56,6 @@ pub use self::event::{
 };
 pub use self::identity::Caller;
 pub use self::label::Label;
-pub(crate) use self::own::Own;
 pub use self::price::{NanoDollars, price};
 pub use self::redact::Redactor;
 pub use self::rules::{Condition, Example, Verdict, judge};

@@ -5,39 +5,22 @@ use std::sync::RwLock;
 
 use super::label::Label;
 use super::lock;
-use super::own::Own;
-
-type Set = RwLock<HashSet<(u32, u32), foldhash::fast::RandomState>>;
 
 /// Pairs of tools by their labels' numbers.
 pub(super) struct Pairs {
-    known: Set,
-    /// Those that a thread has asked about.
-    seen: Own<Set>,
+    known: RwLock<HashSet<(u32, u32), foldhash::fast::RandomState>>,
     max: usize,
 }
 
 impl Pairs {
     /// None yet, and room for so many.
     pub(super) fn new(max: usize) -> Self {
-        Self { known: RwLock::default(), seen: Own::default(), max }
+        Self { known: RwLock::default(), max }
     }
 
     /// Whether the pair is told by its names, now and from now on.
     pub(super) fn admit(&self, source: &Label, target: &Label) -> bool {
         let pair = (source.number(), target.number());
-        let own = self.seen.get();
-        if lock::read(own).contains(&pair) {
-            return true;
-        }
-        let is_admitted = self.admit_new(pair);
-        if is_admitted {
-            lock::write(own).insert(pair);
-        }
-        is_admitted
-    }
-
-    fn admit_new(&self, pair: (u32, u32)) -> bool {
         let seen = lock::read(&self.known);
         if seen.contains(&pair) || seen.len() >= self.max {
             return seen.contains(&pair);

@@ -88,8 +88,12 @@ async fn until(program: &Program, what: impl Fn(&Scrape) -> bool) -> Scrape {
     }
 }
 
-fn is(page: &Scrape, metric: &str, expected: u32) -> bool {
-    (page.metric(metric).sum() - f64::from(expected)).abs() < 0.5
+/// So many calls to the noisy server run, and so many wait for them to end.
+fn stand_there(page: &Scrape, running: u32, waiting: u32) -> bool {
+    let is = |sum: f64, expected: u32| (sum - f64::from(expected)).abs() < 0.5;
+    // Lines and spans have queues of their own.
+    let queue = page.metric("mcp_queue_depth").label("queue_name", "bulkhead");
+    is(page.metric("mcp_bulkhead_running").sum(), running) && is(queue.sum(), waiting)
 }
 
 fn quiet_calls_are_told(page: &Scrape) {
@@ -111,8 +115,7 @@ async fn a_server_that_hangs_with_a_thousand_calls_leaves_its_neighbour_alone() 
         client.write(call("noisy")).await;
         hanging.push(client);
     }
-    let full =
-        |page: &Scrape| is(page, "mcp_bulkhead_running", RUNNING) && is(page, "mcp_queue_depth", WAITING);
+    let full = |page: &Scrape| stand_there(page, RUNNING, WAITING);
     until(&program, full).await;
     // The next one is refused at once, and the neighbour's are not.
     let mut next = Raw::connect(program.proxy).await;
@@ -124,7 +127,7 @@ async fn a_server_that_hangs_with_a_thousand_calls_leaves_its_neighbour_alone() 
     assert!(full(&page), "they still hang");
     quiet_calls_are_told(&page);
     drop(hanging);
-    until(&program, |page| is(page, "mcp_bulkhead_running", 0) && is(page, "mcp_queue_depth", 0)).await;
+    until(&program, |page| stand_there(page, 0, 0)).await;
 }
 
 /// A server that says this on every connection, for as long as somebody reads it; or once, and closes.

@@ -11,7 +11,6 @@ use super::histogram::{Family, Histogram};
 use super::sums::{Sum, Sums, Unit};
 use super::{Prometheus, series};
 use crate::config::{Config, Rule, RuleKind};
-use crate::observe::Own;
 
 /// Which built-in metric a rule may feed, too.
 const CACHE: &str = "mcp_cache_operations_total";
@@ -29,14 +28,14 @@ struct OfRule {
     kind: RuleKind,
     labels: Vec<String>,
     hasher: Hash,
-    /// The series of each server that a thread has used, by a hash of their labels' values.
+    /// The series of each server, by a hash of their labels' values.
     handles: Grown<Handles>,
 }
 
 type Hash = foldhash::quality::RandomState;
 
 /// Found again without the labels' text being made; bounded as the series are.
-type Handles = Own<RwLock<HashMap<u64, Vec<(Vec<String>, Handle)>, foldhash::fast::RandomState>>>;
+type Handles = RwLock<HashMap<u64, Vec<(Vec<String>, Handle)>, foldhash::fast::RandomState>>;
 
 /// A series that a rule feeds.
 enum Handle {
@@ -116,9 +115,7 @@ impl Prometheus {
     /// A rule counts a call.
     pub(super) fn custom(&self, server: usize, rule: usize, value: f64, values: &[&str]) {
         let Some(of_rule) = self.customs.rules.get(rule) else { return };
-        let Some(handles) = of_rule.handles.get_or_make(server, Handles::default).map(Own::get) else {
-            return;
-        };
+        let Some(handles) = of_rule.handles.get_or_make(server, Handles::default) else { return };
         let hash = of_rule.hasher.hash_one(values);
         let known = handles.read().unwrap_or_else(PoisonError::into_inner);
         let found = known.get(&hash).and_then(|these| these.iter().find(|(of, _)| of == values));

@@ -14,7 +14,6 @@ use metrics::{Counter, Gauge, Key, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
 use crate::mcp::Method;
-use crate::observe::Own;
 
 /// One label of a series.
 pub(super) type Pair<'a> = (&'static str, &'a str);
@@ -65,26 +64,24 @@ fn escaped(value: &str) -> Cow<'_, str> {
 const HANDLES_MAX: usize = 4096;
 
 /// The handles of a family, or of several together, by label values in short form.
-pub(super) struct Series<K, H>(Own<Known<K, H>>);
-
-/// Those that a thread has used.
-type Known<K, H> = RwLock<HashMap<K, H, foldhash::fast::RandomState>>;
+pub(super) struct Series<K, H> {
+    known: RwLock<HashMap<K, H, foldhash::fast::RandomState>>,
+}
 
 impl<K, H> Default for Series<K, H> {
     fn default() -> Self {
-        Self(Own::default())
+        Self { known: RwLock::default() }
     }
 }
 
 impl<K: Short, H> Series<K, H> {
-    /// Uses the handle of a key, made at its first use, by each thread.
+    /// Uses the handle of a key, made at its first use.
     pub(super) fn with(&self, key: K, make: impl FnOnce() -> H, apply: impl FnOnce(&H)) {
-        let own = self.0.get();
-        if let Some(handle) = own.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(handle) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             apply(handle);
             return;
         }
-        let mut known = own.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= HANDLES_MAX {
             known.clear();
         }
