@@ -74,7 +74,6 @@ async fn serve(config: &Config, source: Source, telemetry: &Telemetry) -> anyhow
     let grace = config.proxy.shutdown_grace;
     let workers = Workers::start(config.proxy.workers).context("cannot start the workers")?;
     let running = start_on(Some(workers), config.clone(), telemetry).await?;
-    announce(config, &running);
     let reloader = running.reloader(source, config.clone(), telemetry);
     let watching = tokio::spawn(Arc::clone(&reloader).watch());
     loop {
@@ -182,6 +181,10 @@ async fn start_on(
     let (over, ended) = oneshot::channel::<()>();
     let (data, router) = (proxy.addresses(), proxy.router());
     let (admin_address, shown, reloads) = (admin.address()?, admin.shown(), admin.reloads());
+    if workers.is_some() {
+        // Before anything passes: who reads lines reads this one before any of a call.
+        announce(&config, &data, admin_address);
+    }
     let rest = vec![
         tokio::spawn(admin.run(async {
             let _ = ended.await;
@@ -224,8 +227,8 @@ async fn tick(observer: Observer, shortest: Duration) {
 }
 
 /// One line that says what listens where and what is mounted where.
-fn announce(config: &Config, running: &Running) {
-    let Some(address) = running.data.first() else { return };
+fn announce(config: &Config, data: &[SocketAddr], admin: SocketAddr) {
+    let Some(address) = data.first() else { return };
     let mount =
         |server: &crate::config::Server| format!("{} for {}", config.dialled(server, *address), server.url);
     let mounts: Vec<String> = config.servers.iter().map(mount).collect();
@@ -237,7 +240,7 @@ fn announce(config: &Config, running: &Running) {
              proxy.listen or admin.listen has to name its address"
         );
     }
-    super::logging::started(&running.data, running.admin, config.admin.tls.is_some(), &mounts);
+    super::logging::started(data, admin, config.admin.tls.is_some(), &mounts);
     if config.logs.salt.is_none() && !config.logs.raw_session_ids {
         tracing::info!(
             event = "random_salt",

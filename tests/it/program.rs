@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::program::Program;
 use crate::support::stub;
@@ -141,7 +142,7 @@ async fn a_restart_on_an_inherited_socket_refuses_nobody() {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");
         let address = socket.local_addr().expect("an address");
         let start = || {
-            let mut child = Command::new("sh")
+            let child = Command::new("sh")
                 .args(["-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\""])
                 .arg(env!("CARGO_BIN_EXE_sightglass"))
                 .args([
@@ -156,9 +157,9 @@ async fn a_restart_on_an_inherited_socket_refuses_nobody() {
                 .args(["--upstream", &format!("http://{upstream}/mcp")])
                 .stdin(std::os::fd::OwnedFd::from(socket.try_clone().expect("a copy")))
                 .stdout(Stdio::piped())
-                .spawn()
-                .expect("the program");
-            let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+                .spawn();
+            let mut child = Stopped(child.expect("the program"));
+            let mut lines = BufReader::new(child.0.stdout.take().expect("its output")).lines();
             let line: serde_json::Value =
                 serde_json::from_str(&lines.next().expect("a line").expect("a line")).expect("JSON");
             assert_eq!(
@@ -168,14 +169,16 @@ async fn a_restart_on_an_inherited_socket_refuses_nobody() {
             std::thread::spawn(move || lines.for_each(drop));
             child
         };
-        let mut running = Stopped(start());
-        let over = std::sync::atomic::AtomicBool::new(false);
+        let mut running = start();
+        let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            // However this ends, its callers do.
+            let ending = Over(&over);
             let callers: Vec<_> = (0..4)
                 .map(|_| {
                     scope.spawn(|| {
                         let mut calls = 0;
-                        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                        while !over.load(Ordering::Relaxed) {
                             assert_eq!(call(address), "HTTP/1.1 200 OK");
                             calls += 1;
                         }
@@ -184,18 +187,27 @@ async fn a_restart_on_an_inherited_socket_refuses_nobody() {
                 })
                 .collect();
             for _ in 0..5 {
-                let next = Stopped(start());
+                let next = start();
                 let kill = Command::new("kill").arg(running.0.id().to_string()).status();
                 assert!(kill.expect("kill").success());
                 assert_eq!(running.0.wait().expect("an end").code(), Some(0));
                 running = next;
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            drop(ending);
             let calls: u32 = callers.into_iter().map(|caller| caller.join().expect("a caller")).sum();
             assert!(calls > 20, "{calls} calls are no load");
         });
     };
     tokio::task::spawn_blocking(work).await.unwrap();
+}
+
+/// Says that it is over when it leaves.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A process that ends with the test, however that ends.
