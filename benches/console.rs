@@ -7,6 +7,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -56,20 +57,21 @@ struct Figures {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = raw::stub()?;
     let mut all: Vec<Figures> = CONSOLES.iter().map(|_| Figures::default()).collect();
-    let Started { mut child, address, admin } = raw::start(&format!(
+    let Started { child, address, admin } = raw::start(&format!(
         "[proxy]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[logs]\nformat = \"json\"\n\
          [[server]]\nname = \"stub\"\nurl = \"http://{server}/mcp\"\n"
     ))?;
+    let program = Program(child);
     raw::round(address, CROWD, WARM_UP)?;
     for _ in 0..ROUNDS {
         for (many, figures) in CONSOLES.iter().zip(&mut all) {
             let consoles = Consoles::open(*many, admin);
             thread::sleep(WARM_UP);
-            let (read, before) = (consoles.read.load(Ordering::Relaxed), raw::cpu_of(child.id()));
+            let (read, before) = (consoles.read.load(Ordering::Relaxed), raw::cpu_of(program.0.id()));
             let over = Instant::now() + ROUND;
             let times = raw::times(raw::callers((address, "/mcp"), CLIENTS, EVERY, over)?)?;
             let seconds = ROUND.as_secs_f64();
-            figures.cpu.push((raw::cpu_of(child.id()) - before) / seconds);
+            figures.cpu.push((raw::cpu_of(program.0.id()) - before) / seconds);
             figures.kilobytes.push((consoles.read.load(Ordering::Relaxed) - read) as f64 / seconds / 1000.0);
             figures.p50.push(micros(times[times.len() / 2]));
             figures.p99.push(micros(times[times.len() * 99 / 100]));
@@ -79,7 +81,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             consoles.close();
         }
     }
-    raw::end(&mut child);
+    drop(program);
     println!(
         "1 KiB tools/call with metrics and log lines, {ROUNDS} interleaved rounds of {ROUND:?}, medians\n"
     );
@@ -101,6 +103,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     Ok(())
+}
+
+/// The proxy; it ends with the benchmark, however that ends.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        raw::end(&mut self.0);
+    }
 }
 
 /// Who looks.
