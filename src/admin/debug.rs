@@ -9,6 +9,7 @@ use http_body_util::Full;
 use serde_json::json;
 
 use super::pages::{JSON, page, refusal};
+use super::query;
 use crate::config;
 use crate::observe::Observer;
 
@@ -38,7 +39,7 @@ pub(super) fn answer(observer: &Observer, session: &str, request: &request::Part
             return refusal(StatusCode::BAD_REQUEST, "`for` is no duration that can be used here", &hint);
         }
     };
-    let session = decoded(session);
+    let session = query::unescaped(session);
     if !observer.debug_session(&session, long) {
         return refusal(
             StatusCode::NOT_FOUND,
@@ -52,26 +53,12 @@ pub(super) fn answer(observer: &Observer, session: &str, request: &request::Part
 
 /// What `for` says: the usual time where it is not there; or what is wrong with it.
 fn duration(query: &str) -> Result<Duration, String> {
-    let said = query.split('&').filter_map(|pair| pair.strip_prefix("for=")).next_back();
-    let Some(said) = said else { return Ok(USUAL) };
-    let long = config::duration(&decoded(said)).map_err(|error| error.to_string())?.unwrap_or_default();
+    let Some(said) = query::told(query, "for") else { return Ok(USUAL) };
+    let long = config::duration(&said).map_err(|error| error.to_string())?.unwrap_or_default();
     if long > LONGEST {
         return Err("at most 24h; ask again when they are over".to_owned());
     }
     Ok(long)
-}
-
-/// Percent-escapes resolved; what is no escape stays.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|_| byte == b'%').and_then(|two| std::str::from_utf8(two).ok());
-        let escaped = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
-        bytes.push(escaped.unwrap_or(byte));
-        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -87,10 +74,5 @@ mod tests {
         for query in ["for=", "for=25h", "for=ten", "for=5", "for=1d"] {
             assert!(duration(query).is_err(), "{query}");
         }
-    }
-
-    #[test]
-    fn escapes_are_resolved_and_what_is_none_stays() {
-        assert_eq!(decoded("a%2Fb%zz%4"), "a/b%zz%4");
     }
 }

@@ -6,20 +6,20 @@ pub(super) fn told(query: &str, name: &str) -> Option<String> {
     pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next_back()
 }
 
-/// What an escaped value means; what is no escape stands for itself.
+/// What the escaped value of a parameter means, in which `+` is a blank; what is no escape stands for itself.
 pub(super) fn decoded(value: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = value.as_bytes();
+    unescaped(&value.replace('+', " "))
+}
+
+/// The same of a part of a path, in which `+` is itself (RFC 3986, section 2.1).
+pub(super) fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let escaped = (byte == b'%').then(|| after.get(..2)).flatten();
-        let escaped = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(meant) = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(meant);
-            rest = after.get(2..).unwrap_or_default();
-        } else {
-            bytes.push(if byte == b'+' { b' ' } else { byte });
-            rest = after;
-        }
+        let digits = after.get(..2).filter(|_| byte == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        let escaped = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -35,6 +35,11 @@ mod tests {
         {
             assert_eq!(decoded(written), meant, "{written}");
         }
+    }
+
+    #[test]
+    fn escapes_of_a_path_are_resolved_and_what_is_none_stays() {
+        assert_eq!(unescaped("a%2Fb%zz+%4"), "a/b%zz+%4");
     }
 
     #[test]

@@ -17,8 +17,8 @@ const USUAL: usize = 100;
 /// Sessions of one answer.
 const MOST: usize = 1000;
 
-/// The answer: `{ "sessions": […], "open": n, "ended": […] }`, the open ones in no order, the others from the newest. What clients call themselves is told without secrets, ids
-/// are as lines tell them.
+/// The answer: `{ "sessions": […], "open": n, "ended": […] }`, the open ones in no order, the others from the newest.
+/// What clients call themselves is told without secrets, ids are as lines tell them.
 pub(super) fn answer(observer: &Observer, query: &str) -> Response<Full<Bytes>> {
     let said = query::told(query, "limit");
     let Ok(limit) = said.map_or(Ok(USUAL), |said| said.parse()) else {
