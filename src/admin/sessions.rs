@@ -55,7 +55,7 @@ fn over(observer: &Observer, session: &Ended, now: Instant) -> Value {
         "client_name": session.client_name.as_ref().map(|name| observer.without_secrets(name)),
         "client_version": session.client_version.as_ref().map(|version| observer.without_secrets(version)),
         "protocol_version": session.version.map(Version::as_str),
-        "user_tier": session.tier.as_ref().map(Label::as_str),
+        "user_tier": session.tier.map(Label::as_str),
         "tool_calls": session.tool_calls,
         "duration_seconds": session.lasted.as_secs_f64(),
         "ended_seconds": now.saturating_duration_since(session.at).as_secs_f64(),
@@ -67,7 +67,7 @@ fn call(recent: &Recent) -> Value {
     json!({
         "direction": recent.direction.as_str(),
         "method": recent.method.as_str(),
-        "tool_name": recent.tool.as_ref().map(Label::as_str),
+        "tool_name": recent.tool.map(Label::as_str),
         "status": recent.outcome.status().as_str(),
         "outcome": recent.outcome.as_str(),
         "began_seconds": recent.began.as_secs_f64(),

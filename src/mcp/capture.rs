@@ -124,12 +124,19 @@ impl Capture {
         self.open.is_some_and(|(_, begun)| begun == depth)
     }
 
-    /// The payload that ended; also the part of it that is wanted for itself, where there is one.
-    pub(super) fn end(&mut self) -> Option<(Kept, Option<Kept>)> {
+    /// The payload that ends with these bytes; also the part of it that is wanted for itself, where there is one.
+    pub(super) fn end(&mut self, last: &[u8]) -> Option<(Kept, Option<Kept>)> {
         let (slot, _) = self.open.take()?;
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.shrink_to_fit();
-        let bytes = Bytes::from(bytes);
+        let bytes = if self.seen == 0 {
+            // It came in one piece, as most do.
+            self.seen = last.len();
+            Bytes::copy_from_slice(&last[..last.len().min(self.wanted.bytes_max)])
+        } else {
+            self.push(last);
+            let mut bytes = std::mem::take(&mut self.bytes);
+            bytes.shrink_to_fit();
+            Bytes::from(bytes)
+        };
         let part = self.part.take().map(|(range, _)| {
             let end = range.end.min(bytes.len());
             let of = if slot == Slot::Params { Slot::Arguments } else { Slot::Structured };

@@ -46,6 +46,10 @@ pub struct Scanner {
     capture: Option<Box<Capture>>,
     /// Members of `params._meta` that are asked for besides.
     told: Option<Arc<[Box<str>]>>,
+    /// More is asked for than messages tell on their own: either of these two.
+    is_asked: bool,
+    /// The value expected next is one that may be kept; only where payloads are.
+    is_payload: bool,
     /// Something in the body was JSON but no message.
     odd: bool,
 }
@@ -103,6 +107,8 @@ impl Scanner {
             draft: Draft::default(),
             capture: None,
             told: None,
+            is_asked: false,
+            is_payload: false,
             odd: false,
         }
     }
@@ -114,6 +120,7 @@ impl Scanner {
             self.depth = 0;
             self.offset = 0;
             self.odd = false;
+            self.is_payload = false;
             self.draft.clear();
             if let Some(capture) = &mut self.capture {
                 capture.forget();
@@ -125,12 +132,14 @@ impl Scanner {
     pub fn forget(&mut self) {
         self.capture = None;
         self.told = None;
+        self.is_asked = false;
         self.reset();
     }
 
     /// Of the next messages, tells also these members of `params._meta`, at most 255 ([`super::Params::told`]).
     pub fn tell(&mut self, members: &Arc<[Box<str>]>) {
         self.told = Some(Arc::clone(members));
+        self.is_asked = true;
     }
 
     /// What is being kept of a payload is kept no longer.
@@ -150,7 +159,13 @@ impl Scanner {
         match &mut self.capture {
             Some(capture) => capture.want(wanted),
             None if wanted.is_nothing() => {}
-            None => self.capture = Some(Box::new(Capture::new(wanted))),
+            None => {
+                self.capture = Some(Box::new(Capture::new(wanted)));
+                self.is_asked = true;
+                // The key may have passed already.
+                self.is_payload =
+                    matches!(self.state, State::Colon | State::Value) && self.slot.is_payload();
+            }
         }
     }
 
@@ -184,7 +199,7 @@ impl Scanner {
         let mut at = 0;
         let mut is_open = self.capture.as_ref().is_some_and(|capture| capture.is_open());
         while let Some(&byte) = bytes.get(at) {
-            if matches!(self.state, State::Value) && self.slot.is_payload() && self.begins(byte, at - from) {
+            if self.is_payload && matches!(self.state, State::Value) && self.begins(byte, at - from) {
                 from = at;
                 is_open = true;
             }
@@ -228,6 +243,7 @@ impl Scanner {
     /// Whether the value that begins with `byte` is a wanted payload.
     fn begins(&mut self, byte: u8, pending: usize) -> bool {
         let (Some(capture), false) = (&mut self.capture, is_blank(byte)) else { return false };
+        self.is_payload = false;
         capture.begin(self.slot, self.depth, pending)
     }
 
@@ -239,8 +255,7 @@ impl Scanner {
     /// The payload ended with these bytes.
     fn captured(&mut self, last: &[u8]) {
         let Some(capture) = &mut self.capture else { return };
-        capture.push(last);
-        if let Some(((slot, captured), part)) = capture.end() {
+        if let Some(((slot, captured), part)) = capture.end(last) {
             self.draft.capture(slot, captured);
             if let Some((slot, part)) = part {
                 self.draft.capture(slot, part);
@@ -434,22 +449,24 @@ impl Scanner {
     fn member(&mut self, key: &[u8]) {
         let (slot, _) = self.stack[self.depth - 1];
         self.slot = slot.member(key);
-        if self.told.is_some() {
-            self.look_for(slot, key);
+        if self.is_asked {
+            if self.slot != Slot::Unwanted {
+                self.is_payload = self.slot.is_payload();
+            } else if slot == Slot::Meta(Owner::Params) {
+                self.look_for(key);
+            }
         }
         self.state = State::Colon;
     }
 
-    /// A member that nobody wants may be one that is asked for.
+    /// A member of `params._meta` that nobody wants may be one that is asked for.
     #[inline(never)]
-    fn look_for(&mut self, object: Slot, key: &[u8]) {
+    fn look_for(&mut self, key: &[u8]) {
         let told = self.told.as_deref().unwrap_or_default();
-        if self.slot == Slot::Unwanted && object == Slot::Meta(Owner::Params) {
-            let position = told.iter().position(|member| member.as_bytes() == key);
-            if let Some(at) = position.and_then(|position| u8::try_from(position).ok()) {
-                self.slot = Slot::MetaField(Owner::Params, MetaField::Told);
-                self.draft.told_at(at);
-            }
+        let position = told.iter().position(|member| member.as_bytes() == key);
+        if let Some(at) = position.and_then(|position| u8::try_from(position).ok()) {
+            self.slot = Slot::MetaField(Owner::Params, MetaField::Told);
+            self.draft.told_at(at);
         }
     }
 

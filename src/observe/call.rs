@@ -162,8 +162,8 @@ impl Call {
     }
 
     /// The label `user_tier`; `None` where nobody asks for tiers.
-    pub fn tier(&self) -> Option<&Label> {
-        self.caller.as_ref().map(|caller| &caller.tier)
+    pub fn tier(&self) -> Option<Label> {
+        self.caller.as_ref().map(|caller| caller.tier)
     }
 
     /// Its place in a trace; `None` where tracing is off.

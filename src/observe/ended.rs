@@ -52,7 +52,7 @@ impl EndedSessions {
             client_name: session.client_name.clone(),
             client_version: session.client_version.clone(),
             version: session.version,
-            tier: session.tier().cloned(),
+            tier: session.tier(),
             tool_calls: session.tool_calls(),
             lasted: now.saturating_duration_since(session.started),
             at: now,

@@ -38,7 +38,7 @@ pub enum Event<'a> {
     /// A notification passed.
     Notification { server: usize, method: Method, direction: Direction },
     /// A request by who still speaks what.
-    ClientSeen { server: usize, client: &'a Label, version: Option<Version>, era: Era },
+    ClientSeen { server: usize, client: Label, version: Option<Version>, era: Era },
     /// A task was created.
     TaskStarted { task: &'a Arc<Task> },
     /// A task's terminal state was seen, or it was forgotten. `seen_by` is the SERVER span of the call that told.
@@ -73,9 +73,9 @@ pub enum Event<'a> {
     /// A server refused the credentials of a call in an answer that came elsewhere than in its own exchange.
     CredentialsRefused { server: usize, scheme: AuthScheme, reason: AuthReason },
     /// What a server says of its own time (`Server-Timing`), for a call of the tool.
-    ServerTiming { server: usize, tool: &'a Label, metric: &'a Label, took: Duration },
+    ServerTiming { server: usize, tool: Label, metric: Label, took: Duration },
     /// What a server says of a cache of its own.
-    CacheOperation { server: usize, operation: &'a Label, result: CacheResult },
+    CacheOperation { server: usize, operation: Label, result: CacheResult },
     /// A connection to a server was made.
     UpstreamConnected { server: usize, took: Duration },
     /// A server showed its certificate, which ends then: unix seconds.
@@ -89,9 +89,9 @@ pub enum Event<'a> {
     /// A session ended.
     SessionEnded { session: &'a Arc<Session>, lasted: Duration, reason: SessionEnd, calls: u64 },
     /// In a session a call of one tool followed one of another, or of the same.
-    ToolFollowed { server: usize, source: &'a Label, target: &'a Label },
+    ToolFollowed { server: usize, source: Label, target: Label },
     /// What was done about a call that failed is known.
-    Recovered { server: usize, tool: &'a Label, strategy: Recovery, success: bool },
+    Recovered { server: usize, tool: Label, strategy: Recovery, success: bool },
     /// A server's list of tools was seen, to its last page.
     ToolsListed { server: usize, tools: u64, bytes: u64, tokens: u64 },
     /// A tool is not what it was; whether that is worth a line, of which a list may have so many.
@@ -99,7 +99,7 @@ pub enum Event<'a> {
     /// The file that remembers tools could not be read or written.
     StateLost { problem: &'a str },
     /// Tokens of a call were counted exactly, after it ended; and what they cost.
-    TokensCounted { server: usize, tool: &'a Label, tokens: Tokens, cost: Option<NanoDollars> },
+    TokensCounted { server: usize, tool: Label, tokens: Tokens, cost: Option<NanoDollars> },
     /// A rule of the configuration counts a call: its position, and its labels' values in their order.
     Custom { server: usize, rule: usize, value: f64, labels: &'a [&'a str] },
     /// Calls to a server are refused from now on, for so long at first: too many had failed.

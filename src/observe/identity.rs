@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use super::hash::Hasher;
@@ -76,11 +76,14 @@ pub(super) struct Heard {
 /// What is in a head beside a caller who is known by it.
 #[derive(Debug)]
 struct Others {
-    user: Option<Box<str>>,
-    tier: Option<Box<str>>,
+    user: Option<Box<[u8]>>,
+    tier: Option<Box<[u8]>>,
     /// One for each place where a session may be named; none where no head names any.
-    sessions: Vec<Option<Box<str>>>,
+    sessions: Vec<Option<Box<[u8]>>>,
 }
+
+/// What was said: UTF-8, but only its bytes, as nobody is to make sure of that again with each call.
+type Said<'a> = Cow<'a, [u8]>;
 
 /// Bytes of a value that are looked at; nobody's id is longer.
 const VALUE_MAX: usize = Text::CAP;
@@ -124,25 +127,34 @@ impl Identities {
         (!self.told.is_empty()).then_some(&self.told)
     }
 
-    /// What a head says.
-    pub(super) fn hear(&self, headers: &HeaderMap, hashes: &Hasher, now: Instant) -> Heard {
+    /// The names of the fields that name user and tier.
+    pub(super) fn fields(&self) -> [Option<&str>; 2] {
+        [&self.user, &self.tier].map(|place| match place {
+            Some(Place::Header(name)) => Some(name.as_str()),
+            Some(Place::Claim(_) | Place::Meta(_) | Place::Baggage(..)) | None => None,
+        })
+    }
+
+    /// What a head says, of which the values of those fields are known.
+    pub(super) fn hear(
+        &self,
+        (headers, [user, tier]): (&HeaderMap, [Option<&HeaderValue>; 2]),
+        hashes: &Hasher,
+        now: Instant,
+    ) -> Heard {
         let claims = self.claims(headers, now);
-        let claim = |of: fn(&Claims) -> Option<&String>| {
-            claims.as_deref().and_then(of).map(|said| said.as_str().into())
+        let said = |place: &Option<Place>, field, claim: fn(&Claims) -> Option<&String>| match place.as_ref()? {
+            Place::Header(_) => text_in(field?),
+            Place::Claim(_) => claims.as_deref().and_then(claim).map(|said| said.as_bytes().into()),
+            place @ (Place::Meta(_) | Place::Baggage(..)) => place.in_head(headers),
         };
-        let user = self.user.as_ref().and_then(|place| match place {
-            Place::Claim(_) => claim(|claims| claims.user.as_ref()),
-            Place::Header(_) | Place::Meta(_) | Place::Baggage(..) => place.in_head(headers),
-        });
-        let tier = self.tier.as_ref().and_then(|place| match place {
-            Place::Claim(_) => claim(|claims| claims.tier.as_ref()),
-            Place::Header(_) | Place::Meta(_) | Place::Baggage(..) => place.in_head(headers),
-        });
+        let user = said(&self.user, user, |claims| claims.user.as_ref());
+        let tier = said(&self.tier, tier, |claims| claims.tier.as_ref());
         let caller = self.is_in_head.then(|| self.find(user.as_deref(), tier.as_deref(), hashes, now));
         if caller.is_some() && !self.has_sessions_in_head {
             return Heard { caller, others: None };
         }
-        let kept = |said: Option<Cow<'_, str>>| said.map(|said| Box::from(&*said));
+        let kept = |said: Option<Said<'_>>| said.map(|said| Box::from(&*said));
         let in_head = |place: &Place| kept(place.in_head(headers));
         let sessions =
             if self.has_sessions_in_head { self.sessions.iter().map(in_head).collect() } else { Vec::new() };
@@ -166,13 +178,13 @@ impl Identities {
         self.find(user.as_deref(), tier.as_deref(), hashes, now)
     }
 
-    fn find(&self, user: Option<&str>, tier: Option<&str>, hashes: &Hasher, now: Instant) -> Arc<Caller> {
+    fn find(&self, user: Option<&[u8]>, tier: Option<&[u8]>, hashes: &Hasher, now: Instant) -> Arc<Caller> {
         // Nobody is named by nothing: what is not there is told from all that is.
         let key = self.hash(&(user.unwrap_or_default(), tier.unwrap_or_default()));
         self.callers.get(&key, now).unwrap_or_else(|| {
             let caller = Arc::new(Caller {
-                user: user.map(|user| hashes.hash(user.as_bytes())),
-                tier: tier.map_or_else(|| self.tiers.none(), |tier| self.tiers.resolve(tier)),
+                user: user.map(|user| hashes.hash(user)),
+                tier: tier.map_or_else(Label::none, |tier| self.tiers.resolve(&String::from_utf8_lossy(tier))),
             });
             self.callers.insert(key, Arc::clone(&caller), now);
             caller
@@ -185,7 +197,7 @@ impl Identities {
         &self,
         heard: &'a Heard,
         message: &'a Message,
-    ) -> Option<(usize, Cow<'a, str>)> {
+    ) -> Option<(usize, Said<'a>)> {
         self.sessions.iter().enumerate().find_map(|(at, place)| {
             let heard = heard.others.as_ref().and_then(|others| others.sessions.get(at)?.as_deref());
             Some((at, said(Some(place), heard, message)?))
@@ -214,7 +226,7 @@ impl Identities {
         }
         let names = [user.as_deref().unwrap_or_default(), tier.as_deref().unwrap_or_default()];
         let mut found = mcp::claims(token, &names).into_iter();
-        let mut next = || found.next().flatten().filter(|claim| is_usable(claim));
+        let mut next = || found.next().flatten().filter(|claim| is_usable(claim.as_bytes()));
         let claims = Arc::new(Claims { user: next(), tier: next() });
         self.claims.insert(key, Arc::clone(&claims), now);
         Some(claims)
@@ -251,15 +263,12 @@ impl Place {
     }
 
     /// What the head has here.
-    fn in_head<'h>(&self, headers: &'h HeaderMap) -> Option<Cow<'h, str>> {
+    fn in_head<'h>(&self, headers: &'h HeaderMap) -> Option<Said<'h>> {
         match self {
-            Self::Header(name) => {
-                let value = headers.get(name)?.to_str().ok()?;
-                is_usable(value).then(|| value.into())
-            }
+            Self::Header(name) => text_in(headers.get(name)?),
             Self::Baggage(key, _) => {
                 let mut lines = headers.get_all(BAGGAGE).iter().filter_map(|line| line.to_str().ok());
-                lines.find_map(|line| mcp::baggage(line, key)).filter(|value| is_usable(value))
+                member(lines.find_map(|line| mcp::baggage(line, key))?)
             }
             Self::Claim(_) | Self::Meta(_) => None,
         }
@@ -268,19 +277,34 @@ impl Place {
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
+/// What a field says.
+fn text_in(value: &HeaderValue) -> Option<Said<'_>> {
+    let value = value.to_str().ok()?.as_bytes();
+    is_usable(value).then_some(Cow::Borrowed(value))
+}
+
+/// What a member of `baggage` says.
+fn member(value: Cow<'_, str>) -> Option<Said<'_>> {
+    let value = match value {
+        Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+        Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+    };
+    is_usable(&value).then_some(value)
+}
+
 /// What the head or, where the place is there, the body says.
-fn said<'a>(place: Option<&Place>, heard: Option<&'a str>, message: &'a Message) -> Option<Cow<'a, str>> {
+fn said<'a>(place: Option<&Place>, heard: Option<&'a [u8]>, message: &'a Message) -> Option<Said<'a>> {
     if let Some(heard) = heard {
         return Some(heard.into());
     }
-    let told = |at: usize| message.params.told(at).filter(|text| !text.is_cut()).map(Text::as_str);
+    let told = |at: usize| message.params.told(at).filter(|text| !text.is_cut());
     match place? {
-        Place::Meta(at) => told(*at).filter(|value| is_usable(value)).map(Into::into),
-        Place::Baggage(key, at) => mcp::baggage(told(*at)?, key).filter(|value| is_usable(value)),
+        Place::Meta(at) => Some(told(*at)?.as_bytes()).filter(|value| is_usable(value)).map(Cow::Borrowed),
+        Place::Baggage(key, at) => member(mcp::baggage(told(*at)?.as_str(), key)?),
         Place::Header(_) | Place::Claim(_) => None,
     }
 }
 
-fn is_usable(value: &str) -> bool {
+fn is_usable(value: &[u8]) -> bool {
     !value.is_empty() && value.len() <= VALUE_MAX
 }

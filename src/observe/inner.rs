@@ -2,7 +2,7 @@
 //! question asked elsewhere.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -244,7 +244,7 @@ impl Inner {
     }
 
     /// A key that a hostile peer cannot aim at another's.
-    pub(super) fn key(&self, server: usize, text: &str) -> Key {
+    pub(super) fn key<T: Hash + ?Sized>(&self, server: usize, text: &T) -> Key {
         (server, self.hasher.hash_one(text))
     }
 
@@ -324,8 +324,8 @@ impl Inner {
     /// The label of a client's name, within the cap that claimed names have.
     pub(super) fn client(&self, name: Option<&Text>) -> Label {
         match name {
-            None => self.clients.none(),
-            Some(name) if name.is_cut() => self.clients.other(),
+            None => Label::none(),
+            Some(name) if name.is_cut() => Label::other(),
             Some(name) => self
                 .listed_client(name)
                 .unwrap_or_else(|| self.learned(self.clients.learn(name.as_str()), LabelName::ClientName)),
@@ -465,7 +465,7 @@ impl Inner {
         let widget = widget.or_else(|| self.widget(call.server, call.tool_name()?));
         let tool = match (&call.tool, call.tool_name()) {
             // A name once learned keeps its label.
-            (Some(label), _) if label.is_learned() => label.clone(),
+            (Some(label), _) if label.is_learned() => *label,
             (_, Some(name)) if vouched(outcome) && call.direction == Direction::ClientToServer => {
                 self.learn_tool(call.server, name)
             }
@@ -515,15 +515,12 @@ impl Inner {
             state.transport.ended(outcome, error);
         }
         self.tell(&Event::CallEnded { call, ending: &ending });
-        if call.session.is_some() {
-            if call.direction == Direction::ClientToServer {
-                self.stepped(call, &ending.tool, outcome);
-            }
-            self.remember(call, &ending.tool, &ending);
+        if let Some(session) = &call.session {
+            self.stepped(session, call, &ending);
         }
         if call.interest.is_any() {
             let Kept { params, arguments } = kept;
-            let (tool, has_result) = (&ending.tool, result.is_some());
+            let (tool, has_result) = (ending.tool, result.is_some());
             let structured = result.and_then(|result| result.structured.as_ref());
             let result = captured;
             let remains = Remains { call, outcome, tool, params, arguments, result, structured, has_result };

@@ -1,7 +1,6 @@
 //! What is made of payloads beside their lengths: custom metrics, costs, tokens, lists of tools. Whatever needs a payload
 //! itself happens off the path; what does not costs a look-up.
 
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use super::Export;
@@ -81,7 +80,7 @@ impl Interest {
 struct Carried {
     by: Arc<Rules>,
     rules: RuleSet,
-    facts: Facts<'static>,
+    facts: Facts,
     kept: ByPart<Option<Held>>,
 }
 
@@ -89,7 +88,7 @@ struct Carried {
 pub(super) struct Remains<'a> {
     pub(super) call: &'a Call,
     pub(super) outcome: Outcome,
-    pub(super) tool: &'a Label,
+    pub(super) tool: Label,
     pub(super) params: Option<Held>,
     pub(super) arguments: Option<Held>,
     pub(super) result: Option<&'a Captured>,
@@ -196,7 +195,7 @@ impl Insight {
         if !price::is_charged(outcome) {
             return None;
         }
-        let price = self.prices.as_ref()?.of(call.server, call.tool_name()?.as_str())?;
+        let price = self.prices.as_ref()?.of(call.server, call.tool_name()?.as_bytes())?;
         let bytes = call.arguments_bytes.unwrap_or(0) + result_bytes.unwrap_or(0);
         Some(price.of_call(bytes) + tokens.map_or(0, |tokens| price.of_tokens(tokens.sum())))
     }
@@ -241,7 +240,6 @@ impl Insight {
             // Metrics are exact: what there is no room for is done at once.
             if has_room {
                 let by = Arc::clone(rules);
-                let facts = facts.into_owned();
                 self.elsewhere.rules.push(Carried { by, rules: counting, facts, kept: held });
                 return;
             }
@@ -295,7 +293,7 @@ impl Insight {
         while let Some(counted) = tokenizer.next() {
             let (of, tokens) = (counted.of, counted.tokens);
             let cost = of.price.map(|price| price.of_tokens(tokens.sum()));
-            self.export.event(&Event::TokensCounted { server: of.server, tool: &of.tool, tokens, cost });
+            self.export.event(&Event::TokensCounted { server: of.server, tool: of.tool, tokens, cost });
         }
     }
 
@@ -317,10 +315,10 @@ impl Insight {
             call.arguments_bytes.is_some() != arguments.is_some() || remains.has_result != result.is_some();
         let is_large = is_cut(&arguments) || is_cut(&result);
         let price = self.prices.as_ref().zip(call.tool_name()).filter(|_| price::is_charged(remains.outcome));
-        let price = price.and_then(|(prices, tool)| prices.of(call.server, tool.as_str()));
+        let price = price.and_then(|(prices, tool)| prices.of(call.server, tool.as_bytes()));
         let payloads = Payloads {
             server: call.server,
-            tool: remains.tool.clone(),
+            tool: remains.tool,
             arguments,
             result,
             price: price.filter(|price| price.is_by_token()),
@@ -348,16 +346,16 @@ fn captured(held: Option<&Held>) -> Option<&Captured> {
     held.map(|held| &held.captured)
 }
 
-impl<'a> Facts<'a> {
-    fn of(remains: &Remains<'a>) -> Self {
+impl Facts {
+    fn of(remains: &Remains<'_>) -> Self {
         let call = remains.call;
         Self {
             server: call.server,
             method: call.method,
             outcome: remains.outcome,
-            tool: Cow::Borrowed(remains.tool),
-            tier: call.tier().map_or_else(|| Cow::Owned(Label::none()), Cow::Borrowed),
-            client: Cow::Borrowed(&call.client.label),
+            tool: remains.tool,
+            tier: call.tier().unwrap_or_else(Label::none),
+            client: call.client.label,
         }
     }
 }
@@ -370,7 +368,7 @@ fn judging(export: Arc<dyn Export>) -> Later<Carried> {
     })
 }
 
-fn judge(rules: &Rules, which: RuleSet, facts: &Facts<'_>, kept: ByPart<Option<&[u8]>>, export: &dyn Export) {
+fn judge(rules: &Rules, which: RuleSet, facts: &Facts, kept: ByPart<Option<&[u8]>>, export: &dyn Export) {
     let server = facts.server;
     rules.judge(which, facts, kept, &mut |rule, verdict| match verdict {
         Verdict::Counts { value, labels } => {

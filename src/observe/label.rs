@@ -5,53 +5,57 @@
 //! succeeded becomes a series. Each set has a cap, so a hostile server cannot grow the page either.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, RwLock};
 
 use super::Redactor;
 use super::lock;
 use crate::mcp::Text;
 
 /// A label value that may be shown. Compared by its number within the set it came from.
-#[derive(Debug, Clone)]
+///
+/// # Why its text is never freed
+/// Each call has several, on every thread: to count who holds one text would have all of them write to the same memory.
+/// What is kept so are the names that were ever learned, each once, and of those there are at most so many.
+#[derive(Debug, Clone, Copy)]
 pub struct Label {
     number: u32,
-    text: Arc<str>,
+    text: &'static str,
 }
 
 impl Label {
     /// Nothing is configured or known: `none`.
     pub fn none() -> Self {
-        Self { number: NONE, text: Arc::from("none") }
+        Self { number: NONE, text: "none" }
     }
 
     /// Not a known name: `_other`.
     pub fn other() -> Self {
-        Self { number: OTHER, text: Arc::from("_other") }
+        Self { number: OTHER, text: "_other" }
     }
 
     /// A name that stands in no set.
     pub(super) fn said(name: &str) -> Self {
-        Self { number: OTHER + 1, text: Arc::from(name) }
+        Self { number: OTHER + 1, text: kept(name) }
     }
 
     /// The position in its set; stable for the life of the process.
-    pub fn number(&self) -> u32 {
+    pub fn number(self) -> u32 {
         self.number
     }
 
     /// The label value.
-    pub fn as_str(&self) -> &str {
-        &self.text
+    pub fn as_str(self) -> &'static str {
+        self.text
     }
 
     /// Whether anything was said, rather than `none`.
-    pub(crate) fn is_said(&self) -> bool {
+    pub(crate) fn is_said(self) -> bool {
         self.number != NONE
     }
 
     /// Whether it stands for a name of its own, now and for the life of the process.
-    pub(crate) fn is_learned(&self) -> bool {
+    pub(crate) fn is_learned(self) -> bool {
         self.number > OTHER
     }
 }
@@ -59,12 +63,25 @@ impl Label {
 const NONE: u32 = 0;
 const OTHER: u32 = 1;
 
+/// The texts of all labels: a name that is learned again, of another server or after a reload, is the same text.
+static TEXTS: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+
+/// The text, kept as long as the process lives.
+fn kept(text: &str) -> &'static str {
+    let mut texts = lock::lock(&TEXTS);
+    let texts = texts.get_or_insert_default();
+    if let Some(known) = texts.get(text) {
+        return known;
+    }
+    let new: &'static str = Box::leak(text.into());
+    texts.insert(new);
+    new
+}
+
 /// A set of learned names with a cap.
 #[derive(Debug)]
 pub(crate) struct Labels {
-    known: RwLock<HashMap<Arc<str>, Label, foldhash::fast::RandomState>>,
-    none: Label,
-    other: Label,
+    known: RwLock<HashMap<&'static str, Label, foldhash::fast::RandomState>>,
     /// What its own numbers begin at.
     first: u32,
     max: usize,
@@ -72,7 +89,7 @@ pub(crate) struct Labels {
 }
 
 /// What became of a name that was to be learned.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Learned {
     /// It is known, from now on at the latest.
     Known(Label),
@@ -88,26 +105,16 @@ impl Labels {
 
     /// The same; its labels' numbers begin at `first`, so that they stand beside those of another set.
     pub(crate) fn starting_at(first: u32, max: usize, redactor: Arc<Redactor>) -> Self {
-        Self { known: RwLock::default(), none: Label::none(), other: Label::other(), first, max, redactor }
-    }
-
-    /// The label `none` of this set.
-    pub(crate) fn none(&self) -> Label {
-        self.none.clone()
-    }
-
-    /// The label `_other` of this set.
-    pub(crate) fn other(&self) -> Label {
-        self.other.clone()
+        Self { known: RwLock::default(), first, max, redactor }
     }
 
     /// The label of a known name, else `_other`.
     pub(crate) fn resolve(&self, name: &str) -> Label {
         let name = &*readable(name);
         if name == "none" {
-            return self.none();
+            return Label::none();
         }
-        lock::read(&self.known).get(name).cloned().unwrap_or_else(|| self.other())
+        lock::read(&self.known).get(name).copied().unwrap_or_else(Label::other)
     }
 
     /// Whether a name was learned.
@@ -121,35 +128,31 @@ impl Labels {
         let name = &*readable(written);
         // Our own words, and what Prometheus takes for no label at all.
         match name {
-            "none" => return Learned::Known(self.none()),
-            "_other" | "" => return Learned::Known(self.other()),
+            "none" => return Learned::Known(Label::none()),
+            "_other" | "" => return Learned::Known(Label::other()),
             _ => {}
         }
         let seen = lock::read(&self.known);
         if let Some(label) = seen.get(name) {
-            return Learned::Known(label.clone());
+            return Learned::Known(*label);
         }
         if seen.len() >= self.max {
-            return Learned::Overflow(self.other());
+            return Learned::Overflow(Label::other());
         }
         drop(seen);
         // As it was written, too: where `_` stands for what parts two words, a secret may look like part of one.
         let is_secret = [written, name].iter().any(|name| matches!(self.redactor.text(name), Cow::Owned(_)));
         let mut known = lock::write(&self.known);
         if let Some(label) = known.get(name) {
-            return Learned::Known(label.clone());
+            return Learned::Known(*label);
         }
         let Some(number) = u32::try_from(known.len()).ok().filter(|_| known.len() < self.max) else {
-            return Learned::Overflow(self.other());
+            return Learned::Overflow(Label::other());
         };
-        let text: Arc<str> = Arc::from(name);
+        let text = kept(name);
         // Remembered all the same, so that it is looked at once.
-        let label = if is_secret {
-            self.other()
-        } else {
-            Label { number: self.first + number, text: Arc::clone(&text) }
-        };
-        known.insert(text, label.clone());
+        let label = if is_secret { Label::other() } else { Label { number: self.first + number, text } };
+        known.insert(text, label);
         Learned::Known(label)
     }
 

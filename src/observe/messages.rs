@@ -64,7 +64,7 @@ impl Shared {
         let now = self.facts.started;
         let session = session.or_else(|| self.keyed_session(server, era, &who, message));
         let caller = self.caller(message, now);
-        self.inner.tell(&Event::ClientSeen { server, client: &who.label, version: who.version, era });
+        self.inner.tell(&Event::ClientSeen { server, client: who.label, version: who.version, era });
         let counted = self.inner.take_place();
         // Past the cap, one call an exchange is still exact; the rest of a batch is not followed, nor what would be
         // answered elsewhere.
@@ -73,15 +73,14 @@ impl Shared {
         }
         let number = self.inner.next_call();
         let params = &mut message.params;
-        let tool = params.name.as_ref().filter(|_| method == Method::ToolsCall);
-        let step = session.as_ref().zip(tool).map(|(session, tool)| {
-            session.called_by(caller.as_deref());
-            self.inner.step(session, number, server, tool)
+        let name = params.name.as_ref().filter(|_| method == Method::ToolsCall);
+        let tool = name.map(|name| self.inner.tool(server, name));
+        let step = session.as_ref().zip(name).zip(tool).map(|((session, name), tool)| {
+            session.begin_step(number, (tool, name), caller.as_deref())
         });
-        let interest = self.inner.insight.interest(server, method, tool);
+        let interest = self.inner.insight.interest(server, method, name);
         state.wants_results |= interest.result;
         state.wants_structured |= interest.structured;
-        let tool = tool.map(|name| self.inner.tool(server, name));
         let kept = self.keep(interest, params);
         let earlier = params.request_state.as_ref();
         let call = Arc::new(Call {
@@ -442,7 +441,7 @@ impl Shared {
             (Era::Modern, _) => claimed(params.meta.protocol_version.as_ref()),
             _ if method == Method::Initialize => claimed(params.protocol_version.as_ref()),
             (_, Some(session)) => Introduction {
-                label: session.client.clone(),
+                label: session.client,
                 name: session.client_name.clone(),
                 client_version: session.client_version.clone(),
                 version: session.version.or(self.facts.version),

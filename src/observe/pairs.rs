@@ -19,7 +19,7 @@ impl Pairs {
     }
 
     /// Whether the pair is told by its names, now and from now on.
-    pub(super) fn admit(&self, source: &Label, target: &Label) -> bool {
+    pub(super) fn admit(&self, source: Label, target: Label) -> bool {
         let pair = (source.number(), target.number());
         let seen = lock::read(&self.known);
         if seen.contains(&pair) || seen.len() >= self.max {

@@ -29,7 +29,7 @@ pub(super) struct Prices {
 
 #[derive(Default)]
 struct OfServer {
-    tools: HashMap<String, Price, foldhash::fast::RandomState>,
+    tools: HashMap<Box<[u8]>, Price, foldhash::fast::RandomState>,
     all: Option<Price>,
 }
 
@@ -45,8 +45,8 @@ impl Prices {
         Some(Self { servers: servers.collect() })
     }
 
-    /// What a call of the tool costs.
-    pub(super) fn of(&self, server: usize, tool: &str) -> Option<Price> {
+    /// What a call of the tool with this name costs.
+    pub(super) fn of(&self, server: usize, tool: &[u8]) -> Option<Price> {
         let of_server = self.servers.get(server)?;
         of_server.tools.get(tool).copied().or(of_server.all)
     }
@@ -54,7 +54,7 @@ impl Prices {
 
 /// What `example` costs in US dollars, its tokens estimated; `None` where no price is about it.
 pub fn price(config: &Config, example: Example<'_>) -> Option<f64> {
-    let price = Prices::new(config)?.of(example.server, example.tool?)?;
+    let price = Prices::new(config)?.of(example.server, example.tool?.as_bytes())?;
     if !is_charged(example.outcome) {
         return None;
     }
@@ -88,7 +88,7 @@ impl OfServer {
         fitting.sort_by_key(|price| rank(price));
         for price in fitting {
             match &price.tool {
-                Some(tool) => drop(this.tools.insert(tool.clone(), Price::new(price))),
+                Some(tool) => drop(this.tools.insert(tool.as_bytes().into(), Price::new(price))),
                 None => this.all = Some(Price::new(price)),
             }
         }
@@ -160,7 +160,7 @@ mod tests {
             ..Config::default()
         };
         let prices = Prices::new(&config).unwrap();
-        let cents = |server, tool| prices.of(server, tool).unwrap().of_call(0) / 1_000_000_000;
+        let cents = |server, tool| prices.of(server, str::as_bytes(tool)).unwrap().of_call(0) / 1_000_000_000;
         assert_eq!([cents(0, "t"), cents(0, "u"), cents(1, "t"), cents(1, "u")], [4, 2, 3, 1]);
     }
 

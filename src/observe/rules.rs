@@ -89,25 +89,15 @@ struct OfServer {
 /// Things that rules ask for, for which there is room without asking for memory.
 const FEW: usize = 4;
 
-/// A call as rules see it. Labels are borrowed where they can be: to count their owners is a write to memory that all
-/// threads share.
-#[derive(Debug, Clone)]
-pub(super) struct Facts<'a> {
+/// A call as rules see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
     pub(super) server: usize,
     pub(super) method: Method,
     pub(super) outcome: Outcome,
-    pub(super) tool: Cow<'a, Label>,
-    pub(super) tier: Cow<'a, Label>,
-    pub(super) client: Cow<'a, Label>,
-}
-
-impl Facts<'_> {
-    /// The same, for whoever looks at the call after its end.
-    pub(super) fn into_owned(self) -> Facts<'static> {
-        let owned = |label: Cow<'_, Label>| Cow::Owned(label.into_owned());
-        let Self { server, method, outcome, tool, tier, client } = self;
-        Facts { server, method, outcome, tool: owned(tool), tier: owned(tier), client: owned(client) }
-    }
+    pub(super) tool: Label,
+    pub(super) tier: Label,
+    pub(super) client: Label,
 }
 
 /// What a rule makes of a call.
@@ -192,7 +182,7 @@ impl Rules {
     pub(super) fn judge(
         &self,
         rules: RuleSet,
-        facts: &Facts<'_>,
+        facts: &Facts,
         kept: ByPart<Option<&[u8]>>,
         sink: &mut dyn FnMut(usize, Verdict<'_>),
     ) {
@@ -341,7 +331,7 @@ impl Compiled {
     }
 
     /// What it counts; else its verdict.
-    fn value(&self, facts: &Facts<'_>, found: &[Option<Found>]) -> Result<f64, Verdict<'static>> {
+    fn value(&self, facts: &Facts, found: &[Option<Found>]) -> Result<f64, Verdict<'static>> {
         let places = self.places.get(facts.server).ok_or(Verdict::Other(Condition::Server))?;
         let value = match places.value {
             None => Some(1.0),
@@ -354,7 +344,7 @@ impl Compiled {
     }
 
     /// The values of its labels.
-    fn label<'a>(&'a self, facts: &'a Facts<'_>, found: &[Option<Found>], labels: &mut [&'a str]) {
+    fn label<'a>(&'a self, facts: &Facts, found: &[Option<Found>], labels: &mut [&'a str]) {
         let Some(places) = self.places.get(facts.server) else { return };
         for ((label, at), value) in self.rule.labels.iter().zip(&places.labels).zip(labels) {
             let found = at.and_then(|at| found.get(at)?.as_ref());
@@ -376,7 +366,7 @@ fn number(found: &Found) -> Option<f64> {
     }
 }
 
-fn label_value<'a>(source: &'a LabelSource, facts: &'a Facts<'_>, found: Option<&Found>) -> &'a str {
+fn label_value<'a>(source: &'a LabelSource, facts: &Facts, found: Option<&Found>) -> &'a str {
     match source {
         LabelSource::Fact(fact) => fact_value(*fact, facts),
         LabelSource::Pointer { allowed, .. } => {
@@ -392,7 +382,7 @@ fn label_value<'a>(source: &'a LabelSource, facts: &'a Facts<'_>, found: Option<
     }
 }
 
-fn fact_value<'a>(fact: Fact, facts: &'a Facts<'_>) -> &'a str {
+fn fact_value(fact: Fact, facts: &Facts) -> &'static str {
     match fact {
         Fact::ToolName => facts.tool.as_str(),
         Fact::UserTier => facts.tier.as_str(),
@@ -427,9 +417,9 @@ pub fn judge(config: &Config, example: Example<'_>, sink: &mut dyn FnMut(Verdict
         server: example.server,
         method: example.method,
         outcome: example.outcome,
-        tool: Cow::Owned(example.tool.map_or_else(Label::none, Label::said)),
-        tier: Cow::Owned(Label::none()),
-        client: Cow::Owned(Label::none()),
+        tool: example.tool.map_or_else(Label::none, Label::said),
+        tier: Label::none(),
+        client: Label::none(),
     };
     let of_server = rules.servers.get(example.server).map_or(0, |of_server| of_server.rules);
     let kept = ByPart { params: example.params, result: example.result, ..ByPart::default() };

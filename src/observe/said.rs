@@ -18,6 +18,8 @@ pub(super) struct Asked<'a> {
     pub(super) user_agent: Option<&'a HeaderValue>,
     pub(super) request_id: Option<&'a HeaderValue>,
     pub(super) correlation_id: Option<&'a HeaderValue>,
+    /// The fields that name user and tier.
+    pub(super) caller: [Option<&'a HeaderValue>; 2],
     pub(super) body: Written<'a>,
 }
 
@@ -42,10 +44,16 @@ pub(super) struct Written<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn by(headers: &'a HeaderMap) -> Self {
+    /// `caller` are the names of fields that the configuration asks for besides.
+    pub(super) fn by(headers: &'a HeaderMap, caller: [Option<&str>; 2]) -> Self {
         let mut said = Self::default();
         for (name, value) in headers {
             let name = name.as_str();
+            for (wanted, place) in caller.iter().zip(&mut said.caller) {
+                if *wanted == Some(name) {
+                    place.get_or_insert(value);
+                }
+            }
             let place = match name {
                 "mcp-session-id" => &mut said.session,
                 "last-event-id" => &mut said.last_event,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::identity::Caller;
 use super::label::Label;
 use super::scope::Scope;
-use super::steps::{Recent, Steps};
+use super::steps::{Recent, Step, Steps};
 use crate::mcp::trace::Handshake;
 use crate::mcp::{Text, Version};
 
@@ -84,17 +84,19 @@ impl Session {
         size_of::<Self>() + self.id.len() + texts + tracestate
     }
 
-    /// Who called in it; the first who has a tier counts.
-    pub(super) fn called_by(&self, caller: Option<&Caller>) {
+    /// A call of a tool begins in it, made by `caller`: the first caller who has a tier counts.
+    pub(super) fn begin_step(
+        &self,
+        number: u64,
+        (tool, name): (Label, &Text),
+        caller: Option<&Caller>,
+    ) -> Step {
         if let Some(caller) = caller.filter(|caller| caller.tier.is_said()) {
             // Later ones change nothing.
-            let _ = self.tier.set(caller.tier.clone());
+            let _ = self.tier.set(caller.tier);
         }
-    }
-
-    /// A `tools/call` was made in it.
-    pub(super) fn count_tool_call(&self) {
         self.tool_calls.fetch_add(1, Ordering::Relaxed);
+        self.steps.begin(number, tool, || name.hash())
     }
 
     /// How many `tools/call` were made in it.
@@ -103,8 +105,8 @@ impl Session {
     }
 
     /// The label `user_tier` of its callers: the first that was told; `None` where nobody asks for tiers.
-    pub fn tier(&self) -> Option<&Label> {
-        self.tier.get()
+    pub fn tier(&self) -> Option<Label> {
+        self.tier.get().copied()
     }
 
     /// Its last calls, the oldest first.

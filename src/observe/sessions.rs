@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::call::{Call, Introduction};
-use super::event::{Event, Outcome, Recovery, SessionEnd, Status};
+use super::event::{Direction, Event, Outcome, Recovery, SessionEnd, Status};
 use super::inner::{Inner, Key};
 use super::scope::Scope;
 use super::session::Session;
-use super::steps::{Failed, Recent, Step};
-use crate::mcp::{Method, Text, Version};
+use super::steps::{Failed, Recent};
+use crate::mcp::{Method, Version};
 
 impl Inner {
     pub(super) fn start_session(
@@ -71,7 +71,7 @@ impl Inner {
             version,
             handshake: call.trace().map(|trace| Arc::new(trace.handshake())),
             announced: true,
-            ..Session::unknown(server, now, call.client.label.clone(), (self.hashes.session(name), name))
+            ..Session::unknown(server, now, call.client.label, (self.hashes.session(name), name))
         }
     }
 
@@ -118,15 +118,14 @@ impl Inner {
     pub(super) fn keyed_session(
         &self,
         server: usize,
-        (place, name): (usize, &str),
+        (place, name): (usize, &[u8]),
         who: &Introduction,
         now: Instant,
     ) -> Arc<Session> {
         let (_, hash) = self.key(server, name);
         let key = (server, hash.rotate_left(u32::try_from(place).unwrap_or(0)));
         let begin = || {
-            let id = self.hashes.session(name.as_bytes());
-            let unknown = Session::unknown(server, now, who.label.clone(), (id, name.as_bytes()));
+            let unknown = Session::unknown(server, now, who.label, (self.hashes.session(name), name));
             Arc::new(Session {
                 client_name: who.name.clone(),
                 client_version: who.client_version.clone(),
@@ -145,18 +144,24 @@ impl Inner {
         session
     }
 
-    /// A call of a tool begins in a session.
-    pub(super) fn step(&self, session: &Session, number: u64, server: usize, name: &Text) -> Step {
-        session.count_tool_call();
-        session.steps.begin(number, self.tool(server, name), || name.hash())
-    }
-
     /// A call ended in its session: what followed what, and what became of what failed.
-    pub(super) fn stepped(&self, call: &Call, tool: &super::Label, outcome: Outcome) {
-        let (Some(session), Some(name)) = (&call.session, call.tool_name()) else { return };
+    pub(super) fn stepped(&self, session: &Session, call: &Call, ending: &super::Ending) {
+        let (tool, outcome) = (ending.tool, ending.outcome);
+        let recent = Recent {
+            direction: call.direction,
+            method: call.method,
+            tool: (call.method == Method::ToolsCall).then_some(tool),
+            outcome,
+            began: call.started.saturating_duration_since(session.started),
+            took: ending.took,
+        };
+        let Some(name) = call.tool_name().filter(|_| call.direction == Direction::ClientToServer) else {
+            session.steps.remember(recent, &self.budget);
+            return;
+        };
         let (server, status) = (call.server, outcome.status());
         if call.is_step
-            && let Some(source) = &call.step.follows
+            && let Some(source) = call.step.follows
         {
             self.followed(server, source, tool);
         }
@@ -168,10 +173,11 @@ impl Inner {
                 let strategy = if same { Recovery::RetrySame } else { Recovery::OtherTool };
                 // A task was taken on: what failed did not fail again.
                 let success = matches!(status, Status::Success | Status::Pending);
-                self.tell(&Event::Recovered { server, tool: &failed.tool, strategy, success });
+                self.tell(&Event::Recovered { server, tool: failed.tool, strategy, success });
             }
         }
-        self.abandoned(server, session.steps.end(call.number, tool, status, || name.hash()));
+        let failed = (status == Status::Error).then(|| Failed { name: name.hash(), tool });
+        self.abandoned(server, session.steps.end((call.number, tool), failed, recent, &self.budget));
     }
 
     /// A call ended of which nobody knows how: what it was the answer to has none yet.
@@ -179,20 +185,6 @@ impl Inner {
         if let (Some(session), Some(failed)) = (&call.session, &call.step.answers) {
             self.abandoned(call.server, session.steps.put_back(failed.clone()));
         }
-    }
-
-    /// Remembers a call for whoever looks at its session.
-    pub(super) fn remember(&self, call: &Call, tool: &super::Label, ending: &super::Ending) {
-        let Some(session) = &call.session else { return };
-        let recent = Recent {
-            direction: call.direction,
-            method: call.method,
-            tool: (call.method == Method::ToolsCall).then(|| tool.clone()),
-            outcome: ending.outcome,
-            began: call.started.saturating_duration_since(session.started),
-            took: ending.took,
-        };
-        session.steps.remember(recent, &self.budget);
     }
 
     /// At most so many sessions that are open.
@@ -208,20 +200,20 @@ impl Inner {
         sessions
     }
 
-    fn followed(&self, server: usize, source: &super::Label, target: &super::Label) {
+    fn followed(&self, server: usize, source: super::Label, target: super::Label) {
         let Some(state) = self.servers.get(server) else { return };
         if state.pairs.admit(source, target) {
             self.tell(&Event::ToolFollowed { server, source, target });
         } else {
             let other = super::Label::other();
             self.tell(&Event::LabelOverflow { label: super::LabelName::TargetTool });
-            self.tell(&Event::ToolFollowed { server, source: &other, target: &other });
+            self.tell(&Event::ToolFollowed { server, source: other, target: other });
         }
     }
 
     fn abandoned(&self, server: usize, failed: impl IntoIterator<Item = Failed>) {
         for failed in failed {
-            let (tool, strategy) = (&failed.tool, Recovery::Abandoned);
+            let (tool, strategy) = (failed.tool, Recovery::Abandoned);
             self.tell(&Event::Recovered { server, tool, strategy, success: false });
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::event::{Direction, Outcome, Status};
+use super::event::{Direction, Outcome};
 use super::label::Label;
 use super::lock;
 use super::reader::{Budget, Reserved};
@@ -82,23 +82,25 @@ impl Steps {
         Step { follows, answers }
     }
 
-    /// A call of the tool ended: failures of which it is known now that nobody tried again. `name` as above.
+    /// A call of the tool ended, perhaps as a failure, and is remembered: a failure of which it is known now that nobody
+    /// tried again.
     pub(super) fn end(
         &self,
-        number: u64,
-        tool: &Label,
-        status: Status,
-        name: impl FnOnce() -> u64,
+        (number, tool): (u64, Label),
+        failed: Option<Failed>,
+        recent: Recent,
+        budget: &Arc<Budget>,
     ) -> Option<Failed> {
         let mut walk = lock::lock(&self.0);
+        walk.remember(recent, budget);
         if let Some((last, begun)) = &mut walk.last
             && *last == number
             && begun.number() != tool.number()
         {
             // By now its name may have been learned.
-            *begun = tool.clone();
+            *begun = tool;
         }
-        if status == Status::Error { walk.fail(Failed { name: name(), tool: tool.clone() }) } else { None }
+        walk.fail(failed?)
     }
 
     /// A failure whose answer is still open, as is that of a call that asks for input, waits again.
@@ -115,18 +117,7 @@ impl Steps {
 
     /// Remembers a call, as far as there is memory for it.
     pub(super) fn remember(&self, call: Recent, budget: &Arc<Budget>) {
-        let mut walk = lock::lock(&self.0);
-        if walk.share.is_none() {
-            walk.share = budget.take(RECENT_MAX * size_of::<Recent>());
-            if walk.share.is_none() {
-                return;
-            }
-            walk.recent.reserve_exact(RECENT_MAX);
-        }
-        if walk.recent.len() == RECENT_MAX {
-            walk.recent.pop_front();
-        }
-        walk.recent.push_back(call);
+        lock::lock(&self.0).remember(call, budget);
     }
 
     /// The last calls, the oldest first.
@@ -136,6 +127,20 @@ impl Steps {
 }
 
 impl Walk {
+    fn remember(&mut self, call: Recent, budget: &Arc<Budget>) {
+        if self.share.is_none() {
+            self.share = budget.take(RECENT_MAX * size_of::<Recent>());
+            if self.share.is_none() {
+                return;
+            }
+            self.recent.reserve_exact(RECENT_MAX);
+        }
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(call);
+    }
+
     fn fail(&mut self, failed: Failed) -> Option<Failed> {
         if self.closed {
             return Some(failed);
@@ -150,13 +155,31 @@ impl Walk {
 mod tests {
     use super::*;
 
+    fn recent(method: Method) -> Recent {
+        Recent {
+            direction: Direction::ClientToServer,
+            method,
+            tool: None,
+            outcome: Outcome::Ok,
+            began: Duration::ZERO,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// Ends a call that failed, of a tool whose name has this hash.
+    fn fail(steps: &Steps, number: u64, name: u64) -> Option<Failed> {
+        let tool = Label::other();
+        let budget = Budget::new(RECENT_MAX * size_of::<Recent>());
+        steps.end((number, tool), Some(Failed { name, tool }), recent(Method::ToolsCall), &budget)
+    }
+
     #[test]
     fn a_failure_is_answered_once_by_the_same_tool_before_any_other() {
         let steps = Steps::default();
         assert!(steps.begin(1, Label::other(), || 10).answers.is_none());
         steps.begin(2, Label::other(), || 20);
-        assert!(steps.end(1, &Label::other(), Status::Error, || 10).is_none());
-        assert!(steps.end(2, &Label::other(), Status::Error, || 20).is_none());
+        assert!(fail(&steps, 1, 10).is_none());
+        assert!(fail(&steps, 2, 20).is_none());
         assert_eq!(steps.begin(3, Label::other(), || 20).answers.unwrap().name, 20);
         assert_eq!(steps.begin(4, Label::other(), || 30).answers.unwrap().name, 10);
         assert!(steps.begin(5, Label::other(), || 10).answers.is_none());
@@ -166,34 +189,25 @@ mod tests {
     #[test]
     fn every_failure_gets_its_verdict_however_many_there_are() {
         let steps = Steps::default();
-        let told =
-            (0..20).filter_map(|name| steps.end(name, &Label::other(), Status::Error, || name)).count();
+        let told = (0..20).filter_map(|name| fail(&steps, name, name)).count();
         assert_eq!(told, 12);
         assert_eq!(steps.close().len(), 8);
-        assert!(steps.end(21, &Label::other(), Status::Error, || 21).is_some());
+        assert!(fail(&steps, 21, 21).is_some());
     }
 
     #[test]
     fn the_last_calls_are_remembered_where_there_is_memory() {
-        let call = |method| Recent {
-            direction: Direction::ClientToServer,
-            method,
-            tool: None,
-            outcome: Outcome::Ok,
-            began: Duration::ZERO,
-            took: Duration::ZERO,
-        };
         let steps = Steps::default();
         let budget = Budget::new(RECENT_MAX * size_of::<Recent>());
-        (0..20).for_each(|_| steps.remember(call(Method::Ping), &budget));
-        steps.remember(call(Method::ToolsList), &budget);
+        (0..20).for_each(|_| steps.remember(recent(Method::Ping), &budget));
+        steps.remember(recent(Method::ToolsList), &budget);
         assert_eq!(steps.recent().len(), RECENT_MAX);
         assert_eq!(steps.recent().last().map(|call| call.method), Some(Method::ToolsList));
         let poor = Steps::default();
-        poor.remember(call(Method::Ping), &budget);
+        poor.remember(recent(Method::Ping), &budget);
         assert!(poor.recent().is_empty());
         drop(steps);
-        poor.remember(call(Method::Ping), &budget);
+        poor.remember(recent(Method::Ping), &budget);
         assert_eq!(poor.recent().len(), 1);
     }
 }

@@ -35,10 +35,10 @@ impl Shared {
         for entry in &state.timings {
             let metric = self.inner.learn_timing(server, &entry.name);
             if let Some(took) = entry.milliseconds.and_then(seconds) {
-                self.inner.tell(&Event::ServerTiming { server, tool: &tool, metric: &metric, took });
+                self.inner.tell(&Event::ServerTiming { server, tool, metric, took });
             }
             if let Some(result) = entry.cache {
-                self.inner.tell(&Event::CacheOperation { server, operation: &metric, result });
+                self.inner.tell(&Event::CacheOperation { server, operation: metric, result });
             }
         }
     }

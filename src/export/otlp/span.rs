@@ -115,7 +115,7 @@ impl Record {
         let ending = Ending {
             message: ending.message.clone(),
             task: ending.task.clone(),
-            tool: ending.tool.clone(),
+            tool: ending.tool,
             arguments: None,
             result: None,
             ..*ending

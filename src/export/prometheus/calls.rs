@@ -23,7 +23,7 @@ impl Prometheus {
         let of = self.server(Some(call.server));
         self.active(of, call, 1.0);
         if let Some(tool) = &call.tool {
-            of.inflight.add(tool, (call.started, call.number));
+            of.inflight.add(*tool, (call.started, call.number));
         }
     }
 
@@ -31,7 +31,7 @@ impl Prometheus {
         let of = self.server(Some(call.server));
         self.active(of, call, -1.0);
         if let Some(tool) = &call.tool {
-            of.inflight.remove(tool, (call.started, call.number));
+            of.inflight.remove(*tool, (call.started, call.number));
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Inflight {
 /// The calls of one tool.
 #[derive(Default)]
 struct Waiting {
-    tool: String,
+    tool: &'static str,
     /// By their beginnings, then their numbers; neither the first nor the last is answered.
     calls: VecDeque<Open>,
     /// How many of them are answered.
@@ -38,14 +38,14 @@ struct Open {
 
 impl Inflight {
     /// A call of `tool` began: when, and its number.
-    pub(super) fn add(&self, tool: &Label, began: (Instant, u64)) {
+    pub(super) fn add(&self, tool: Label, began: (Instant, u64)) {
         let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Waiting { tool: tool.as_str().to_owned(), ..Waiting::default() };
+        let new = || Waiting { tool: tool.as_str(), ..Waiting::default() };
         tools.entry(tool.number()).or_insert_with(new).add(began);
     }
 
     /// It is answered, or nobody waits for it any more.
-    pub(super) fn remove(&self, tool: &Label, began: (Instant, u64)) {
+    pub(super) fn remove(&self, tool: Label, began: (Instant, u64)) {
         let mut tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiting) = tools.get_mut(&tool.number()) {
             waiting.remove(began);
@@ -53,9 +53,9 @@ impl Inflight {
     }
 
     /// Of each tool that was ever called, when its oldest unanswered call began. Calls wait for the copy alone.
-    pub(super) fn oldest(&self) -> Vec<(String, Option<Instant>)> {
+    pub(super) fn oldest(&self) -> Vec<(&'static str, Option<Instant>)> {
         let tools = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
-        tools.values().map(|waiting| (waiting.tool.clone(), waiting.oldest())).collect()
+        tools.values().map(|waiting| (waiting.tool, waiting.oldest())).collect()
     }
 }
 

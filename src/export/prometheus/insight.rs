@@ -109,7 +109,7 @@ impl Prometheus {
     fn tokens_counted(
         &self,
         of: &Server,
-        tool: &crate::observe::Label,
+        tool: crate::observe::Label,
         tokens: Tokens,
         cost: Option<NanoDollars>,
     ) {

@@ -271,7 +271,7 @@ impl Prometheus {
         for server in self.servers.iter() {
             for (tool, oldest) in server.inflight.oldest() {
                 let age = oldest.map_or(Duration::ZERO, |started| now.duration_since(started));
-                let labels = [("server", server.name.as_str()), ("tool_name", &tool)];
+                let labels = [("server", server.name.as_str()), ("tool_name", tool)];
                 self.set("mcp_tool_oldest_inflight_seconds", &labels, age.as_secs_f64());
             }
         }
