@@ -1,6 +1,8 @@
 //! Added latency and requests a second: direct, nginx (where it is installed), the proxy without observation, with
-//! metrics, with traces and log lines beside them, and with all that only a configuration can ask for, in one run, rounds interleaved. `cargo bench --bench wire`; quote
-//! ratios, machines are noisy. `-- --insight` compares what callers, custom metrics and prices cost, alone and often.
+//! metrics, with traces and log lines beside them, and with all that only a configuration can ask for, in one run, rounds
+//! interleaved. `cargo bench --bench wire`; quote ratios, machines are noisy. `-- --insight` compares what callers, custom
+//! metrics and prices cost, alone: in many short rounds, of which each gives a ratio of its own, so that what the machine
+//! does meanwhile is in both of its figures.
 //!
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. Spans go to a collector that
 //! throws them away, log lines into a pipe whose reader does. All share the machine's cores.
@@ -21,10 +23,10 @@ mod raw;
 
 use raw::{Started, median, micros, read_message};
 
-const ROUNDS: usize = 5;
-/// So that the median tells a few hundredths apart.
-const INSIGHT_ROUNDS: usize = 20;
-const ROUND: Duration = Duration::from_secs(2);
+/// How often, and how long.
+const ROUNDS: (usize, Duration) = (5, Duration::from_secs(2));
+/// So that the median tells hundredths apart.
+const INSIGHT_ROUNDS: (usize, Duration) = (100, Duration::from_millis(400));
 const WARM_UP: Duration = Duration::from_millis(300);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,9 +43,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for setup in setups.filter(|setup| !is_insight || setup.compares_insight) {
         targets.push(sightglass(&setup, upstream)?);
     }
-    println!("1 KiB tools/call, keep-alive, {rounds} interleaved rounds of {ROUND:?} each, medians\n");
+    let (many, long) = rounds;
+    println!("1 KiB tools/call, keep-alive, {many} interleaved rounds of {long:?} each, medians\n");
     for concurrency in concurrencies {
-        report(*concurrency, &mut measure(&targets, *concurrency, rounds)?);
+        let mut all = measure(&targets, *concurrency, rounds)?;
+        if is_insight {
+            compare(&all);
+        }
+        report(*concurrency, &mut all);
     }
     for target in &targets {
         if let Some(lost) = target.admin.map(lost).transpose()?.filter(|lost| *lost > 0.0) {
@@ -81,24 +88,45 @@ struct Figures {
     calls: usize,
 }
 
-fn measure(targets: &[Target], concurrency: usize, rounds: usize) -> std::io::Result<Vec<Figures>> {
+fn measure(
+    targets: &[Target],
+    concurrency: usize,
+    (rounds, long): (usize, Duration),
+) -> std::io::Result<Vec<Figures>> {
     let mut all: Vec<Figures> = targets.iter().map(|target| Figures::of(target.name)).collect();
     for target in targets {
         raw::round(target.address, concurrency, WARM_UP)?;
     }
-    for _ in 0..rounds {
-        for (target, figures) in targets.iter().zip(&mut all) {
+    for round in 0..rounds {
+        let mut pairs: Vec<_> = targets.iter().zip(&mut all).collect();
+        // Who comes first has no part in what is compared.
+        if round % 2 == 1 {
+            pairs.reverse();
+        }
+        for (target, figures) in pairs {
             let before = cpu(target);
-            let mut times = raw::round(target.address, concurrency, ROUND)?;
+            let mut times = raw::round(target.address, concurrency, long)?;
             figures.cpu_seconds += cpu(target) - before;
             times.sort_unstable();
             figures.calls += times.len();
-            figures.per_second.push(times.len() as f64 / ROUND.as_secs_f64());
+            figures.per_second.push(times.len() as f64 / long.as_secs_f64());
             figures.p50.push(micros(times[times.len() / 2]));
             figures.p99.push(micros(times[times.len() * 99 / 100]));
         }
     }
     Ok(all)
+}
+
+/// Each pair of the proxies, by the ratios of its rounds.
+fn compare(all: &[Figures]) {
+    for pair in all[1..].chunks_exact(2) {
+        let rounds = pair[1].per_second.iter().zip(&pair[0].per_second);
+        let mut ratios: Vec<f64> = rounds.map(|(with, without)| with / without).collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
+        println!("{} × {}: {middle:.3} (quartiles {low:.3} and {high:.3})", pair[1].name, pair[0].name);
+    }
+    println!();
 }
 
 impl Figures {

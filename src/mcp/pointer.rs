@@ -65,6 +65,8 @@ struct Token {
     key: String,
     /// The element of an array that it names (RFC 6901, section 4).
     index: Option<usize>,
+    /// No character of the key is one that a string may not hold as it is.
+    is_plain: bool,
 }
 
 /// A pointer with more tokens finds nothing, so that nobody goes deeper than that.
@@ -176,7 +178,8 @@ impl Token {
     fn new(text: &str) -> Self {
         let is_index = text == "0" || text.starts_with(|first: char| matches!(first, '1'..='9'));
         let index = if is_index { text.parse().ok() } else { None };
-        Self { key: text.replace("~1", "/").replace("~0", "~"), index }
+        let key = text.replace("~1", "/").replace("~0", "~");
+        Self { is_plain: !key.contains(['"', '\\']), key, index }
     }
 }
 
@@ -268,8 +271,10 @@ impl<'j, 'f> Reader<'j, 'f> {
             return Some(());
         }
         loop {
-            let key = self.key()?;
-            let child = node.member(&key);
+            let child = match self.wanted_key(node) {
+                Some(child) => Some(child),
+                None => node.member(&self.key()?),
+            };
             self.pass(b':').then_some(())?;
             self.child(child)?;
             if self.pass(b'}') {
@@ -278,6 +283,21 @@ impl<'j, 'f> Reader<'j, 'f> {
             }
             self.pass(b',').then_some(())?;
         }
+    }
+
+    /// The member whose key is at hand, as it is written where nothing in it has to be escaped.
+    fn wanted_key<'n>(&mut self, node: &'n Node) -> Option<&'n Node> {
+        self.blanks();
+        let inside = self.json.get(self.at..)?.strip_prefix(b"\"")?;
+        let is_at_hand = |token: &Token| {
+            let length = token.key.len();
+            token.is_plain
+                && inside.get(length) == Some(&b'"')
+                && inside.get(..length) == Some(token.key.as_bytes())
+        };
+        let (token, child) = node.children.iter().find(|(token, _)| is_at_hand(token))?;
+        self.at += token.key.len() + 2;
+        Some(child)
     }
 
     /// The key at hand, its escapes resolved.

@@ -163,8 +163,7 @@ impl Scanner {
                 self.capture = Some(Box::new(Capture::new(wanted)));
                 self.is_asked = true;
                 // The key may have passed already.
-                self.is_payload =
-                    matches!(self.state, State::Colon | State::Value) && self.slot.is_payload();
+                self.is_payload = matches!(self.state, State::Colon | State::Value) && self.slot.is_payload();
             }
         }
     }
@@ -199,7 +198,14 @@ impl Scanner {
         let mut at = 0;
         let mut is_open = self.capture.as_ref().is_some_and(|capture| capture.is_open());
         while let Some(&byte) = bytes.get(at) {
-            if self.is_payload && matches!(self.state, State::Value) && self.begins(byte, at - from) {
+            if !is_open && !self.is_payload {
+                // So are most tokens.
+                let used = self.step(&bytes[at..], sink);
+                at += used;
+                self.offset += used as u64;
+                continue;
+            }
+            if matches!(self.state, State::Value) && self.begins(byte, at - from) {
                 from = at;
                 is_open = true;
             }
@@ -242,7 +248,9 @@ impl Scanner {
 
     /// Whether the value that begins with `byte` is a wanted payload.
     fn begins(&mut self, byte: u8, pending: usize) -> bool {
-        let (Some(capture), false) = (&mut self.capture, is_blank(byte)) else { return false };
+        let (Some(capture), true, false) = (&mut self.capture, self.is_payload, is_blank(byte)) else {
+            return false;
+        };
         self.is_payload = false;
         capture.begin(self.slot, self.depth, pending)
     }

@@ -111,7 +111,8 @@ impl Shared {
         peer: SocketAddr,
     ) -> Self {
         let started = Instant::now();
-        let said = Asked::by(&head.headers, inner.identities.as_ref().map_or([None, None], Identities::fields));
+        let said =
+            Asked::by(&head.headers, inner.identities.as_ref().map_or([None, None], Identities::fields));
         let request = request_reader(&inner, target, head, said.body);
         let facts = Facts::of(&inner, target, (head, &said), peer, started);
         let shared = Self {

@@ -83,7 +83,10 @@ impl Facts {
             resumes: event_key.and_then(|key| inner.resumable.get(&key, started)),
             is_resume,
             endpoint,
-            heard: inner.identities.as_ref().map(|who| who.hear((&head.headers, said.caller), &inner.hashes, started)),
+            heard: inner
+                .identities
+                .as_ref()
+                .map(|who| who.hear((&head.headers, said.caller), &inner.hashes, started)),
             mirrored: Mirrored {
                 method: said.method.map(mirrored),
                 name: said.name.map(mirrored),

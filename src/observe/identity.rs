@@ -104,7 +104,7 @@ impl Identities {
         let allowed = tier.as_ref().map_or(&[][..], |tier| &tier.allowed);
         let tiers = Labels::new(allowed.len(), Arc::clone(redactor));
         for tier in allowed {
-            tiers.learn(tier);
+            tiers.learn_text(tier);
         }
         let tier = tier.as_ref().map(|tier| Place::of(&tier.source, &mut told));
         let sessions: Vec<Place> = session.iter().map(|source| Place::of(source, &mut told)).collect();
@@ -143,11 +143,12 @@ impl Identities {
         now: Instant,
     ) -> Heard {
         let claims = self.claims(headers, now);
-        let said = |place: &Option<Place>, field, claim: fn(&Claims) -> Option<&String>| match place.as_ref()? {
-            Place::Header(_) => text_in(field?),
-            Place::Claim(_) => claims.as_deref().and_then(claim).map(|said| said.as_bytes().into()),
-            place @ (Place::Meta(_) | Place::Baggage(..)) => place.in_head(headers),
-        };
+        let said =
+            |place: &Option<Place>, field, claim: fn(&Claims) -> Option<&String>| match place.as_ref()? {
+                Place::Header(_) => text_in(field?),
+                Place::Claim(_) => claims.as_deref().and_then(claim).map(|said| said.as_bytes().into()),
+                place @ (Place::Meta(_) | Place::Baggage(..)) => place.in_head(headers),
+            };
         let user = said(&self.user, user, |claims| claims.user.as_ref());
         let tier = said(&self.tier, tier, |claims| claims.tier.as_ref());
         let caller = self.is_in_head.then(|| self.find(user.as_deref(), tier.as_deref(), hashes, now));
@@ -184,7 +185,7 @@ impl Identities {
         self.callers.get(&key, now).unwrap_or_else(|| {
             let caller = Arc::new(Caller {
                 user: user.map(|user| hashes.hash(user)),
-                tier: tier.map_or_else(Label::none, |tier| self.tiers.resolve(&String::from_utf8_lossy(tier))),
+                tier: tier.map_or_else(Label::none, |tier| self.tiers.resolve(&Text::from(tier))),
             });
             self.callers.insert(key, Arc::clone(&caller), now);
             caller
@@ -193,11 +194,7 @@ impl Identities {
 
     /// What names the conversation that a 2026-07-28 call belongs to: the first that there is, with its place in the
     /// configured order.
-    pub(super) fn session<'a>(
-        &self,
-        heard: &'a Heard,
-        message: &'a Message,
-    ) -> Option<(usize, Said<'a>)> {
+    pub(super) fn session<'a>(&self, heard: &'a Heard, message: &'a Message) -> Option<(usize, Said<'a>)> {
         self.sessions.iter().enumerate().find_map(|(at, place)| {
             let heard = heard.others.as_ref().and_then(|others| others.sessions.get(at)?.as_deref());
             Some((at, said(Some(place), heard, message)?))

@@ -36,9 +36,6 @@ use crate::mcp::{Message, Text, Wanted, Widget};
 /// Of `limits.max_sessions`, how many more may have begun before we saw them: one in so many.
 const ADOPTED_SHARE: usize = 10;
 
-/// Where the numbers of listed names of clients begin: above those of all that are learned.
-const LISTED: u32 = 1 << 30;
-
 /// How long a task that nobody asks about is remembered.
 const TASK_IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -280,7 +277,7 @@ impl Inner {
     /// The label of a tool as known now.
     pub(super) fn tool(&self, server: usize, name: &Text) -> Label {
         match self.servers.get(server) {
-            Some(state) if !name.is_cut() => state.tools.resolve(name.as_str()),
+            Some(state) if !name.is_cut() => state.tools.resolve(name),
             _ => Label::other(),
         }
     }
@@ -288,16 +285,14 @@ impl Inner {
     /// A tool's name was vouched for by its server.
     pub(super) fn learn_tool(&self, server: usize, name: &Text) -> Label {
         match self.servers.get(server) {
-            Some(state) if !name.is_cut() => {
-                self.learned(state.tools.learn(name.as_str()), LabelName::ToolName)
-            }
+            Some(state) if !name.is_cut() => self.learned(state.tools.learn(name), LabelName::ToolName),
             _ => Label::other(),
         }
     }
 
     pub(super) fn learn_widget(&self, server: usize, name: &Text, widget: Widget) {
         if let Some(state) = self.servers.get(server).filter(|_| !name.is_cut()) {
-            state.widgets_of(widget).learn(name.as_str());
+            state.widgets_of(widget).learn(name);
             state.has_widgets.store(true, Ordering::Release);
         }
     }
@@ -328,14 +323,14 @@ impl Inner {
             Some(name) if name.is_cut() => Label::other(),
             Some(name) => self
                 .listed_client(name)
-                .unwrap_or_else(|| self.learned(self.clients.learn(name.as_str()), LabelName::ClientName)),
+                .unwrap_or_else(|| self.learned(self.clients.learn(name), LabelName::ClientName)),
         }
     }
 
     /// The label of a client that the configuration lists.
     fn listed_client(&self, name: &Text) -> Option<Label> {
         let listed = self.listed_clients.as_ref()?;
-        listed.knows(name).then(|| listed.resolve(name.as_str()))
+        listed.knows(name).then(|| listed.resolve(name))
     }
 
     pub(super) fn learned(&self, learned: Learned, label: LabelName) -> Label {
@@ -618,9 +613,9 @@ impl Inner {
 
 /// The labels of clients that the configuration lists; `None` where it lists none.
 fn listed(names: &[String], redactor: &Arc<Redactor>) -> Option<Labels> {
-    let labels = Labels::starting_at(LISTED, names.len(), Arc::clone(redactor));
+    let labels = Labels::new(names.len(), Arc::clone(redactor));
     for name in names {
-        labels.learn(name);
+        labels.learn_text(name);
     }
     (!names.is_empty()).then_some(labels)
 }
@@ -645,7 +640,7 @@ impl ServerState {
     /// Tools that the configuration knows.
     fn learn(&self, tools: &[String]) {
         for tool in tools {
-            self.tools.learn(tool);
+            self.tools.learn_text(tool);
         }
     }
 

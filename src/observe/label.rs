@@ -5,14 +5,14 @@
 //! succeeded becomes a series. Each set has a cap, so a hostile server cannot grow the page either.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::Redactor;
 use super::lock;
 use crate::mcp::Text;
 
-/// A label value that may be shown. Compared by its number within the set it came from.
+/// A label value that may be shown. Its number stands for its text, in every set and as long as the process lives.
 ///
 /// # Why its text is never freed
 /// Each call has several, on every thread: to count who holds one text would have all of them write to the same memory.
@@ -36,10 +36,10 @@ impl Label {
 
     /// A name that stands in no set.
     pub(super) fn said(name: &str) -> Self {
-        Self { number: OTHER + 1, text: kept(name) }
+        kept(name)
     }
 
-    /// The position in its set; stable for the life of the process.
+    /// The same for the same text.
     pub fn number(self) -> u32 {
         self.number
     }
@@ -63,27 +63,27 @@ impl Label {
 const NONE: u32 = 0;
 const OTHER: u32 = 1;
 
-/// The texts of all labels: a name that is learned again, of another server or after a reload, is the same text.
-static TEXTS: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+/// All labels but our own words, by their texts: a name that is learned again, of another server or after a reload, is the
+/// same label.
+static ALL: Mutex<BTreeMap<&'static str, Label>> = Mutex::new(BTreeMap::new());
 
-/// The text, kept as long as the process lives.
-fn kept(text: &str) -> &'static str {
-    let mut texts = lock::lock(&TEXTS);
-    let texts = texts.get_or_insert_default();
-    if let Some(known) = texts.get(text) {
-        return known;
+/// The label of a text that is none of our own words, kept as long as the process lives.
+fn kept(text: &str) -> Label {
+    let mut all = lock::lock(&ALL);
+    if let Some(known) = all.get(text) {
+        return *known;
     }
-    let new: &'static str = Box::leak(text.into());
-    texts.insert(new);
+    let number = u32::try_from(all.len()).map_or(OTHER, |many| many.saturating_add(OTHER + 1));
+    let new = Label { number, text: Box::leak(text.into()) };
+    all.insert(new.text, new);
     new
 }
 
 /// A set of learned names with a cap.
 #[derive(Debug)]
 pub(crate) struct Labels {
-    known: RwLock<HashMap<&'static str, Label, foldhash::fast::RandomState>>,
-    /// What its own numbers begin at.
-    first: u32,
+    /// By their bytes: to take what was said for text would have it checked again.
+    known: RwLock<HashMap<&'static [u8], Label, foldhash::fast::RandomState>>,
     max: usize,
     redactor: Arc<Redactor>,
 }
@@ -100,31 +100,40 @@ pub(crate) enum Learned {
 impl Labels {
     /// An empty set of at most `max` names, in which none that looks like a secret is shown.
     pub(crate) fn new(max: usize, redactor: Arc<Redactor>) -> Self {
-        Self::starting_at(OTHER + 1, max, redactor)
-    }
-
-    /// The same; its labels' numbers begin at `first`, so that they stand beside those of another set.
-    pub(crate) fn starting_at(first: u32, max: usize, redactor: Arc<Redactor>) -> Self {
-        Self { known: RwLock::default(), first, max, redactor }
+        Self { known: RwLock::default(), max, redactor }
     }
 
     /// The label of a known name, else `_other`.
-    pub(crate) fn resolve(&self, name: &str) -> Label {
-        let name = &*readable(name);
-        if name == "none" {
-            return Label::none();
-        }
-        lock::read(&self.known).get(name).copied().unwrap_or_else(Label::other)
+    pub(crate) fn resolve(&self, name: &Text) -> Label {
+        let unknown = || if *name == "none" { Label::none() } else { Label::other() };
+        self.known_as(name).unwrap_or_else(unknown)
     }
 
     /// Whether a name was learned.
     pub(crate) fn knows(&self, name: &Text) -> bool {
+        !name.is_cut() && self.known_as(name).is_some()
+    }
+
+    /// The label of a name that was learned.
+    fn known_as(&self, name: &Text) -> Option<Label> {
         let known = lock::read(&self.known);
-        !known.is_empty() && !name.is_cut() && known.contains_key(&*readable(name.as_str()))
+        if known.is_empty() {
+            return None;
+        }
+        // Most are written as they are told.
+        let as_told = || known.get(readable(name.as_str()).as_bytes());
+        known.get(name.as_bytes()).or_else(as_told).copied()
     }
 
     /// Makes a name known, where there is room.
-    pub(crate) fn learn(&self, written: &str) -> Learned {
+    pub(crate) fn learn(&self, name: &Text) -> Learned {
+        // Let go before anything is learned.
+        let known = lock::read(&self.known).get(name.as_bytes()).copied();
+        known.map_or_else(|| self.learn_text(name.as_str()), Learned::Known)
+    }
+
+    /// The same.
+    pub(crate) fn learn_text(&self, written: &str) -> Learned {
         let name = &*readable(written);
         // Our own words, and what Prometheus takes for no label at all.
         match name {
@@ -133,7 +142,7 @@ impl Labels {
             _ => {}
         }
         let seen = lock::read(&self.known);
-        if let Some(label) = seen.get(name) {
+        if let Some(label) = seen.get(name.as_bytes()) {
             return Learned::Known(*label);
         }
         if seen.len() >= self.max {
@@ -143,16 +152,16 @@ impl Labels {
         // As it was written, too: where `_` stands for what parts two words, a secret may look like part of one.
         let is_secret = [written, name].iter().any(|name| matches!(self.redactor.text(name), Cow::Owned(_)));
         let mut known = lock::write(&self.known);
-        if let Some(label) = known.get(name) {
+        if let Some(label) = known.get(name.as_bytes()) {
             return Learned::Known(*label);
         }
-        let Some(number) = u32::try_from(known.len()).ok().filter(|_| known.len() < self.max) else {
+        if known.len() >= self.max {
             return Learned::Overflow(Label::other());
-        };
-        let text = kept(name);
+        }
+        let named = kept(name);
         // Remembered all the same, so that it is looked at once.
-        let label = if is_secret { Label::other() } else { Label { number: self.first + number, text } };
-        known.insert(text, label);
+        let label = if is_secret { Label::other() } else { named };
+        known.insert(named.text.as_bytes(), label);
         Learned::Known(label)
     }
 
@@ -184,14 +193,14 @@ mod tests {
         for name in ["somebody@example.com", "https://me:pass@host/", &behind_a_break] {
             for _ in 0..2 {
                 assert!(
-                    matches!(labels.learn(name), Learned::Known(label) if label.as_str() == "_other"),
+                    matches!(labels.learn_text(name), Learned::Known(label) if label.as_str() == "_other"),
                     "{name}"
                 );
             }
-            assert_eq!(labels.resolve(name).as_str(), "_other");
+            assert_eq!(labels.resolve(&Text::new(name)).as_str(), "_other");
         }
         assert!(
-            matches!(labels.learn("reset_password"), Learned::Known(label) if label.as_str() == "reset_password")
+            matches!(labels.learn_text("reset_password"), Learned::Known(label) if label.as_str() == "reset_password")
         );
     }
 
@@ -202,10 +211,10 @@ mod tests {
             [("a\"b", "a_b"), ("a\\b", "a_b"), ("a\nb", "a_b"), ("", "_other"), ("none", "none")]
         {
             assert!(
-                matches!(labels.learn(name), Learned::Known(label) if label.as_str() == shown),
+                matches!(labels.learn_text(name), Learned::Known(label) if label.as_str() == shown),
                 "{name:?}"
             );
-            assert_eq!(labels.resolve(name).as_str(), shown);
+            assert_eq!(labels.resolve(&Text::new(name)).as_str(), shown);
         }
         assert_eq!(labels.len(), 1);
     }
@@ -213,17 +222,20 @@ mod tests {
     #[test]
     fn a_name_is_other_until_it_is_learned() {
         let labels = labels(2);
-        assert_eq!(labels.resolve("echo").as_str(), "_other");
-        assert!(matches!(labels.learn("echo"), Learned::Known(label) if label.as_str() == "echo"));
-        assert_eq!(labels.resolve("echo").as_str(), "echo");
+        assert_eq!(labels.resolve(&Text::new("echo")).as_str(), "_other");
+        let echo = Text::new("echo");
+        for _ in 0..2 {
+            assert!(matches!(labels.learn(&echo), Learned::Known(label) if label.as_str() == "echo"));
+        }
+        assert_eq!(labels.resolve(&echo).as_str(), "echo");
     }
 
     #[test]
     fn past_the_cap_names_are_other() {
         let labels = labels(1);
-        labels.learn("echo");
-        assert!(matches!(labels.learn("add"), Learned::Overflow(label) if label.as_str() == "_other"));
-        assert!(matches!(labels.learn("echo"), Learned::Known(_)));
+        labels.learn_text("echo");
+        assert!(matches!(labels.learn_text("add"), Learned::Overflow(label) if label.as_str() == "_other"));
+        assert!(matches!(labels.learn_text("echo"), Learned::Known(_)));
         assert_eq!(labels.len(), 1);
     }
 }

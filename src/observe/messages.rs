@@ -75,9 +75,11 @@ impl Shared {
         let params = &mut message.params;
         let name = params.name.as_ref().filter(|_| method == Method::ToolsCall);
         let tool = name.map(|name| self.inner.tool(server, name));
-        let step = session.as_ref().zip(name).zip(tool).map(|((session, name), tool)| {
-            session.begin_step(number, (tool, name), caller.as_deref())
-        });
+        let step = session
+            .as_ref()
+            .zip(name)
+            .zip(tool)
+            .map(|((session, name), tool)| session.begin_step(number, (tool, name), caller.as_deref()));
         let interest = self.inner.insight.interest(server, method, name);
         state.wants_results |= interest.result;
         state.wants_structured |= interest.structured;

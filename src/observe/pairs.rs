@@ -39,8 +39,8 @@ mod tests {
     fn past_the_cap_only_known_pairs_are_told() {
         let (none, other) = (Label::none(), Label::other());
         let pairs = Pairs::new(2);
-        assert!(pairs.admit(&none, &other) && pairs.admit(&other, &none));
-        assert!(!pairs.admit(&none, &none));
-        assert!(pairs.admit(&none, &other));
+        assert!(pairs.admit(none, other) && pairs.admit(other, none));
+        assert!(!pairs.admit(none, none));
+        assert!(pairs.admit(none, other));
     }
 }

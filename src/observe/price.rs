@@ -120,10 +120,10 @@ impl Price {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "prices are not negative; it saturates"
+    reason = "prices are not negative, so that it rounds; it saturates"
 )]
 fn nano(dollars: f64) -> NanoDollars {
-    (dollars * NANO).round() as u64
+    (dollars * NANO + 0.5) as u64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]

@@ -67,6 +67,8 @@ fn part_of(pointer: &str) -> Option<(Root, bool)> {
 struct Compiled {
     rule: Rule,
     methods: Vec<Method>,
+    /// The outcomes that it counts, a bit each.
+    outcomes: u32,
     /// Positions among what its server's pointers find.
     places: Vec<Places>,
 }
@@ -279,7 +281,12 @@ const NUMBER_BYTES_MAX: usize = 60;
 impl Compiled {
     fn new(rule: &Rule) -> Self {
         let methods = rule.when.methods.iter().map(|method| Method::from_name(method)).collect();
-        Self { rule: rule.clone(), methods, places: Vec::new() }
+        let wanted = &rule.when.outcomes;
+        let is_wanted =
+            |outcome: &&Outcome| wanted.is_empty() || wanted.iter().any(|name| name == outcome.as_str());
+        let outcomes =
+            Outcome::ALL.iter().filter(is_wanted).fold(0, |outcomes, outcome| outcomes | bit(*outcome));
+        Self { rule: rule.clone(), methods, outcomes, places: Vec::new() }
     }
 
     /// Whether it is about such a request; else the condition that does not hold.
@@ -296,8 +303,7 @@ impl Compiled {
     }
 
     fn counts(&self, outcome: Outcome) -> bool {
-        let outcomes = &self.rule.when.outcomes;
-        outcomes.is_empty() || outcomes.iter().any(|wanted| wanted == outcome.as_str())
+        self.outcomes & bit(outcome) != 0
     }
 
     fn pointers(&self) -> impl Iterator<Item = &str> {
@@ -351,6 +357,11 @@ impl Compiled {
             *value = label_value(&label.source, facts, found);
         }
     }
+}
+
+/// Of outcomes, there are fewer than bits.
+fn bit(outcome: Outcome) -> u32 {
+    1 << (outcome as u32)
 }
 
 /// A number, also one that is written as a text.

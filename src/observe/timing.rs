@@ -59,9 +59,7 @@ impl super::inner::Inner {
     /// The label of an entry's name, which only the server claims.
     fn learn_timing(&self, server: usize, name: &mcp::Text) -> Label {
         match self.servers.get(server) {
-            Some(state) if !name.is_cut() => {
-                self.learned(state.timings.learn(name.as_str()), LabelName::Metric)
-            }
+            Some(state) if !name.is_cut() => self.learned(state.timings.learn(name), LabelName::Metric),
             _ => Label::other(),
         }
     }

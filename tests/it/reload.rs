@@ -160,6 +160,31 @@ async fn a_server_that_is_gone_leaves_the_page_and_takes_up_its_counters_when_it
 }
 
 #[tokio::test]
+async fn tiers_that_are_listed_in_another_order_keep_their_names() {
+    let mut upstream = Upstream::start().await;
+    let with = |allowed: &str| {
+        let tier = format!("[identity]\ntier = {{ header = \"X-Plan\", allowed = {allowed} }}\n");
+        format!("{tier}{}", server("a", upstream.address, ""))
+    };
+    let (one, other) = (with(r#"["free", "pro"]"#), with(r#"["pro", "team", "free"]"#));
+    let proxy = Reloading::start(&one).await;
+    let mut client = proxy.client(Version::HTTP_11).await;
+    for (servers, tiers) in [(&one, &["free", "pro"][..]), (&other, &["pro", "team", "pro"])] {
+        proxy.reload(servers);
+        for tier in tiers {
+            let sent = tokio::spawn(client.start(call("a", &[("x-plan", tier)])));
+            answer(upstream.call().await);
+            collect(within(sent).await.unwrap().unwrap()).await;
+        }
+    }
+    let page = proxy.page().await;
+    for (tier, times) in [("free", 1), ("pro", 3), ("team", 1)] {
+        page.metric("mcp_tool_invocations_total").label("user_tier", tier).is(times);
+    }
+    proxy.running.stop().await;
+}
+
+#[tokio::test]
 async fn keys_and_known_tokens_live_on_where_the_block_did_not_change() {
     let mut upstream = Upstream::start().await;
     let issuer = Issuer::with(serde_json::json!([ED25519.jwk("a")])).await;
