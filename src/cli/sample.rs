@@ -120,7 +120,7 @@ impl Sample {
                 let names = rule.labels.iter().map(|label| label.name.clone());
                 Verdict::Counts {
                     value,
-                    labels: names.zip(labels.iter().map(|label| (*label).to_owned())).collect(),
+                    labels: names.zip(labels.iter().map(|label| label.as_str().to_owned())).collect(),
                 }
             }
             observe::Verdict::NoValue => Verdict::Not(match &rule.value {

@@ -46,7 +46,7 @@ impl Wanted {
 pub(super) type Kept = (Slot, Captured);
 
 /// Gathers the bytes of one payload at a time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Capture {
     wanted: Wanted,
     /// What is being kept, and how many containers stand around it.
@@ -59,10 +59,6 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    pub(super) fn new(wanted: Wanted) -> Self {
-        Self { wanted, open: None, part: None, bytes: Vec::new(), seen: 0 }
-    }
-
     pub(super) fn want(&mut self, wanted: Wanted) {
         self.wanted = wanted;
     }

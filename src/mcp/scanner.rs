@@ -28,6 +28,10 @@ use super::word::{self, WORD};
 /// are not UTF-8 are accepted inside strings. So a body that a strict parser refuses may give a message here; one
 /// that a strict parser reads gives the same message, unless it is nested more than 512 deep.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is asked for and what was seen, none of which implies another"
+)]
 pub struct Scanner {
     state: State,
     /// What the value at hand, or the one expected next, is to us.
@@ -42,11 +46,15 @@ pub struct Scanner {
     quoted: Quoted,
     skip: Skip,
     draft: Draft,
-    /// Payloads that are kept as they are written; `None` = nobody asks.
+    /// Payloads that are kept as they are written; `None` = nobody ever asked.
     capture: Option<Box<Capture>>,
-    /// Members of `params._meta` that are asked for besides.
+    /// Somebody asks for some in this body.
+    captures: bool,
+    /// Members of `params._meta` that somebody asks for besides, or has asked for in another body.
     told: Option<Arc<[Box<str>]>>,
-    /// More is asked for than messages tell on their own: either of these two.
+    /// Somebody asks for them in this body.
+    tells: bool,
+    /// More is asked for than messages tell on their own: payloads, or those.
     is_asked: bool,
     /// The value expected next is one that may be kept; only where payloads are.
     is_payload: bool,
@@ -106,7 +114,9 @@ impl Scanner {
             skip: Skip::default(),
             draft: Draft::default(),
             capture: None,
+            captures: false,
             told: None,
+            tells: false,
             is_asked: false,
             is_payload: false,
             odd: false,
@@ -130,16 +140,17 @@ impl Scanner {
 
     /// As if new: ready for another body, and nothing to keep of it.
     pub fn forget(&mut self) {
-        self.capture = None;
-        self.told = None;
-        self.is_asked = false;
+        (self.captures, self.tells, self.is_asked) = (false, false, false);
         self.reset();
     }
 
     /// Of the next messages, tells also these members of `params._meta`, at most 255 ([`super::Params::told`]).
     pub fn tell(&mut self, members: &Arc<[Box<str>]>) {
-        self.told = Some(Arc::clone(members));
-        self.is_asked = true;
+        // The same, nearly always: to count who holds them is a write to memory that all threads share.
+        if self.told.as_ref().is_none_or(|told| !Arc::ptr_eq(told, members)) {
+            self.told = Some(Arc::clone(members));
+        }
+        (self.tells, self.is_asked) = (true, true);
     }
 
     /// What is being kept of a payload is kept no longer.
@@ -156,16 +167,15 @@ impl Scanner {
 
     /// From the next value on, keeps the wanted payloads as they are written, of each at most `wanted.bytes_max`.
     pub fn capture(&mut self, wanted: Wanted) {
-        match &mut self.capture {
-            Some(capture) => capture.want(wanted),
-            None if wanted.is_nothing() => {}
-            None => {
-                self.capture = Some(Box::new(Capture::new(wanted)));
-                self.is_asked = true;
-                // The key may have passed already.
-                self.is_payload = matches!(self.state, State::Colon | State::Value) && self.slot.is_payload();
+        if !self.captures {
+            if wanted.is_nothing() {
+                return;
             }
+            (self.captures, self.is_asked) = (true, true);
+            // The key may have passed already.
+            self.is_payload = matches!(self.state, State::Colon | State::Value) && self.slot.is_payload();
         }
+        self.capture.get_or_insert_default().want(wanted);
     }
 
     /// Whether nothing but white space was seen.
@@ -180,7 +190,7 @@ impl Scanner {
 
     /// The same; a message is shown where it stands, for its reader to take what it wants.
     pub fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&mut Message)) {
-        if self.capture.is_some() {
+        if self.captures {
             return self.read_capturing(bytes, sink);
         }
         let mut rest = bytes;
@@ -460,7 +470,7 @@ impl Scanner {
         if self.is_asked {
             if self.slot != Slot::Unwanted {
                 self.is_payload = self.slot.is_payload();
-            } else if slot == Slot::Meta(Owner::Params) {
+            } else if self.tells && slot == Slot::Meta(Owner::Params) {
                 self.look_for(key);
             }
         }

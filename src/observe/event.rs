@@ -101,7 +101,7 @@ pub enum Event<'a> {
     /// Tokens of a call were counted exactly, after it ended; and what they cost.
     TokensCounted { server: usize, tool: Label, tokens: Tokens, cost: Option<NanoDollars> },
     /// A rule of the configuration counts a call: its position, and its labels' values in their order.
-    Custom { server: usize, rule: usize, value: f64, labels: &'a [&'a str] },
+    Custom { server: usize, rule: usize, value: f64, labels: &'a [Label] },
     /// Calls to a server are refused from now on, for so long at first: too many had failed.
     CircuitOpened { server: usize, open_for: Duration },
     /// They are let through again.

@@ -17,7 +17,7 @@ use crate::mcp::Text;
 /// # Why its text is never freed
 /// Each call has several, on every thread: to count who holds one text would have all of them write to the same memory.
 /// What is kept so are the names that were ever learned, each once, and of those there are at most so many.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
     number: u32,
     text: &'static str,
@@ -36,7 +36,11 @@ impl Label {
 
     /// A name that stands in no set.
     pub(super) fn said(name: &str) -> Self {
-        kept(name)
+        match name {
+            "none" => Self::none(),
+            "_other" => Self::other(),
+            _ => kept(name),
+        }
     }
 
     /// The same for the same text.

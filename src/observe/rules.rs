@@ -66,11 +66,27 @@ fn part_of(pointer: &str) -> Option<(Root, bool)> {
 
 struct Compiled {
     rule: Rule,
+    /// Where its labels' values come from.
+    labels: Vec<Source>,
     methods: Vec<Method>,
     /// The outcomes that it counts, a bit each.
     outcomes: u32,
     /// Positions among what its server's pointers find.
     places: Vec<Places>,
+}
+
+/// Where a label's value comes from, with all values that it may have.
+enum Source {
+    Tool,
+    Tier,
+    Client,
+    /// By their positions.
+    Methods(Vec<Label>),
+    Outcomes(Vec<Label>),
+    /// The classes of outcomes.
+    Statuses(Vec<Label>),
+    /// Those that are allowed.
+    Pointer(Vec<Label>),
 }
 
 /// Where what a rule asks for is found, on one server.
@@ -110,7 +126,7 @@ pub enum Verdict<'a> {
         /// The value, scaled.
         value: f64,
         /// The labels' values.
-        labels: &'a [&'a str],
+        labels: &'a [Label],
     },
     /// It would count, but what it asks for is not there or is no number that its metric can take.
     NoValue,
@@ -219,11 +235,11 @@ impl Rules {
                     continue;
                 }
             };
-            let (mut few, mut many) = ([""; FEW], Vec::new());
-            let labels = if let Some(few) = few.get_mut(..rule.rule.labels.len()) {
+            let (mut few, mut many) = ([Label::none(); FEW], Vec::new());
+            let labels = if let Some(few) = few.get_mut(..rule.labels.len()) {
                 few
             } else {
-                many.resize(rule.rule.labels.len(), "");
+                many.resize(rule.labels.len(), Label::none());
                 &mut many
             };
             rule.label(facts, found, labels);
@@ -286,7 +302,8 @@ impl Compiled {
             |outcome: &&Outcome| wanted.is_empty() || wanted.iter().any(|name| name == outcome.as_str());
         let outcomes =
             Outcome::ALL.iter().filter(is_wanted).fold(0, |outcomes, outcome| outcomes | bit(*outcome));
-        Self { rule: rule.clone(), methods, outcomes, places: Vec::new() }
+        let labels = rule.labels.iter().map(|label| Source::of(&label.source)).collect();
+        Self { rule: rule.clone(), labels, methods, outcomes, places: Vec::new() }
     }
 
     /// Whether it is about such a request; else the condition that does not hold.
@@ -350,11 +367,56 @@ impl Compiled {
     }
 
     /// The values of its labels.
-    fn label<'a>(&'a self, facts: &Facts, found: &[Option<Found>], labels: &mut [&'a str]) {
+    fn label(&self, facts: &Facts, found: &[Option<Found>], labels: &mut [Label]) {
         let Some(places) = self.places.get(facts.server) else { return };
-        for ((label, at), value) in self.rule.labels.iter().zip(&places.labels).zip(labels) {
-            let found = at.and_then(|at| found.get(at)?.as_ref());
-            *value = label_value(&label.source, facts, found);
+        for ((source, at), value) in self.labels.iter().zip(&places.labels).zip(labels) {
+            *value = source.value(facts, at.and_then(|at| found.get(at)?.as_ref()));
+        }
+    }
+}
+
+impl Source {
+    fn of(source: &LabelSource) -> Self {
+        match source {
+            LabelSource::Pointer { allowed, .. } => {
+                Self::Pointer(allowed.iter().map(|allowed| Label::said(allowed)).collect())
+            }
+            LabelSource::Fact(Fact::ToolName) => Self::Tool,
+            LabelSource::Fact(Fact::UserTier) => Self::Tier,
+            LabelSource::Fact(Fact::ClientName) => Self::Client,
+            LabelSource::Fact(Fact::Method) => {
+                Self::Methods(Method::ALL.iter().map(|method| Label::said(method.as_str())).collect())
+            }
+            LabelSource::Fact(Fact::Outcome) => {
+                Self::Outcomes(Outcome::ALL.iter().map(|outcome| Label::said(outcome.as_str())).collect())
+            }
+            LabelSource::Fact(Fact::Status) => {
+                let status = |outcome: &Outcome| Label::said(outcome.status().as_str());
+                Self::Statuses(Outcome::ALL.iter().map(status).collect())
+            }
+        }
+    }
+
+    /// The label's value, where that was found.
+    fn value(&self, facts: &Facts, found: Option<&Found>) -> Label {
+        let of = |labels: &[Label], position| labels.get(position).copied().unwrap_or_else(Label::other);
+        match self {
+            Self::Tool => facts.tool,
+            Self::Tier => facts.tier,
+            Self::Client => facts.client,
+            Self::Methods(labels) => of(labels, facts.method as usize),
+            Self::Outcomes(labels) | Self::Statuses(labels) => of(labels, facts.outcome as usize),
+            Self::Pointer(allowed) => {
+                let said: Cow<'_, str> = match found {
+                    Some(Found::Text(text)) => text.into(),
+                    Some(Found::Number(number)) => number.to_string().into(),
+                    Some(Found::Bool(is_so)) => is_so.to_string().into(),
+                    Some(Found::LongText) => return Label::other(),
+                    Some(Found::Null | Found::Container) | None => return Label::none(),
+                };
+                let allowed = allowed.iter().find(|allowed| allowed.as_str() == said);
+                allowed.copied().unwrap_or_else(Label::other)
+            }
         }
     }
 }
@@ -374,33 +436,6 @@ fn number(found: &Found) -> Option<f64> {
             text.parse().ok().filter(|_| plain)
         }
         Found::LongText | Found::Bool(_) | Found::Null | Found::Container => None,
-    }
-}
-
-fn label_value<'a>(source: &'a LabelSource, facts: &Facts, found: Option<&Found>) -> &'a str {
-    match source {
-        LabelSource::Fact(fact) => fact_value(*fact, facts),
-        LabelSource::Pointer { allowed, .. } => {
-            let said: Cow<'_, str> = match found {
-                Some(Found::Text(text)) => text.into(),
-                Some(Found::Number(number)) => number.to_string().into(),
-                Some(Found::Bool(is_so)) => is_so.to_string().into(),
-                Some(Found::LongText) => return "_other",
-                Some(Found::Null | Found::Container) | None => return "none",
-            };
-            allowed.iter().find(|allowed| **allowed == said).map_or("_other", String::as_str)
-        }
-    }
-}
-
-fn fact_value(fact: Fact, facts: &Facts) -> &'static str {
-    match fact {
-        Fact::ToolName => facts.tool.as_str(),
-        Fact::UserTier => facts.tier.as_str(),
-        Fact::ClientName => facts.client.as_str(),
-        Fact::Method => facts.method.as_str(),
-        Fact::Status => facts.outcome.status().as_str(),
-        Fact::Outcome => facts.outcome.as_str(),
     }
 }
 

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::lock;
 
-type Shard<K, V> = Mutex<LruCache<K, (V, Instant), foldhash::fast::RandomState>>;
+type Entries<K, V> = LruCache<K, (V, Instant), foldhash::fast::RandomState>;
+type Shard<K, V> = Mutex<Entries<K, V>>;
 
 /// Entries `K → V`, at most `max`, each forgotten after `idle` without a look.
 pub(crate) struct Table<K, V> {
@@ -21,6 +22,24 @@ pub(crate) struct Table<K, V> {
 /// Shards only where each still holds a meaningful share of the cap.
 const SHARDS: usize = 16;
 const MIN_PER_SHARD: usize = 256;
+
+/// What was used so shortly before keeps its place, so that the order is as good as that.
+///
+/// # Why
+/// A place is changed by writing to its neighbours: with whoever calls all the time, every thread would write to the memory
+/// of others.
+const SHORTLY: Duration = Duration::from_millis(100);
+
+/// The entry, marked as used now.
+fn used<K: Hash + Eq, V: Clone>(entries: &mut Entries<K, V>, key: &K, now: Instant) -> Option<V> {
+    let (value, used) = entries.peek(key)?;
+    if now.duration_since(*used) < SHORTLY {
+        return Some(value.clone());
+    }
+    let (value, used) = entries.get_mut(key)?;
+    *used = now;
+    Some(value.clone())
+}
 
 impl<K: Hash + Eq, V: Clone> Table<K, V> {
     /// An empty table of at most `max` entries.
@@ -34,10 +53,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
 
     /// The entry, marked as used now.
     pub(crate) fn get(&self, key: &K, now: Instant) -> Option<V> {
-        let mut shard = lock::lock(self.shard(key));
-        let (value, used) = shard.get_mut(key)?;
-        *used = now;
-        Some(value.clone())
+        used(&mut lock::lock(self.shard(key)), key, now)
     }
 
     /// The entry, marked as used now, or what `make` makes of nothing; what that pushed out; and whether it is new.
@@ -48,9 +64,8 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
         make: impl FnOnce() -> V,
     ) -> (V, Option<V>, bool) {
         let mut shard = lock::lock(self.shard(&key));
-        if let Some((value, used)) = shard.get_mut(&key) {
-            *used = now;
-            return (value.clone(), None, false);
+        if let Some(value) = used(&mut shard, &key, now) {
+            return (value, None, false);
         }
         let evicted = if shard.len() == shard.capacity() { shard.remove_lru() } else { None };
         let value = make();
@@ -143,8 +158,10 @@ mod tests {
         let table = Table::new(2, Duration::from_secs(60));
         assert_eq!(table.insert(1, 'a', start), None);
         assert_eq!(table.insert(2, 'b', start), None);
-        assert_eq!(table.get(&1, start), Some('a'));
-        assert_eq!(table.insert(3, 'c', start), Some('b'));
+        assert_eq!(table.get(&1, start + SHORTLY), Some('a'));
+        assert_eq!(table.insert(3, 'c', start + SHORTLY), Some('b'));
+        assert_eq!(table.get_or_insert(1, start + 2 * SHORTLY, || 'd'), ('a', None, false));
+        assert_eq!(table.get_or_insert(4, start + 2 * SHORTLY, || 'd'), ('d', Some('c'), true));
         assert_eq!(table.len(), 2);
     }
 

@@ -1,7 +1,6 @@
 //! Custom metrics: a family for each name that the configuration gives one (`telemetry.md` §6).
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
 use metrics::Counter;
@@ -11,6 +10,7 @@ use super::histogram::{Family, Histogram};
 use super::sums::{Sum, Sums, Unit};
 use super::{Prometheus, series};
 use crate::config::{Config, Rule, RuleKind};
+use crate::observe::Label;
 
 /// Which built-in metric a rule may feed, too.
 const CACHE: &str = "mcp_cache_operations_total";
@@ -27,15 +27,15 @@ struct OfRule {
     family: Option<usize>,
     kind: RuleKind,
     labels: Vec<String>,
-    hasher: Hash,
-    /// The series of each server, by a hash of their labels' values.
+    /// The series of each server.
     handles: Grown<Handles>,
 }
 
-type Hash = foldhash::quality::RandomState;
+/// By their labels' numbers; bounded as the labels are.
+type Handles = RwLock<HashMap<Box<[u32]>, Handle, foldhash::fast::RandomState>>;
 
-/// Found again without the labels' text being made; bounded as the series are.
-type Handles = RwLock<HashMap<u64, Vec<(Vec<String>, Handle)>, foldhash::fast::RandomState>>;
+/// So many labels need no memory of their own to be looked up by.
+const FEW: usize = 4;
 
 /// A series that a rule feeds.
 enum Handle {
@@ -78,13 +78,7 @@ impl Customs {
                 })
             });
             let labels = rule.labels.iter().map(|label| label.name.clone()).collect();
-            customs.rules.push(OfRule {
-                family,
-                kind: rule.kind,
-                labels,
-                hasher: Hash::default(),
-                handles: Grown::default(),
-            });
+            customs.rules.push(OfRule { family, kind: rule.kind, labels, handles: Grown::default() });
         }
         customs
     }
@@ -113,29 +107,34 @@ impl Metric {
 
 impl Prometheus {
     /// A rule counts a call.
-    pub(super) fn custom(&self, server: usize, rule: usize, value: f64, values: &[&str]) {
+    pub(super) fn custom(&self, server: usize, rule: usize, value: f64, values: &[Label]) {
         let Some(of_rule) = self.customs.rules.get(rule) else { return };
         let Some(handles) = of_rule.handles.get_or_make(server, Handles::default) else { return };
-        let hash = of_rule.hasher.hash_one(values);
+        let (mut few, mut many) = ([0; FEW], Vec::new());
+        let numbers = if let Some(few) = few.get_mut(..values.len()) {
+            few
+        } else {
+            many.resize(values.len(), 0);
+            &mut many
+        };
+        for (number, value) in numbers.iter_mut().zip(values) {
+            *number = value.number();
+        }
         let known = handles.read().unwrap_or_else(PoisonError::into_inner);
-        let found = known.get(&hash).and_then(|these| these.iter().find(|(of, _)| of == values));
-        if let Some((_, handle)) = found {
+        if let Some(handle) = known.get(numbers) {
             handle.take(value);
             return;
         }
         drop(known);
         let handle = self.handle(of_rule, server, values);
         handle.take(value);
-        let mut handles = handles.write().unwrap_or_else(PoisonError::into_inner);
-        let these = handles.entry(hash).or_default();
-        if these.iter().all(|(of, _)| of != values) {
-            these.push((values.iter().map(|value| (*value).to_owned()).collect(), handle));
-        }
+        handles.write().unwrap_or_else(PoisonError::into_inner).insert((&*numbers).into(), handle);
     }
 
-    fn handle(&self, of_rule: &OfRule, server: usize, values: &[&str]) -> Handle {
+    fn handle(&self, of_rule: &OfRule, server: usize, values: &[Label]) -> Handle {
         let of = self.server(Some(server));
-        let labels = of_rule.labels.iter().map(String::as_str).zip(values.iter().copied());
+        let values = values.iter().map(|value| value.as_str());
+        let labels = of_rule.labels.iter().map(String::as_str).zip(values);
         let all = std::iter::once(("server", of.name.as_str())).chain(labels.clone());
         match of_rule.family.and_then(|family| self.customs.families.get(family)) {
             None => Handle::Counter(self.cache_operations(of, labels)),
