@@ -253,6 +253,20 @@ pub(crate) fn end(child: &mut Child) {
 
 /// Seconds of processor time that a process has used.
 pub(crate) fn cpu_of(process: u32) -> f64 {
+    scheduled(process).unwrap_or_else(|| ticks_of(process))
+}
+
+/// As the scheduler counts it, where it does: in nanoseconds, of the threads that still run.
+fn scheduled(process: u32) -> Option<f64> {
+    let mut nanoseconds = 0.0;
+    for task in std::fs::read_dir(format!("/proc/{process}/task")).ok()? {
+        let line = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        nanoseconds += line.split(' ').next()?.parse::<f64>().ok()?;
+    }
+    Some(nanoseconds / 1e9)
+}
+
+fn ticks_of(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);

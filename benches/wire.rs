@@ -26,7 +26,7 @@ use raw::{Started, median, micros, read_message};
 /// How often, and how long.
 const ROUNDS: (usize, Duration) = (5, Duration::from_secs(2));
 /// So that the median tells hundredths apart.
-const INSIGHT_ROUNDS: (usize, Duration) = (100, Duration::from_millis(400));
+const INSIGHT_ROUNDS: (usize, Duration) = (400, Duration::from_millis(120));
 const WARM_UP: Duration = Duration::from_millis(300);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -84,6 +84,8 @@ struct Figures {
     per_second: Vec<f64>,
     p50: Vec<f64>,
     p99: Vec<f64>,
+    /// Processor time of a call.
+    cpu: Vec<f64>,
     cpu_seconds: f64,
     calls: usize,
 }
@@ -106,7 +108,9 @@ fn measure(
         for (target, figures) in pairs {
             let before = cpu(target);
             let mut times = raw::round(target.address, concurrency, long)?;
-            figures.cpu_seconds += cpu(target) - before;
+            let used = cpu(target) - before;
+            figures.cpu_seconds += used;
+            figures.cpu.push(used / times.len() as f64);
             times.sort_unstable();
             figures.calls += times.len();
             figures.per_second.push(times.len() as f64 / long.as_secs_f64());
@@ -120,18 +124,24 @@ fn measure(
 /// Each pair of the proxies, by the ratios of its rounds.
 fn compare(all: &[Figures]) {
     for pair in all[1..].chunks_exact(2) {
-        let rounds = pair[1].per_second.iter().zip(&pair[0].per_second);
-        let mut ratios: Vec<f64> = rounds.map(|(with, without)| with / without).collect();
-        ratios.sort_unstable_by(f64::total_cmp);
-        let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
-        println!("{} × {}: {middle:.3} (quartiles {low:.3} and {high:.3})", pair[1].name, pair[0].name);
+        println!("{} × {}", pair[1].name, pair[0].name);
+        for (what, of) in [
+            ("requests a second", (|figures| &figures.per_second) as fn(&Figures) -> &[f64]),
+            ("processor time of the proxy a call", |figures| &figures.cpu),
+        ] {
+            let rounds = of(&pair[1]).iter().zip(of(&pair[0]));
+            let mut ratios: Vec<f64> = rounds.map(|(with, without)| with / without).collect();
+            ratios.sort_unstable_by(f64::total_cmp);
+            let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
+            println!("    {what}: {middle:.3} (quartiles {low:.3} and {high:.3})");
+        }
     }
     println!();
 }
 
 impl Figures {
     fn of(name: &'static str) -> Self {
-        Self { name, per_second: vec![], p50: vec![], p99: vec![], cpu_seconds: 0.0, calls: 0 }
+        Self { name, per_second: vec![], p50: vec![], p99: vec![], cpu: vec![], cpu_seconds: 0.0, calls: 0 }
     }
 }
 

@@ -117,8 +117,8 @@ impl Identities {
             sessions,
             told: told.into(),
             hasher: foldhash::quality::RandomState::default(),
-            callers: Table::new(remembered, limits.session_idle),
-            claims: Table::new(remembered, limits.session_idle),
+            callers: Table::scattered(remembered, limits.session_idle),
+            claims: Table::scattered(remembered, limits.session_idle),
         })
     }
 

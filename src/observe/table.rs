@@ -10,7 +10,10 @@ use tokio::time::Instant;
 use super::lock;
 
 type Entries<K, V> = LruCache<K, (V, Instant), foldhash::fast::RandomState>;
-type Shard<K, V> = Mutex<Entries<K, V>>;
+
+/// On lines of memory of its own, so that no thread waits for another that uses its neighbour.
+#[repr(align(128))]
+struct Shard<K, V>(Mutex<Entries<K, V>>);
 
 /// Entries `K → V`, at most `max`, each forgotten after `idle` without a look.
 pub(crate) struct Table<K, V> {
@@ -22,6 +25,8 @@ pub(crate) struct Table<K, V> {
 /// Shards only where each still holds a meaningful share of the cap.
 const SHARDS: usize = 16;
 const MIN_PER_SHARD: usize = 256;
+/// Where it matters little which entry leaves.
+const SCATTERED_PER_SHARD: usize = 16;
 
 /// What was used so shortly before keeps its place, so that the order is as good as that.
 ///
@@ -44,16 +49,24 @@ fn used<K: Hash + Eq, V: Clone>(entries: &mut Entries<K, V>, key: &K, now: Insta
 impl<K: Hash + Eq, V: Clone> Table<K, V> {
     /// An empty table of at most `max` entries.
     pub(crate) fn new(max: usize, idle: Duration) -> Self {
-        let shards = if max >= SHARDS * MIN_PER_SHARD { SHARDS } else { 1 };
+        Self::with_shards(if max >= SHARDS * MIN_PER_SHARD { SHARDS } else { 1 }, max, idle)
+    }
+
+    /// The same for what is cheap to make again: an entry may leave before there are so many, so that threads seldom meet.
+    pub(crate) fn scattered(max: usize, idle: Duration) -> Self {
+        Self::with_shards((max / SCATTERED_PER_SHARD).clamp(1, 4 * SHARDS), max, idle)
+    }
+
+    fn with_shards(shards: usize, max: usize, idle: Duration) -> Self {
         let hasher = foldhash::fast::RandomState::default();
         let each = (max / shards).max(1);
-        let shard = || Mutex::new(LruCache::with_hasher(each, hasher.clone()));
+        let shard = || Shard(Mutex::new(LruCache::with_hasher(each, hasher.clone())));
         Self { shards: (0..shards).map(|_| shard()).collect(), hasher: hasher.clone(), idle }
     }
 
     /// The entry, marked as used now.
     pub(crate) fn get(&self, key: &K, now: Instant) -> Option<V> {
-        used(&mut lock::lock(self.shard(key)), key, now)
+        used(&mut lock::lock(&self.shard(key).0), key, now)
     }
 
     /// The entry, marked as used now, or what `make` makes of nothing; what that pushed out; and whether it is new.
@@ -63,7 +76,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
         now: Instant,
         make: impl FnOnce() -> V,
     ) -> (V, Option<V>, bool) {
-        let mut shard = lock::lock(self.shard(&key));
+        let mut shard = lock::lock(&self.shard(&key).0);
         if let Some(value) = used(&mut shard, &key, now) {
             return (value, None, false);
         }
@@ -75,7 +88,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
 
     /// Puts an entry in; gives back the one it replaced or pushed out.
     pub(crate) fn insert(&self, key: K, value: V, now: Instant) -> Option<V> {
-        let mut shard = lock::lock(self.shard(&key));
+        let mut shard = lock::lock(&self.shard(&key).0);
         if !shard.contains_key(&key) && shard.len() == shard.capacity() {
             let evicted = shard.remove_lru();
             shard.insert(key, (value, now));
@@ -86,7 +99,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
 
     /// Takes an entry out.
     pub(crate) fn remove(&self, key: &K) -> Option<V> {
-        lock::lock(self.shard(key)).remove(key).map(|(value, _)| value)
+        lock::lock(&self.shard(key).0).remove(key).map(|(value, _)| value)
     }
 
     /// Takes out what was not used for too long.
@@ -98,7 +111,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
     pub(crate) fn expire_unless(&self, now: Instant, in_use: impl Fn(&V) -> bool) -> Vec<V> {
         let mut expired = Vec::new();
         for shard in &self.shards {
-            let mut shard = lock::lock(shard);
+            let mut shard = lock::lock(&shard.0);
             // Each entry is looked at once, also with an idle time of zero.
             for _ in 0..shard.len() {
                 if shard.iter().next().is_none_or(|(_, (_, used))| now.duration_since(*used) < self.idle) {
@@ -118,7 +131,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
     /// An entry that is `wanted`, looked for one by one.
     pub(crate) fn find(&self, wanted: impl Fn(&V) -> bool) -> Option<V> {
         self.shards.iter().find_map(|shard| {
-            lock::lock(shard)
+            lock::lock(&shard.0)
                 .iter()
                 .find(|(_, (value, _))| wanted(value))
                 .map(|(_, (value, _))| value.clone())
@@ -129,7 +142,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
     pub(crate) fn some(&self, most: usize, sink: &mut dyn FnMut(&V)) {
         let mut left = most;
         for shard in &self.shards {
-            for (_, (value, _)) in lock::lock(shard).iter().take(left) {
+            for (_, (value, _)) in lock::lock(&shard.0).iter().take(left) {
                 sink(value);
                 left -= 1;
             }
@@ -138,7 +151,7 @@ impl<K: Hash + Eq, V: Clone> Table<K, V> {
 
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| lock::lock(shard).len()).sum()
+        self.shards.iter().map(|shard| lock::lock(&shard.0).len()).sum()
     }
 
     fn shard(&self, key: &K) -> &Shard<K, V> {

@@ -1,8 +1,9 @@
 //! Custom metrics: a family for each name that the configuration gives one (`telemetry.md` §6).
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use metrics::Counter;
 
 use super::grown::Grown;
@@ -31,13 +32,17 @@ struct OfRule {
     handles: Grown<Handles>,
 }
 
-/// By their labels' numbers; bounded as the labels are.
-type Handles = RwLock<HashMap<Box<[u32]>, Handle, foldhash::fast::RandomState>>;
+/// By their labels' numbers. Copied with each new one, as all calls look at them and nearly none makes one.
+type Handles = ArcSwap<HashMap<Box<[u32]>, Handle, foldhash::fast::RandomState>>;
+
+/// So many are kept; when there are more, all are found by their names again.
+const HANDLES_MAX: usize = 1024;
 
 /// So many labels need no memory of their own to be looked up by.
 const FEW: usize = 4;
 
 /// A series that a rule feeds.
+#[derive(Clone)]
 enum Handle {
     Sum(Sum, RuleKind),
     Histogram(Histogram),
@@ -120,15 +125,19 @@ impl Prometheus {
         for (number, value) in numbers.iter_mut().zip(values) {
             *number = value.number();
         }
-        let known = handles.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = known.get(numbers) {
+        if let Some(handle) = handles.load().get(numbers) {
             handle.take(value);
             return;
         }
-        drop(known);
         let handle = self.handle(of_rule, server, values);
         handle.take(value);
-        handles.write().unwrap_or_else(PoisonError::into_inner).insert((&*numbers).into(), handle);
+        // Whoever makes one at the same time may be the only one to keep it: then this one is made again.
+        let mut known = HashMap::clone(&handles.load());
+        if known.len() >= HANDLES_MAX {
+            known.clear();
+        }
+        known.insert((&*numbers).into(), handle);
+        handles.store(Arc::new(known));
     }
 
     fn handle(&self, of_rule: &OfRule, server: usize, values: &[Label]) -> Handle {
