@@ -1,8 +1,8 @@
 //! Added latency and requests a second: direct, nginx (where it is installed), the proxy without observation, with
 //! metrics, with traces and log lines beside them, and with all that only a configuration can ask for, in one run, rounds
 //! interleaved. `cargo bench --bench wire`; quote ratios, machines are noisy. `-- --insight` compares what callers, custom
-//! metrics and prices cost, alone: in many short rounds, of which each gives a ratio of its own, so that what the machine
-//! does meanwhile is in both of its figures.
+//! metrics and prices cost, alone: in short rounds of many launches, since two processes that do the same differ by more
+//! than what is looked for.
 //!
 //! A raw keep-alive client and a raw stub server, so that what is measured is the proxy. Spans go to a collector that
 //! throws them away, log lines into a pipe whose reader does. All share the machine's cores.
@@ -23,42 +23,72 @@ mod raw;
 
 use raw::{Started, median, micros, read_message};
 
-/// How often, and how long.
-const ROUNDS: (usize, Duration) = (5, Duration::from_secs(2));
-/// So that the median tells hundredths apart.
-const INSIGHT_ROUNDS: (usize, Duration) = (400, Duration::from_millis(120));
+/// How often what is compared is started, how many rounds each time, and of what.
+struct Plan {
+    launches: usize,
+    rounds: usize,
+    round: Duration,
+    /// Connections at once.
+    concurrencies: &'static [usize],
+}
+
+const EVERYTHING: Plan =
+    Plan { launches: 1, rounds: 5, round: Duration::from_secs(2), concurrencies: &[1, 32] };
+/// One process differs from the next that does the same by up to a tenth, for as long as it runs.
+const INSIGHT_ALONE: Plan =
+    Plan { launches: 24, rounds: 16, round: Duration::from_millis(120), concurrencies: &[32] };
 const WARM_UP: Duration = Duration::from_millis(300);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let is_insight = std::env::args().any(|argument| argument == "--insight");
-    let (rounds, concurrencies) =
-        if is_insight { (INSIGHT_ROUNDS, &[32][..]) } else { (ROUNDS, &[1, 32][..]) };
-    let upstream = raw::stub()?;
+    let plan = if is_insight { INSIGHT_ALONE } else { EVERYTHING };
+    let (upstream, collector) = (raw::stub()?, Collector::start()?);
+    println!(
+        "1 KiB tools/call, keep-alive, {} × {} interleaved rounds of {:?} each, medians\n",
+        plan.launches, plan.rounds, plan.round
+    );
+    let mut all: Vec<Vec<Figures>> = plan.concurrencies.iter().map(|_| Vec::new()).collect();
+    for launch in 0..plan.launches {
+        let targets = targets(is_insight, upstream, &collector)?;
+        for (concurrency, figures) in plan.concurrencies.iter().zip(&mut all) {
+            if launch == 0 {
+                figures.extend(targets.iter().map(|target| Figures::of(target.name)));
+            }
+            measure(&targets, *concurrency, &plan, figures)?;
+        }
+        tell_lost(&targets)?;
+    }
+    for (concurrency, figures) in plan.concurrencies.iter().zip(&mut all) {
+        if is_insight {
+            compare(figures, plan.rounds);
+        }
+        report(*concurrency, figures);
+    }
+    println!("the collector was sent {}", collector.summary());
+    Ok(())
+}
+
+fn targets(
+    is_insight: bool,
+    upstream: SocketAddr,
+    collector: &Collector,
+) -> Result<Vec<Target>, Box<dyn std::error::Error>> {
     let mut targets = vec![Target { name: "direct", address: upstream, admin: None, child: None }];
     if !is_insight {
         targets.extend(nginx(upstream)?);
     }
-    let collector = Collector::start()?;
-    let setups = setups(collector.address).into_iter();
-    for setup in setups.filter(|setup| !is_insight || setup.compares_insight) {
-        targets.push(sightglass(&setup, upstream)?);
+    for setup in setups(collector.address).iter().filter(|setup| !is_insight || setup.compares_insight) {
+        targets.push(sightglass(setup, upstream)?);
     }
-    let (many, long) = rounds;
-    println!("1 KiB tools/call, keep-alive, {many} interleaved rounds of {long:?} each, medians\n");
-    for concurrency in concurrencies {
-        let mut all = measure(&targets, *concurrency, rounds)?;
-        if is_insight {
-            compare(&all);
-        }
-        report(*concurrency, &mut all);
-    }
-    for target in &targets {
+    Ok(targets)
+}
+
+fn tell_lost(targets: &[Target]) -> std::io::Result<()> {
+    for target in targets {
         if let Some(lost) = target.admin.map(lost).transpose()?.filter(|lost| *lost > 0.0) {
             println!("{}: {lost} spans or lines were dropped, whose cost is not in the figures", target.name);
         }
     }
-    drop(targets);
-    println!("the collector was sent {}", collector.summary());
     Ok(())
 }
 
@@ -90,50 +120,48 @@ struct Figures {
     calls: usize,
 }
 
-fn measure(
-    targets: &[Target],
-    concurrency: usize,
-    (rounds, long): (usize, Duration),
-) -> std::io::Result<Vec<Figures>> {
-    let mut all: Vec<Figures> = targets.iter().map(|target| Figures::of(target.name)).collect();
+fn measure(targets: &[Target], concurrency: usize, plan: &Plan, all: &mut [Figures]) -> std::io::Result<()> {
     for target in targets {
         raw::round(target.address, concurrency, WARM_UP)?;
     }
-    for round in 0..rounds {
-        let mut pairs: Vec<_> = targets.iter().zip(&mut all).collect();
+    for round in 0..plan.rounds {
+        let mut pairs: Vec<_> = targets.iter().zip(&mut *all).collect();
         // Who comes first has no part in what is compared.
         if round % 2 == 1 {
             pairs.reverse();
         }
         for (target, figures) in pairs {
             let before = cpu(target);
-            let mut times = raw::round(target.address, concurrency, long)?;
+            let mut times = raw::round(target.address, concurrency, plan.round)?;
             let used = cpu(target) - before;
             figures.cpu_seconds += used;
             figures.cpu.push(used / times.len() as f64);
             times.sort_unstable();
             figures.calls += times.len();
-            figures.per_second.push(times.len() as f64 / long.as_secs_f64());
+            figures.per_second.push(times.len() as f64 / plan.round.as_secs_f64());
             figures.p50.push(micros(times[times.len() / 2]));
             figures.p99.push(micros(times[times.len() * 99 / 100]));
         }
     }
-    Ok(all)
+    Ok(())
 }
 
-/// Each pair of the proxies, by the ratios of its rounds.
-fn compare(all: &[Figures]) {
+/// Each pair of the proxies, by the ratios of its rounds: the median of each launch, of which there are `rounds` together.
+fn compare(all: &[Figures], rounds: usize) {
     for pair in all[1..].chunks_exact(2) {
         println!("{} × {}", pair[1].name, pair[0].name);
         for (what, of) in [
             ("requests a second", (|figures| &figures.per_second) as fn(&Figures) -> &[f64]),
             ("processor time of the proxy a call", |figures| &figures.cpu),
         ] {
-            let rounds = of(&pair[1]).iter().zip(of(&pair[0]));
-            let mut ratios: Vec<f64> = rounds.map(|(with, without)| with / without).collect();
-            ratios.sort_unstable_by(f64::total_cmp);
-            let [low, middle, high] = [1, 2, 3].map(|quarter| ratios[ratios.len() * quarter / 4]);
-            println!("    {what}: {middle:.3} (quartiles {low:.3} and {high:.3})");
+            let ratios: Vec<f64> =
+                of(&pair[1]).iter().zip(of(&pair[0])).map(|(with, without)| with / without).collect();
+            let mut launches: Vec<f64> =
+                ratios.chunks(rounds).map(|launch| median(&mut launch.to_vec())).collect();
+            launches.sort_unstable_by(f64::total_cmp);
+            let [low, middle, high] = [1, 2, 3].map(|quarter| launches[launches.len() * quarter / 4]);
+            let mean = launches.iter().sum::<f64>() / launches.len() as f64;
+            println!("    {what}: mean {mean:.3}, median {middle:.3} (quartiles {low:.3} and {high:.3})");
         }
     }
     println!();
